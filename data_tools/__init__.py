@@ -1,0 +1,1 @@
+"""Build the three datasets: collect, clean, split and describe photos."""

@@ -1,0 +1,54 @@
+"""The command line ``python -m data_tools``: build, clean and describe folders of photos."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from oldphoto.checks import InputError
+
+COMMANDS = {
+    "collect": "download openly licensed photos from a public archive",
+    "catalogue": "list the photos of a folder in one table",
+    "clean": "make a training set: set aside what no network should learn from",
+    "split": "assign each photo to training, validation or test",
+    "report": "count the photos and their licences, and write the attribution page",
+    "standard": "download a well-known set of photos",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after ``python -m data_tools``; None takes those of this process.
+
+    Returns:
+        0, 1 when single photos failed, 2 when the command was used wrongly.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser(words).parse_args(words)
+    try:
+        return args.run(args)
+    except InputError as error:
+        print(f"data_tools: {error}", file=sys.stderr)
+        return 2
+
+
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser; only the module of the command that is asked for is imported."""
+    parser = argparse.ArgumentParser(prog="python -m data_tools", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if words and words[0] == name:
+            module = importlib.import_module(_module_of(name))
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+def _module_of(command: str) -> str:
+    """Return the module with ``add_arguments`` and ``run`` of a command."""
+    names = {"catalogue": "list_folder", "standard": "standard_sets"}
+    return f"data_tools.{names.get(command, command)}"

@@ -1,0 +1,199 @@
+"""Run one crawl with Scrapy: polite settings, one archive, one folder."""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from tqdm.auto import tqdm
+
+from data_tools.collectors.addresses import ALLOWED_SETTING
+from data_tools.collectors.album import Album, one_writer
+from data_tools.collectors.base import PAGE_SLOT, PhotoSpider
+from data_tools.collectors.patience import FIRST_WAIT_SETTING, LONGEST_WAIT_SETTING
+from oldphoto.checks import InputError
+
+ROBOT_NAME = "oldphoto-collect"
+HOME_PAGE = "https://github.com/oldphoto/oldphoto"
+MAX_BYTES = 64_000_000
+_HERE = "data_tools.collectors"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a crawl did.
+
+    Args:
+        num_photos: photos of the query that are now in the folder.
+        num_added: of these, how many came in this crawl.
+        skipped: number of items passed over, by reason.
+        failures: item and reason of each photo that did not come or was refused.
+        problem: why the crawl ended early, or an empty text.
+        num_requests: everything that was asked of any host: pages, items, photos, robots.txt.
+    """
+
+    num_photos: int
+    num_added: int
+    skipped: dict[str, int]
+    failures: list[tuple[str, str]]
+    problem: str
+    num_requests: int
+
+
+def crawl(
+    spider: type[PhotoSpider], query: str, limit: int, folder: Path, contact: str, key: str = "",
+    *, root: str = "", allowed_addresses: Iterable[str] = (), overrides: Mapping[str, Any] = {},
+) -> Summary:  # fmt: skip
+    """Collect photos into a folder. Once in a Python process: Scrapy's reactor starts only once.
+
+    Args:
+        spider: of the archive, a value of ``sources.SPIDERS``.
+        query: what to look for, in the archive's own words.
+        limit: photos of the query wanted in the folder, those already there included.
+        folder: to be filled; it gets ``catalogue.csv`` and ``photos``.
+        contact: mail or web address of the person behind the crawl, for the user agent.
+        key: the user's key, where the archive wants one.
+        root: another scheme and host in place of the archive's, for tests.
+        allowed_addresses: addresses fetched from although they are not public, for tests.
+        overrides: Scrapy settings that replace ours, for tests.
+
+    Raises:
+        InputError: if the folder cannot be written to, is in use, or a crawl has already run.
+    """
+    with one_writer(folder):
+        album = Album(folder, spider.name)
+        settings = crawl_settings(spider, folder, contact, key)
+        settings |= {ALLOWED_SETTING: list(allowed_addresses), **overrides}
+        with _log_file(folder / ".collect" / "log.txt", key):
+            process = AsyncCrawlerProcess(settings)
+            crawler = process.create_crawler(spider)
+            with tqdm(total=limit, desc=spider.name, unit="photo") as bar:
+                process.crawl(
+                    crawler, query=query, limit=limit, album=album, key=key, root=root,
+                    progress=bar.update,
+                )  # fmt: skip
+                _start(process)
+        return _summary(crawler, album)
+
+
+def crawl_settings(
+    spider: type[PhotoSpider], folder: Path, contact: str, key: str = ""
+) -> dict[str, Any]:
+    """Return the Scrapy settings of a crawl: slow, one request at a time, public hosts only."""
+    hidden = folder / ".collect"
+    return {
+        "USER_AGENT": f"{ROBOT_NAME}/{_version()} (+{HOME_PAGE}; {contact})",
+        "ROBOTSTXT_OBEY": True,
+        "ROBOTSTXT_USER_AGENT": ROBOT_NAME,
+        # One request at a time; photos at the host's own pace, but never faster than ours.
+        "CONCURRENT_REQUESTS": 1,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
+        "CONCURRENT_ITEMS": 1,
+        "DOWNLOAD_DELAY": spider.photo_delay,
+        "DOWNLOAD_DELAY_JITTER": 0.0,  # Scrapy's default would halve a delay now and then
+        "DOWNLOAD_SLOTS": {PAGE_SLOT: {"concurrency": 1, "delay": spider.delay_for(key)}},
+        "AUTOTHROTTLE_ENABLED": True,
+        "AUTOTHROTTLE_START_DELAY": spider.photo_delay,
+        "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,
+        "RETRY_TIMES": 4,
+        FIRST_WAIT_SETTING: 5.0,
+        LONGEST_WAIT_SETTING: 900.0,
+        "DOWNLOAD_TIMEOUT": 180,
+        "DOWNLOAD_HANDLERS": {"data": None, "file": None, "ftp": None, "s3": None},
+        "DOWNLOAD_MAXSIZE": MAX_BYTES,
+        "DOWNLOAD_WARNSIZE": 0,
+        "REDIRECT_MAX_TIMES": 5,
+        "COOKIES_ENABLED": False,
+        "REFERRER_POLICY": "no-referrer",  # a page's address may hold the key
+        # A proxy would look up names where the check for private addresses cannot see it.
+        "HTTPPROXY_ENABLED": False,
+        "TWISTED_DNS_RESOLVER": f"{_HERE}.addresses.PublicResolver",
+        "HTTPCACHE_ENABLED": True,
+        "HTTPCACHE_DIR": str((hidden / "pages").resolve()),
+        "HTTPCACHE_EXPIRATION_SECS": 86_400,
+        "HTTPCACHE_POLICY": f"{_HERE}.page_cache.GoodPagesPolicy",
+        "HTTPCACHE_STORAGE": f"{_HERE}.page_cache.PageCache",
+        "DOWNLOADER_MIDDLEWARES": {
+            f"{_HERE}.addresses.PublicOnlyMiddleware": 50,
+            "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+            "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+            f"{_HERE}.patience.PatientRetryMiddleware": 550,
+        },
+        "ITEM_PIPELINES": {f"{_HERE}.pipeline.PhotoPipeline": 1},
+        "FILES_STORE": str((hidden / "incoming").resolve()),
+        "FILES_EXPIRES": 36_500,  # days
+        "MEDIA_ALLOW_REDIRECTS": True,
+        "LOG_LEVEL": "INFO",
+        "LOG_INSTALL_ROOT_HANDLER": False,  # the log goes into a file of ours, without the key
+        "TELNETCONSOLE_ENABLED": False,
+        "REMOTE_CONTROL_ENABLED": False,
+    }
+
+
+def _start(process: AsyncCrawlerProcess) -> None:
+    """Run the crawl to its end."""
+    from twisted.internet.error import ReactorNotRestartable
+
+    try:
+        process.start()
+    except ReactorNotRestartable as error:
+        raise InputError(
+            "a crawl has already run in this Python process: run each one as a command of its "
+            "own, python -m data_tools collect ..."
+        ) from error
+
+
+def _summary(crawler: Crawler, album: Album) -> Summary:
+    spider, stats = crawler.spider, crawler.stats
+    problem = spider.problem
+    if not problem and stats.get_value("finish_reason") != "finished":
+        problem = "the crawl was stopped: start the same command again, it goes on where it stopped"
+    if not problem and (broken := stats.get_value("spider_exceptions/count", 0)):
+        problem = f"{broken} answers could not be read, see {album.folder / '.collect' / 'log.txt'}"
+    return Summary(
+        num_photos=spider.num_photos,
+        num_added=album.num_added,
+        skipped=dict(album.skipped.most_common()),
+        failures=album.failures,
+        problem=problem,
+        num_requests=stats.get_value("downloader/request_count", 0)
+        - stats.get_value("httpcache/hit", 0),
+    )
+
+
+class _KeylessFormatter(logging.Formatter):
+    """Write log lines without the user's key, which stands in the addresses of pages."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self.key = key
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text.replace(self.key, "***") if self.key else text
+
+
+@contextlib.contextmanager
+def _log_file(path: Path, key: str) -> Iterator[None]:
+    """Send everything that is logged into a file."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(_KeylessFormatter(key))
+    handler.setLevel(logging.INFO)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _version() -> str:
+    try:
+        return version("oldphoto")
+    except PackageNotFoundError:
+        return "0"

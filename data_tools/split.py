@@ -1,0 +1,78 @@
+"""``python -m data_tools split``: training, validation or test, by the content of each photo."""
+
+import argparse
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
+from oldphoto.checks import InputError
+
+SPLITS = ("train", "validation", "test")
+DEFAULT_PERCENT = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with a catalogue.csv")
+    add_shares(parser)
+
+
+def add_shares(parser: argparse.ArgumentParser) -> None:
+    """Declare the two shares; training gets the rest."""
+    for name in SPLITS[1:]:
+        parser.add_argument(
+            f"--{name}", type=float, default=DEFAULT_PERCENT, metavar="PERCENT",
+            help=f"share of the photos kept for {name} (default {DEFAULT_PERCENT:g})",
+        )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the split of every row into the catalogue, and print how many each got."""
+    require_shares(args.validation, args.test)
+    path = args.folder / CATALOGUE_NAME
+    rows = [with_split(row, args.validation, args.test) for row in read_catalogue(path)]
+    write_catalogue(path, rows)
+    counts = Counter(row.split for row in rows if row.status == "kept")
+    print(", ".join(f"{name} {counts[name]}" for name in SPLITS) + f" of {counts.total()} photos")
+    return 0
+
+
+def require_shares(validation: float, test: float) -> None:
+    """Raise InputError unless both shares are percentages that leave something to train with."""
+    if validation < 0 or test < 0 or validation + test >= 100:
+        raise InputError(
+            "validation and test must be at least 0 percent and together below 100, "
+            f"got {validation:g} and {test:g}"
+        )
+
+
+def with_split(row: CatalogueRow, validation: float, test: float) -> CatalogueRow:
+    """Return the row with its split."""
+    return replace(row, split=split_of(row.sha256, validation, test))
+
+
+def split_of(sha256: str, validation: float, test: float) -> str:
+    """Return the split of a photo, from the first digits of its SHA-256.
+
+    The digits are as good as drawn at random, but the same for ever: a photo stays in its split
+    when others are added, renamed or removed, so nothing that was tested on is trained on later.
+
+    Args:
+        sha256: of the file.
+        validation: percent of the photos.
+        test: percent of the photos.
+
+    Raises:
+        InputError: if the hash is not hexadecimal.
+    """
+    try:
+        place = int(sha256[:13], 16) / 16**13 * 100
+    except ValueError as error:
+        raise InputError(
+            f"expected a SHA-256 in hexadecimal digits, got {sha256!r}; "
+            "make the catalogue anew with: python -m data_tools catalogue DIR"
+        ) from error
+    if place < test:
+        return "test"
+    return "validation" if place < test + validation else "train"

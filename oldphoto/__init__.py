@@ -1,0 +1,27 @@
+"""Restore old photographs by triplet-domain latent translation (Wan et al., CVPR 2020).
+
+The names below are the public ones; each is loaded when it is first used, so that ``import
+oldphoto`` and the command line's help do not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oldphoto.degradations import degrade
+    from oldphoto.detector import ScratchDetector
+    from oldphoto.restorer import Restorer
+
+__all__ = ["Restorer", "ScratchDetector", "degrade"]
+
+_HOME = {
+    "Restorer": "oldphoto.restorer",
+    "ScratchDetector": "oldphoto.detector",
+    "degrade": "oldphoto.degradations",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'oldphoto' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,68 @@
+"""Checks on what a caller hands in: each raises InputError with one plain sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line needs these checks, but should not wait for torch
+    from torch import Tensor
+
+
+class InputError(ValueError):
+    """What came in cannot be used; the message is one sentence for a person.
+
+    The command line prints the message without a traceback and ends with exit code 2.
+    """
+
+
+def require_features(x: Tensor, channels: int, min_size: int = 1) -> None:
+    """Raise InputError unless x is (B, channels, H, W) with H and W at least min_size."""
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise InputError(f"expected a tensor of shape (B, {channels}, H, W), got {tuple(x.shape)}")
+    if min(x.shape[-2:]) < min_size:
+        raise InputError(f"height and width must be at least {min_size}, got {tuple(x.shape[-2:])}")
+
+
+def require_multiple(x: Tensor, multiple: int) -> None:
+    """Raise InputError unless height and width of x are multiples of ``multiple``."""
+    height, width = x.shape[-2:]
+    if height % multiple or width % multiple:
+        raise InputError(f"height and width must be multiples of {multiple}, got {(height, width)}")
+
+
+def require_mask(scratch_mask: Tensor, like: Tensor) -> None:
+    """Raise InputError unless scratch_mask is (B, 1, H, W) for a ``like`` of (B, C, H, W)."""
+    expected = (like.shape[0], 1, *like.shape[-2:])
+    if tuple(scratch_mask.shape) != expected:
+        raise InputError(
+            f"expected a scratch mask of shape {expected}, got {tuple(scratch_mask.shape)}"
+        )
+
+
+def require_file(path: Path, what: str) -> Path:
+    """Return path if a file is there, else raise InputError saying ``what`` was expected."""
+    if not path.is_file():
+        raise InputError(f"expected {what} at {path}, but no such file is there")
+    return path
+
+
+def require_folder(path: Path, what: str) -> Path:
+    """Return path if a folder is there, else raise InputError saying ``what`` was expected."""
+    if not path.is_dir():
+        raise InputError(f"expected {what} at {path}, but no such folder is there")
+    return path
+
+
+def require_positive(**values: float) -> None:
+    """Raise InputError naming the first value that is not greater than zero."""
+    for name, value in values.items():
+        if not value > 0:
+            raise InputError(f"{name} must be greater than 0, got {value}")
+
+
+def require_in(value: object, choices: tuple[object, ...], name: str) -> None:
+    """Raise InputError unless value is one of the choices."""
+    if value not in choices:
+        listed = ", ".join(str(choice) for choice in choices)
+        raise InputError(f"{name} must be one of {listed}; got {value!r}")

@@ -1,0 +1,78 @@
+"""Bring an image of any Pillow mode to 8-bit RGB: deep grey, transparency, colour profiles."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from oldphoto.checks import InputError
+
+
+def to_rgb(image: Image.Image, background: int) -> tuple[Image.Image, bytes | None]:
+    """Convert an image of any Pillow mode to RGB.
+
+    Args:
+        image: decoded image; its ``info`` may hold an ICC profile and a transparent colour.
+        background: grey value 0..255 laid under transparent parts (photos 255, masks 0).
+
+    Returns:
+        The RGB image, and the profile its values still need (None: they are sRGB, or untagged).
+
+    Raises:
+        InputError: if 32-bit or float grey leaves the range that has a meaning.
+    """
+    profile = image.info.get("icc_profile") or None
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _from_deep_grey(image)
+    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        image = _on_background(image, background)
+    if image.mode in ("L", "CMYK", "LAB") and (profile or image.mode == "LAB"):
+        return _through_profile(image, profile), None
+    is_rgb = image.mode in ("RGB", "P") and profile and _colour_space(profile) == "RGB"
+    return image.convert("RGB"), profile if is_rgb else None
+
+
+def _from_deep_grey(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey (0..65535), or floats in [0, 1], to 8 bits."""
+    values = np.asarray(image).astype(np.float32)
+    white = 1.0 if image.mode == "F" else 65535.0
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > white:
+        raise InputError(
+            f"expected grey values from 0 to {white:g}, got {values.min():g} to {values.max():g}: "
+            "save the photo with 8 or 16 bits per channel"
+        )
+    return Image.fromarray(np.round(values * (255 / white)).astype(np.uint8))
+
+
+def _on_background(image: Image.Image, background: int) -> Image.Image:
+    """Lay a transparent image on white (photos) or black (masks); grey stays grey."""
+    was_grey = image.mode in ("1", "L", "LA", "La")
+    # Premultiplied modes convert only to their plain twin.
+    plain = {"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)
+    rgba = image.convert(plain).convert("RGBA")
+    paper = Image.new("RGBA", image.size, (background, background, background, 255))
+    return Image.alpha_composite(paper, rgba).convert("L" if was_grey else "RGB")
+
+
+def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert grey, CMYK or Lab to sRGB with the colour profile, if it is one for this mode."""
+    expected = {"L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}[image.mode]
+    if image.mode == "LAB":
+        source = ImageCms.createProfile("LAB")
+    elif _colour_space(profile) == expected:
+        source = io.BytesIO(profile)
+    else:
+        return image.convert("RGB")  # a profile for another kind of file says nothing here
+    try:
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return image.convert("RGB")  # its tables are broken: the plain conversion is what is left
+
+
+def _colour_space(profile: bytes) -> str:
+    """Return the colour space that an ICC profile describes, "" where it cannot be read."""
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+    except (OSError, ImageCms.PyCMSError):
+        return ""

@@ -1,0 +1,308 @@
+"""``oldphoto train``: train one stage or all of them, and go on where a run stopped."""
+
+import argparse
+import errno
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from oldphoto.checks import InputError, require_folder, require_positive
+from oldphoto.config import PRESETS, Preset
+from oldphoto.data import labelled_pairs, photo_paths
+from oldphoto.devices import is_fast_at_bf16
+from oldphoto.files import sha256_of
+from oldphoto.loop import Stage
+from oldphoto.memory import GIB, available_bytes, require_memory_limit
+from oldphoto.metrics.perceptual import SHIPPED_SQUEEZENET
+from oldphoto.networks.features import FeatureExtractor, load_feature_extractor
+from oldphoto.players import LoopSettings, share_of_batch
+from oldphoto.processes import Place, any_says_yes, joined
+from oldphoto.run_folder import (
+    require_same_run,
+    require_same_stage,
+    write_run_config,
+    write_stage_config,
+)
+from oldphoto.samples import sample_paths
+from oldphoto.stages import STAGES, Plan, train_stage
+from oldphoto.starting_points import find_start
+from oldphoto.step_cost import StepCost, measure_step, settings_that_fit
+from oldphoto.weights import MAPPINGS
+
+SEVERAL_PROCESSES = """\
+several GPUs or machines:
+  torchrun --nproc-per-node 4 -m -- oldphoto train --preset paper --data DIR --run DIR
+trains with 4 processes, each on a GPU of its own (without GPUs: on the CPU). They share each batch,
+so what is learned is the same as with one. All must see the same --data and --run folders. Without
+the "--" torchrun takes --run for an option of its own. In a SLURM job with several nodes:
+  srun --ntasks-per-node 1 torchrun --nnodes $SLURM_NNODES --nproc-per-node 4 \\
+    --rdzv-id $SLURM_JOB_ID --rdzv-backend c10d \\
+    --rdzv-endpoint $(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1):29500 \\
+    -m -- oldphoto train --preset paper --data DIR --run DIR --resume --max-minutes 230
+where --max-minutes is a little less than the time of the job (here 4 hours): the run then ends with
+a checkpoint, and the same job, submitted again, goes on from it.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to a parser."""
+    parser.epilog = SEVERAL_PROCESSES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="tiny")
+    parser.add_argument(
+        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
+    parser.add_argument("--variant", choices=tuple(MAPPINGS), default="scratch", help="mapping")
+    parser.add_argument(
+        "--from", dest="start_from", help="weights to start from: small, a run, official:FOLDER"
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        help="VGG-19 or SqueezeNet weights for the perceptual term (else: shipped SqueezeNet)",
+    )
+    parser.add_argument(
+        "--labelled", type=Path, help="folder with photos/ and masks/ to train the detector on"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
+    parser.add_argument("--save-minutes", type=float, default=5, help="between checkpoints")
+    parser.add_argument("--photos", type=int, help="photos seen in each stage, for the preset's")
+    parser.add_argument("--batch", type=int, help="photos of one step, for the preset's")
+    parser.add_argument("--crop", type=int, help="side of the squares cut out, for the preset's")
+    parser.add_argument("--learning-rate", type=float, help="at the start, for the preset's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
+    parser.add_argument("--workers", type=int, default=0, help="processes that prepare photos")
+    parser.add_argument("--accumulate", type=int, default=1, help="parts to cut a batch into")
+    parser.add_argument(
+        "--fit", action="store_true", help="cut each batch into parts until it fits the memory"
+    )
+    parser.add_argument("--max-memory", type=float, metavar="GB", help="what training may take")
+    parser.add_argument("--compile", action="store_true", help="use torch.compile")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train as asked; 0 when all stages are finished, 1 when time ran out before."""
+    require_memory_limit(arguments.max_memory)
+    plan = _plan(arguments)
+    stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+    with joined(None if arguments.device == "auto" else arguments.device) as place:
+        say = tqdm.write if place.rank == 0 else _say_nothing
+        say(describe(plan, stages))
+        if arguments.dry_run:
+            return 0
+        require_same_run(plan)
+        if not arguments.resume and any((plan.folder(s) / "checkpoints").is_dir() for s in stages):
+            raise InputError(
+                f"{plan.run} holds a run already: add --resume, or choose another folder"
+            )
+        with _plain_warnings(say), _told_of_full_disk(plan.run):
+            if place.rank == 0:
+                write_run_config(plan, vars(arguments))
+            finished = _train(plan, stages, arguments, place, say)
+    if finished:
+        say(f"done: the weights are in {plan.weights}")
+        return 0
+    say(f"stopped with a checkpoint in {plan.run}: the same command with --resume goes on")
+    return 1
+
+
+def _train(
+    plan: Plan,
+    stages: Sequence[str],
+    arguments: argparse.Namespace,
+    place: Place,
+    say: Callable[[str], None],
+) -> bool:
+    """Train the stages in turn; False when time ran out before the last was finished."""
+    deadline = time.monotonic() + 60 * (arguments.max_minutes or float("inf"))
+    for number, stage in enumerate(stages):
+        left = (deadline - time.monotonic()) / 60
+        if number > 0 and any_says_yes(left <= 0, device=place.device)[0]:
+            return False
+        require_same_stage(plan, stage)
+        if place.rank == 0:
+            write_stage_config(plan, stage)
+        _tell_of_features(plan, stage, arguments, say)
+        settings = _settings(arguments, place, left)
+
+        def prepare(stage: Stage, settings: LoopSettings) -> LoopSettings:
+            return _prepare(stage, settings, arguments, say)
+
+        if not train_stage(plan, stage, settings, prepare, say):
+            return False
+    return True
+
+
+def _prepare(
+    stage: Stage,
+    settings: LoopSettings,
+    arguments: argparse.Namespace,
+    say: Callable[[str], None],
+) -> LoopSettings:
+    """Say what the stage will take, and cut its batch into parts where that is asked for."""
+    stage.dataset.require_batch(share_of_batch(stage.config.batch, settings))
+    device = torch.device(settings.device)
+    cost = measure_step(stage, settings)
+    limit = arguments.max_memory * GIB if arguments.max_memory else available_bytes(device)
+    if arguments.fit:
+        settings = settings_that_fit(stage, cost, settings, limit)
+    photos = share_of_batch(stage.config.batch, settings)
+    needed = cost.peak_bytes(photos)
+    parts = f"{photos} photos at a time"
+    if settings.accumulate > 1:
+        parts += f", {settings.accumulate} times a step"
+    say(f"{stage.name}: about {needed / GIB:.2f} GB of memory ({parts})")
+    if needed > limit:
+        say(
+            f"{stage.name}: that is more than the {limit / GIB:.2f} GB that may be used; "
+            "--fit cuts the batch into parts that fit"
+        )
+    if arguments.preset == "paper" and device.type == "cpu":
+        say(_slowness(stage, cost, settings))
+    return settings
+
+
+def _slowness(stage: Stage, cost: StepCost, settings: LoopSettings) -> str:
+    seconds = cost.seconds * stage.config.num_photos / settings.world_size
+    return (
+        f"{stage.name}: preset paper is made for a GPU; without one this stage will take about "
+        f"{seconds / 86_400:.1f} days ({cost.seconds:.1f} s a photo, from a measured step)"
+    )
+
+
+def _tell_of_features(
+    plan: Plan, stage: str, arguments: argparse.Namespace, say: Callable[[str], None]
+) -> None:
+    """Say so where the perceptual term has another network than the paper's, or none at all."""
+    wanted = stage != "detector" and plan.config(stage).weights.perceptual_weight
+    if wanted and arguments.features is None:
+        say(
+            f"{stage}: the perceptual term uses the shipped SqueezeNet in place of VGG-19; "
+            "`oldphoto download vgg` gets the paper's network, --features FILE uses it"
+        )
+    if arguments.features is not None and not wanted:
+        say(f"{stage}: --features is not used ({plan.features_used(stage)})")
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    if arguments.data is None:
+        old, clean = sample_paths("old"), sample_paths("clean")
+    else:
+        require_folder(arguments.data, "a folder with old/ and clean/")
+        old, clean = (photo_paths(arguments.data / name) for name in ("old", "clean"))
+    preset = _preset(arguments)
+    network, name = _features(preset, arguments.features)
+    return Plan(
+        preset=preset,
+        old=old,
+        clean=clean,
+        run=arguments.run,
+        variant=arguments.variant,
+        seed=arguments.seed,
+        start_from=find_start(arguments.start_from) if arguments.start_from else None,
+        feature_network=network,
+        features_name=name,
+        labelled=labelled_pairs(arguments.labelled) if arguments.labelled else (),
+    )
+
+
+def _features(preset: Preset, path: Path | None) -> tuple[FeatureExtractor | None, str]:
+    """Return the network of the perceptual term and its name; the shipped one without a path."""
+    stages = (preset.train_vae_degraded, preset.train_vae_clean, preset.train_mapping)
+    if path is None and not any(stage.weights.perceptual_weight for stage in stages):
+        return None, ""
+    path = path or SHIPPED_SQUEEZENET
+    network = load_feature_extractor(path)
+    return network, f"{type(network).__name__} of {path.name}, SHA-256 {sha256_of(path)}"
+
+
+def _preset(arguments: argparse.Namespace) -> Preset:
+    preset = PRESETS[arguments.preset]
+    asked = {
+        "num_photos": arguments.photos,
+        "batch": arguments.batch,
+        "crop": arguments.crop,
+        "learning_rate": arguments.learning_rate,
+    }
+    changes = {name: value for name, value in asked.items() if value is not None}
+    require_positive(**changes)
+    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
+    return replace(preset, **{n: replace(getattr(preset, n), **changes) for n in names})
+
+
+def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -> LoopSettings:
+    return LoopSettings(
+        device=str(place.device),
+        precision=_precision(arguments.precision, place.device),
+        num_workers=arguments.workers,
+        accumulate=arguments.accumulate,
+        compile=arguments.compile,
+        resume=arguments.resume,
+        max_minutes=max_minutes,
+        save_minutes=arguments.save_minutes,
+        rank=place.rank,
+        world_size=place.world_size,
+    )
+
+
+def _precision(asked: str, device: torch.device) -> str:
+    if asked != "auto":
+        return asked
+    if is_fast_at_bf16(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+def describe(plan: Plan, stages: Sequence[str]) -> str:
+    """Say in a few lines what will be trained, on what, in which order, and where it goes."""
+    lines = [
+        f"preset {plan.preset.name}, {len(plan.old)} old and {len(plan.clean)} clean photos, "
+        f"seed {plan.seed}, run folder {plan.run}"
+    ]
+    for number, stage in enumerate(stages, start=1):
+        config = plan.config(stage)
+        lines.append(
+            f"{number}. {plan.folder(stage).name}: {config.num_steps} steps of {config.batch} "
+            f"photos, {config.crop} px"
+        )
+    return "\n".join(lines)
+
+
+@contextmanager
+def _plain_warnings(say: Callable[[str], None]) -> Iterator[None]:
+    """Show a warning, of an unreadable photo say, as the one sentence it is."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: say(str(message))
+        yield
+
+
+@contextmanager
+def _told_of_full_disk(folder: Path) -> Iterator[None]:
+    """Turn the system's error about writing into a sentence with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what, remedy = f"the disk of {folder} is full", "free some space"
+        else:
+            what, remedy = f"{folder} cannot be written ({error})", "remove the cause"
+        raise InputError(
+            f"{what}; the last checkpoint is whole: {remedy}, then the same command with "
+            "--resume goes on"
+        ) from error
+
+
+def _say_nothing(sentence: str) -> None:
+    """Processes other than the first keep quiet."""

@@ -1,0 +1,101 @@
+"""Stored outputs of notebooks: those of the fast run, without anything of the machine it ran on."""
+
+import copy
+import os
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from oldphoto.course.notebooks import code_digest
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+INTERACTIVE = "Interactive part: run this cell in Jupyter or Colab to use it."
+# The line of the first cell that says what the stored run needed.
+MEASURED = re.compile(r"^\*\*Measured:\*\*.*$", re.MULTILINE)
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def stored_form(
+    source: NotebookNode, executed: NotebookNode, seconds: float, peak_memory: int
+) -> NotebookNode:
+    """Return the notebook as it is committed: the source's cells with the run's outputs.
+
+    Everything that papermill added stays behind: its cell of injected parameters, its metadata
+    and its times. Widgets are replaced by a line of text, since a page without a kernel cannot
+    show them, and their state makes some viewers refuse the whole notebook.
+
+    Args:
+        source: the notebook that was run.
+        executed: what papermill wrote.
+        seconds: time of the run.
+        peak_memory: bytes at its peak.
+    """
+    node = copy.deepcopy(source)
+    outputs = {cell.id: cell.get("outputs", []) for cell in executed.cells}
+    count = 0
+    for cell in node.cells:
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.outputs = [_anonymous(output) for output in outputs[cell.id] if not _is_noise(output)]
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    measured = {
+        "code": code_digest(source),
+        "seconds": round(seconds),
+        "peak_memory_mib": round(peak_memory / 2**20),
+    }
+    node.metadata = nbformat.from_dict(
+        {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "oldphoto": measured}
+    )
+    node.cells[0].source = MEASURED.sub(measured_line(seconds, peak_memory), node.cells[0].source)
+    replace_widgets(node)
+    return node
+
+
+def measured_line(seconds: float, peak_memory: int) -> str:
+    """Return the line of the first cell that tells time and memory of the fast run."""
+    return (
+        f"**Measured:** the fast run takes {seconds:.0f} s and {peak_memory / 2**30:.1f} GiB "
+        f"of memory on a computer with {os.cpu_count()} CPU cores."
+    )
+
+
+def replace_widgets(node: NotebookNode) -> None:
+    """Put a line of text where the notebook shows widgets, and drop their state; in place."""
+    node.metadata.pop("widgets", None)
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            if WIDGET_VIEW in output.get("data", {}):
+                output.data = nbformat.from_dict(
+                    {"text/html": f"<p><em>{INTERACTIVE}</em></p>", "text/plain": INTERACTIVE}
+                )
+
+
+def _is_noise(output: NotebookNode) -> bool:
+    """Whether an output is progress bars and warnings, which differ at every run."""
+    return output.output_type == "stream" and output.name == "stderr"
+
+
+def _anonymous(output: NotebookNode) -> NotebookNode:
+    """Return the output with the folders of this machine taken out of its text."""
+    output = copy.deepcopy(output)
+    if "text" in output:
+        output.text = without_folders(output.text)
+    for kind, value in output.get("data", {}).items():
+        if kind.startswith("text/") and isinstance(value, str):
+            output.data[kind] = without_folders(value)
+    return output
+
+
+def without_folders(text: str) -> str:
+    """Return text with the current, the package's and the home folder taken out."""
+    package = Path(__file__).resolve().parents[2]
+    for folder, stands_for in ((Path.cwd(), "."), (package, "."), (Path.home(), "~")):
+        if folder != Path(folder.anchor):  # never take out every slash
+            text = text.replace(str(folder), stands_for)
+    return text

@@ -1,0 +1,204 @@
+"""Exercises that check themselves: they say what is wrong, never the answer.
+
+An exercise knows its solution, a few trials, and the wrong answers that people typically give,
+each with the message that helps. An answer is tried on the same inputs as the solution; where the
+results differ, it is compared with the typical wrong ones.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Level = Literal["complete a line", "modify", "investigate"]
+NOT_DONE = "Not done yet."
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A typical wrong answer, and what to tell those who gave it.
+
+    Attributes:
+        answer: a function with the signature of the solution, or the wrong value itself.
+        message: what is wrong, without the right answer.
+    """
+
+    answer: Any
+    message: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check found; it is shown in words."""
+
+    right: bool
+    message: str
+
+    def __repr__(self) -> str:
+        if self.message == NOT_DONE:
+            return NOT_DONE
+        return f"Right. {self.message}" if self.right else f"Not yet. {self.message}"
+
+
+@dataclass
+class Exercise:
+    """One exercise.
+
+    Attributes:
+        title: a few words.
+        level: how much is asked.
+        solution: the one source of the right answer; a function, called with each trial. Where
+            the reader's answer is a plain value, a function without arguments.
+        trials: arguments to call the answer with.
+        misconceptions: typical wrong answers.
+        hints: two, from gentle to plain.
+        praise: one sentence that is shown with a right answer.
+        limits: least and greatest value that a result may have.
+        tolerance: relative and absolute difference that is still right.
+    """
+
+    title: str
+    level: Level
+    solution: Callable[..., Any]
+    misconceptions: Sequence[Misconception]
+    hints: tuple[str, str]
+    praise: str
+    trials: Sequence[tuple] = ((),)
+    limits: tuple[float, float] | None = None
+    tolerance: float = 1e-4
+    solved: bool = field(default=False, init=False)
+    hints_shown: int = field(default=0, init=False)
+
+    def check(self, answer: Any) -> Verdict:
+        """Return whether the answer is right, and if not, what is wrong."""
+        message = self._fault(answer)
+        self.solved = not message
+        return Verdict(self.solved, message or self.praise)
+
+    def hint(self) -> str:
+        """Show the first hint, and when called again the second."""
+        number = min(self.hints_shown, len(self.hints) - 1)
+        self.hints_shown = number + 1
+        return f"Hint {number + 1} of {len(self.hints)}: {self.hints[number]}"
+
+    def show_solution(self) -> None:
+        """Print the source of the solution."""
+        print(textwrap.dedent(inspect.getsource(self.solution)))
+
+    def or_solution(self, answer: Any) -> Any:
+        """Return the answer if it is right, else the solution, so that the notebook goes on."""
+        if not self._fault(answer):
+            return answer
+        print(f"Going on with the package's own answer to: {self.title}.")
+        wants_function = len(self.trials[0]) > 0
+        return self.solution if wants_function else self.solution()
+
+    def _fault(self, answer: Any) -> str:
+        """Return what is wrong with an answer, or an empty text."""
+        for trial in self.trials:
+            try:
+                given = _result(answer, trial)
+            except Exception as error:  # noqa: BLE001 - a reader's code may raise anything
+                return f"It stops with {type(error).__name__}: {error}"
+            expected = self.solution(*_copies(trial))
+            fault = self._compare(given, expected) or ""
+            if fault:
+                return self._known_fault(given, expected, trial) or fault
+        return ""
+
+    def _known_fault(self, given: Any, expected: Any, trial: tuple) -> str:
+        """Return the message of the typical wrong answer that gives the same result."""
+        for misconception in self.misconceptions:
+            typical = _result(misconception.answer, trial)
+            differs_here = _difference(typical, expected) > self.tolerance
+            if differs_here and _difference(given, typical) <= self.tolerance:
+                return misconception.message
+        return ""
+
+    def _compare(self, given: Any, expected: Any) -> str:
+        if given is None or given is ...:
+            return NOT_DONE
+        if isinstance(expected, str):
+            same = isinstance(given, str) and given.strip().lower() == expected
+            return "" if same else f"{given!r} is not it."
+        values = _array(given)
+        if values is None:
+            return f"Expected {_kind(expected)}, got {type(given).__name__}."
+        wanted = _array(expected)
+        if isinstance(expected, Tensor) != isinstance(given, Tensor):
+            return f"Expected {_kind(expected)}, got {_kind(given)}."
+        if values.shape != wanted.shape:
+            return f"The shape should be {wanted.shape}, but it is {values.shape}."
+        if not np.isfinite(values).all():
+            return "There are values that are not numbers (nan) or infinite."
+        if self.limits and (values.min() < self.limits[0] or values.max() > self.limits[1]):
+            low, high = self.limits
+            return (
+                f"Values should lie in [{low:g}, {high:g}], but they go from {values.min():.4g} "
+                f"to {values.max():.4g}."
+            )
+        difference = _difference(given, expected)
+        if difference > self.tolerance:
+            share = 100 * difference
+            return f"The shape is right, but values are off by {share:.3g} % of the largest one."
+        return ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The exercises of one notebook."""
+
+    exercises: tuple[Exercise, ...]
+
+    def summary(self) -> None:
+        """Print which exercises are solved, with how many hints."""
+        for number, exercise in enumerate(self.exercises, start=1):
+            state = "solved" if exercise.solved else "open"
+            hints = f", {exercise.hints_shown} hints" if exercise.hints_shown else ""
+            print(f"{number}. {exercise.title} ({exercise.level}): {state}{hints}")
+        solved = sum(exercise.solved for exercise in self.exercises)
+        print(f"{solved} of {len(self.exercises)} solved")
+
+
+def _result(answer: Any, trial: tuple) -> Any:
+    """Call an answer that is a function on copies of the trial; a value is its own result."""
+    return answer(*_copies(trial)) if callable(answer) else answer
+
+
+def _copies(trial: tuple) -> tuple:
+    return tuple(part.clone() if isinstance(part, Tensor) else part for part in trial)
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """Return numbers as an array of float64, or None where they are no numbers."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().double().numpy()
+    if isinstance(value, bool | int | float | np.ndarray | np.number):
+        return np.asarray(value, dtype=np.float64)
+    return None
+
+
+def _difference(first: Any, second: Any) -> float:
+    """Return the largest difference as a share of the largest value; infinite if incomparable."""
+    if isinstance(first, str) or isinstance(second, str):
+        same = str(first).strip().lower() == str(second).strip().lower()
+        return 0.0 if same else float("inf")
+    one, other = _array(first), _array(second)
+    if one is None or other is None or one.shape != other.shape:
+        return float("inf")
+    if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return float("inf")
+    one, other = one[np.isfinite(one)], other[np.isfinite(other)]
+    scale = max(float(np.abs(other).max(initial=0.0)), torch.finfo(torch.float32).tiny)
+    return float(np.abs(one - other).max(initial=0.0)) / scale
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return "a tensor"
+    return "a text" if isinstance(value, str) else "a number"

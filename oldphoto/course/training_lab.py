@@ -1,0 +1,326 @@
+"""A laboratory for training runs: short presets, logs as curves, kills, checkpoints, memory."""
+
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import torch
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from oldphoto.checkpoint import checkpoint_path
+from oldphoto.checks import InputError, require_in, require_positive
+from oldphoto.config import Preset
+from oldphoto.course.figures import COLOURS, STYLE, figure_html
+from oldphoto.course.widgets import Guard, slider
+from oldphoto.files import sha256_of
+from oldphoto.memory import GIB
+from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.restorer import RestorationNetwork
+from oldphoto.networks.vae import VAE
+from oldphoto.stages import STAGES
+from oldphoto.step_cost import StepCost
+
+Log = dict[str, np.ndarray]
+"""A training log: column name to its values, one for each row."""
+
+NOT_TERMS = ("step", "photos_per_second", "rate")
+_LOOK_EVERY = 0.02  # seconds between two looks at the folder of a run that is to be killed
+_DPI = 80
+
+
+def shortened(preset: Preset, num_photos: Mapping[str, int]) -> Preset:
+    """Return a preset whose stages see fewer (or more) photos.
+
+    Args:
+        preset: sizes and schedule.
+        num_photos: stage to photos; stages that are not named stay as they are.
+    """
+    changes = {}
+    for stage, photos in num_photos.items():
+        require_in(stage, STAGES, "stage")
+        name = f"train_{stage.replace('-', '_')}"
+        changes[name] = replace(getattr(preset, name), num_photos=photos)
+    return replace(preset, **changes)
+
+
+def untrained(preset: Preset, seed: int = 0) -> RestorationNetwork:
+    """Return the three networks of a preset with their first, random weights."""
+    with torch.random.fork_rng(devices=[]):  # the notebook's own random numbers stay as they are
+        torch.manual_seed(seed)
+        vaes = VAE(preset.vae), VAE(preset.vae)
+        return RestorationNetwork(*vaes, PartialNonlocalMapping(preset.mapping)).eval()
+
+
+def fresh_folder(path: str | Path) -> Path:
+    """Return an empty folder; what an earlier run of the notebook left there is removed."""
+    folder = Path(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def read_log(folder: Path) -> Log:
+    """Read ``log.csv`` of a stage.
+
+    Raises:
+        InputError: if the stage has not written one yet.
+    """
+    path = folder / "log.csv"
+    if not path.is_file():
+        raise InputError(f"expected the log of a training stage, {path} is not there: train first")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def fall(log: Log, term: str, rows: int = 3) -> tuple[float, float]:
+    """Return the mean of a term over the first and over the last rows of a log."""
+    values = log[term]
+    return float(values[:rows].mean()), float(values[-rows:].mean())
+
+
+def smoothed(values: np.ndarray, share: float) -> np.ndarray:
+    """Return a running mean: each value is ``share`` of the one before, the rest is new.
+
+    Args:
+        values: (N,).
+        share: 0 leaves the values as they are; must be below 1.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"share must be at least 0 and below 1, got {share}")
+    result = np.array(values, dtype=float)
+    for index in range(1, len(result)):
+        result[index] = share * result[index - 1] + (1 - share) * result[index]
+    return result
+
+
+def draw_curves(logs: Mapping[str, Log], terms: Sequence[str], share: float = 0.0) -> Figure:
+    """Draw terms over steps, one panel for each; a panel has one line for each log.
+
+    Args:
+        logs: name to log.
+        terms: columns to draw; a log without the column is left out of its panel.
+        share: of the smoothing, see ``smoothed``; the raw values stay visible behind.
+    """
+    with pyplot.rc_context(STYLE):
+        width = 4.2 * len(terms)
+        fig, axes = pyplot.subplots(1, len(terms), figsize=(width, 3.2), squeeze=False)
+        for axis, term in zip(axes.flat, terms, strict=True):
+            for name, log in logs.items():
+                if term not in log:
+                    continue
+                line = axis.plot(log["step"], smoothed(log[term], share), label=name)[0]
+                if share:
+                    axis.plot(log["step"], log[term], color=line.get_color(), alpha=0.25, lw=1)
+            axis.set(title=term, xlabel="step")
+            if (np.array([log[term].max() for log in logs.values() if term in log]) > 1e4).any():
+                axis.set_yscale("log")
+        if len(logs) > 1:
+            axes.flat[0].legend(fontsize=11)
+    return fig
+
+
+def curve_words(log: Log, term: str) -> str:
+    """Say in words how a term went."""
+    first, last = fall(log, term)
+    way = "falls" if last < first else "rises"
+    steps = int(log["step"][-1])
+    return f"{term} {way} from {first:.3g} to {last:.3g} in {steps} steps."
+
+
+def curves_view(logs: Mapping[str, Log]) -> ipywidgets.Widget:
+    """Return a choice of stage and term, with smoothing, and the curve."""
+    stage = ipywidgets.Dropdown(options=list(logs), description="stage")
+    term = ipywidgets.Dropdown(options=_terms(logs[stage.value]), description="term")
+    share = slider("smoothing, in %", 0, 0, 95, step=5)
+    picture, guard = ipywidgets.HTML(), Guard()
+
+    @guard
+    def draw(_change: object = None) -> None:
+        if term.value is None:
+            return
+        log = logs[stage.value]
+        words = curve_words(log, term.value)
+        fig = draw_curves({stage.value: log}, [term.value], share.value / 100)
+        picture.value = f"{figure_as_html(fig, words)}<p>{stage.value}: {words}</p>"
+
+    @guard
+    def change_stage(_change: object = None) -> None:
+        term.options = _terms(logs[stage.value])
+
+    stage.observe(change_stage, "value")
+    for control in (term, share):
+        control.observe(draw, "value")
+    stage.observe(draw, "value")
+    draw()
+    return ipywidgets.VBox([ipywidgets.HBox([stage, term]), share, picture, guard.log])
+
+
+def _terms(log: Log) -> list[str]:
+    return [name for name in log if name not in NOT_TERMS]
+
+
+def figure_as_html(fig: Figure, alt: str) -> str:
+    """Return a figure as HTML with its description, and close it."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=_DPI)
+    pyplot.close(fig)
+    return figure_html("image/png", buffer.getvalue(), alt)
+
+
+def kill_after(
+    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 120.0
+) -> int:
+    """Start ``python -m WORDS``, and kill it when it has saved a checkpoint of some step.
+
+    The process gets no warning and no chance to tidy up, as when the power fails.
+
+    Args:
+        folder: where the command runs.
+        words: module and arguments.
+        stage: folder of the stage whose checkpoints are watched.
+        step: of the checkpoint to wait for.
+        limit: seconds to wait at most.
+
+    Returns:
+        The step of the newest checkpoint that was complete when the process was gone.
+
+    Raises:
+        InputError: if the process ended by itself before.
+    """
+    with (folder / "killed.log").open("w", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            cwd=folder,
+            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+            stdout=said,
+            stderr=said,
+        )
+        try:
+            give_up = time.monotonic() + limit
+            while max(saved_steps(stage), default=0) < step:
+                if process.poll() is not None or time.monotonic() > give_up:
+                    raise InputError(f"no checkpoint of step {step} came: see killed.log")
+                time.sleep(_LOOK_EVERY)
+        finally:
+            process.kill()
+            process.wait()
+    return max(saved_steps(stage))
+
+
+def saved_steps(stage: Path) -> list[int]:
+    """Return the steps of all complete checkpoints of a stage, oldest first."""
+    found = (stage / "checkpoints").glob("step-*.json")
+    return sorted(int(path.stem.removeprefix("step-")) for path in found)
+
+
+def damage(stage: Path) -> Path:
+    """Change one byte in the middle of the newest checkpoint of a stage; return its path."""
+    path = checkpoint_path(stage / "checkpoints", saved_steps(stage)[-1])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    return path
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a checkpoint: its name, how many tensors it holds, and their bytes."""
+
+    name: str
+    num_tensors: int
+    num_bytes: int
+
+
+def checkpoint_parts(stage: Path) -> list[Part]:
+    """Return the parts of the newest checkpoint of a stage, the largest first."""
+    path = checkpoint_path(stage / "checkpoints", saved_steps(stage)[-1])
+    payload = torch.load(path, weights_only=True, map_location="cpu")
+    parts = payload["parts"] | {"random": payload["random"]}
+    found = []
+    for name, part in parts.items():
+        tensors = _tensors(part)
+        found.append(Part(name, len(tensors), sum(t.numel() * t.element_size() for t in tensors)))
+    return sorted(found, key=lambda part: -part.num_bytes)
+
+
+def _tensors(value: object) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    inside = value.values() if isinstance(value, Mapping) else value
+    if isinstance(inside, str) or not hasattr(inside, "__iter__"):
+        return []
+    return [tensor for part in inside for tensor in _tensors(part)]
+
+
+def weight_sums(run: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of weights of a run: equal sums are equal bits."""
+    return {path.stem: sha256_of(path) for path in sorted((run / "weights").glob("*.safetensors"))}
+
+
+def memory_words(name: str, cost: StepCost, photos: int) -> str:
+    """Say in words what a step with so many photos takes."""
+    fixed = (cost.weights + cost.constant) / GIB
+    return (
+        f"{name}, {photos} photos at once: {fixed:.2f} GB whatever the batch, and "
+        f"{photos * cost.per_photo / GIB:.2f} GB for the photos: "
+        f"{cost.peak_bytes(photos) / GIB:.2f} GB."
+    )
+
+
+def draw_memory(costs: Mapping[str, StepCost], photos: int) -> Figure:
+    """Draw the memory of a step as two stacked bars for each preset, on one scale.
+
+    Args:
+        costs: name to cost.
+        photos: in the networks at once.
+    """
+    require_positive(photos=photos)
+    with pyplot.rc_context(STYLE):
+        fig, axis = pyplot.subplots(figsize=(8, 0.9 + 0.6 * len(costs)))
+        names = list(costs)
+        fixed = [(costs[n].weights + costs[n].constant) / GIB for n in names]
+        growing = [photos * costs[n].per_photo / GIB for n in names]
+        axis.barh(names, fixed, color=COLOURS["blue"], label="weights, gradients, averages")
+        axis.barh(
+            names,
+            growing,
+            left=fixed,
+            color=COLOURS["orange"],
+            hatch="//",
+            edgecolor="white",
+            label="activations of the photos",
+        )
+        for row, name in enumerate(names):
+            total = costs[name].peak_bytes(photos) / GIB
+            axis.annotate(f" {total:.2f} GB", (total, row), va="center")
+        axis.margins(x=0.15)
+        axis.invert_yaxis()
+        axis.set_xlabel(f"GB with {photos} photos at once")
+        axis.legend(fontsize=11, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    return fig
+
+
+def memory_view(costs: Mapping[str, StepCost]) -> ipywidgets.Widget:
+    """Return a slider of the photos at once, and the memory that a step takes with them."""
+    photos = slider("photos in the networks at once", 8, 1, 64)
+    picture, guard = ipywidgets.HTML(), Guard()
+
+    @guard
+    def draw(_change: object = None) -> None:
+        words = " ".join(memory_words(name, cost, photos.value) for name, cost in costs.items())
+        picture.value = f"{figure_as_html(draw_memory(costs, photos.value), words)}<p>{words}</p>"
+
+    photos.observe(draw, "value")
+    draw()
+    return ipywidgets.VBox([photos, picture, guard.log])

@@ -1,0 +1,250 @@
+"""The training sets of the three stages and of the detector.
+
+Every dataset is addressed by position: ``dataset[p]`` for any p >= 0, see ``PhotoStream``. All read
+lazily, mirror half of the samples, and turn one in ten grey, as the authors do.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from oldphoto.checks import InputError
+from oldphoto.data.stream import Key, PhotoStream
+from oldphoto.degradations import Recipe, degrade_pair, paint_white
+from oldphoto.degradations.degrade import find_recipe
+from oldphoto.images import mask_to_tensor, to_tensor
+
+Sample = dict[str, Tensor]
+
+FLIP_PROB = 0.5
+GREY_PROB = 0.1
+# Numbers of the independent random streams of one sample (1 is the scale, in PhotoStream).
+_CUT, _LOOK, _DAMAGE = 2, 3, 4
+
+
+class PositionDataset(Dataset):
+    """A dataset over one or more photo streams; its length is one epoch of the first.
+
+    Args:
+        streams: each gives one photo of every sample.
+        grey_prob: share of the samples that are turned grey.
+    """
+
+    def __init__(self, *streams: PhotoStream, grey_prob: float = GREY_PROB) -> None:
+        if not 0 <= grey_prob <= 1:
+            raise InputError(f"grey_prob must be within 0 and 1, got {grey_prob}")
+        self.streams = streams
+        self.grey_prob = grey_prob
+
+    def __len__(self) -> int:
+        return len(self.streams[0])
+
+    def __getitem__(self, position: int) -> Any:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go once through the first epoch (positions themselves never end)."""
+        return (self[position] for position in range(len(self)))
+
+    def require_batch(self, batch: int) -> None:
+        """Raise InputError unless there are photos for one batch and the first can be read."""
+        for stream in self.streams:
+            if len(stream) < batch:
+                raise InputError(
+                    f"a batch of {batch} needs at least {batch} photos of each kind, got "
+                    f"{len(stream)}; add photos or ask for a batch of at most {len(stream)}"
+                )
+            stream.photos.read(0)  # fails here, in the main process, if no photo can be read
+
+    def unreadable(self) -> list[Path]:
+        """Return the files that turned out to be unreadable so far, in any worker."""
+        return [path for stream in self.streams for path in stream.photos.unreadable()]
+
+    def _look(self, key: Key) -> tuple[bool, bool]:
+        """Draw whether a sample is mirrored and whether it is turned grey."""
+        draws = np.random.default_rng((*key, _LOOK)).random(2)
+        return bool(draws[0] < FLIP_PROB), bool(draws[1] < self.grey_prob)
+
+    def _plain(self, stream: PhotoStream, position: int) -> Tensor:
+        """Return a random square of one photo, (3, crop, crop) in [-1, 1]."""
+        pixels, key = stream.at(position)
+        pixels = random_square(pixels, stream.crop, np.random.default_rng((*key, _CUT)))
+        return _photo_tensor(pixels, *self._look(key))
+
+
+class CleanPhotos(PositionDataset):
+    """Clean photos for ``vae-clean``: (3, crop, crop) in [-1, 1].
+
+    Args:
+        paths: photo files.
+        crop: side of the random squares.
+        seed: of the training.
+        grey_prob: share that is turned grey.
+        options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        crop: int,
+        seed: int,
+        grey_prob: float = GREY_PROB,
+        **options: Any,
+    ) -> None:
+        super().__init__(PhotoStream(paths, crop, seed, **options), grey_prob=grey_prob)
+
+    def __getitem__(self, position: int) -> Tensor:
+        return self._plain(self.streams[0], position)
+
+
+class OldPhotos(CleanPhotos):
+    """Real old photos: (3, crop, crop) in [-1, 1]; the arguments of ``CleanPhotos``."""
+
+
+class DegradedPairs(PositionDataset):
+    """Degraded photos with their clean partners, for ``mapping``.
+
+    A sample holds ``degraded`` and ``clean``, (3, crop, crop) in [-1, 1], and ``scratch_mask``,
+    (1, crop, crop), 1 = damaged. Damaged pixels of ``degraded`` are white.
+
+    Args:
+        paths: clean photo files.
+        crop: side of the random squares.
+        seed: of the training.
+        recipe: of the degradation: a name or a recipe of one's own.
+        hole_prob: share of the samples that get an irregular hole mask; the others have only what
+            the recipe damages.
+        grey_prob: share that is turned grey, both partners.
+        options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        crop: int,
+        seed: int,
+        recipe: str | Recipe = "released",
+        hole_prob: float = 0.5,
+        grey_prob: float = GREY_PROB,
+        **options: Any,
+    ) -> None:
+        super().__init__(PhotoStream(paths, crop, seed, **options), grey_prob=grey_prob)
+        if not 0 <= hole_prob <= 1:
+            raise InputError(f"hole_prob must be within 0 and 1, got {hole_prob}")
+        self.recipe = find_recipe(recipe)
+        self.hole_prob = hole_prob
+
+    def __getitem__(self, position: int) -> Sample:
+        return self._pair(self.streams[0], position, white=True)
+
+    def _pair(self, stream: PhotoStream, position: int, white: bool) -> Sample:
+        """Return degraded, clean and mask of one position."""
+        pixels, key = stream.at(position)
+        degraded, clean, scratch_mask = degrade_pair(
+            pixels,
+            seed=(*key, _DAMAGE),
+            recipe=self.recipe,
+            crop=stream.crop,
+            hole_prob=self.hole_prob,
+        )
+        flip, grey = self._look(key)
+        # Grey first: a white hole stays white, and the mask needs no colour.
+        degraded = to_grey(degraded) if grey else degraded
+        if white:
+            degraded = paint_white(degraded, scratch_mask)
+        mask = scratch_mask[:, ::-1] if flip else scratch_mask
+        return {
+            "degraded": _photo_tensor(degraded, flip, grey=False),
+            "clean": _photo_tensor(clean, flip, grey),
+            "scratch_mask": mask_to_tensor(np.ascontiguousarray(mask))[0],
+        }
+
+
+class MixedOld(DegradedPairs):
+    """Real old and degraded photos side by side, for ``vae-degraded``.
+
+    A sample holds ``old`` and ``degraded``, (3, crop, crop) in [-1, 1]. The authors toss a coin for
+    each photo; a batch with one kind only then crashes their latent discriminator. Here the share
+    is the same one half, in every batch.
+
+    Args:
+        old_paths: real old photo files; to give grey and colour the same share as the authors do,
+            pass ``alternate(grey_paths, colour_paths)``.
+        clean_paths: clean photo files, to be degraded. An epoch is one round of these.
+        crop: side of the random squares.
+        seed: of the training.
+        recipe: of the degradation.
+        hole_prob: share of the degraded photos with white holes; the authors give this stage none.
+        grey_prob: share that is turned grey.
+        options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
+    """
+
+    def __init__(
+        self,
+        old_paths: Sequence[Path],
+        clean_paths: Sequence[Path],
+        crop: int,
+        seed: int,
+        recipe: str | Recipe = "released",
+        hole_prob: float = 0.0,
+        grey_prob: float = GREY_PROB,
+        **options: Any,
+    ) -> None:
+        super().__init__(clean_paths, crop, seed, recipe, hole_prob, grey_prob, **options)
+        self.streams = (*self.streams, PhotoStream(old_paths, crop, seed, stream=1, **options))
+
+    def __getitem__(self, position: int) -> Sample:
+        clean, old = self.streams
+        degraded = self._pair(clean, position, white=True)["degraded"]
+        return {"old": self._plain(old, position), "degraded": degraded}
+
+
+class DetectorPairs(DegradedPairs):
+    """Grey damaged photos with their exact masks, for the scratch detector.
+
+    A sample holds ``grey``, (1, crop, crop) in [-1, 1], and ``scratch_mask``, (1, crop, crop). The
+    damage is left as it looks, for finding it is the task: no pixel is painted white.
+
+    Args:
+        paths, crop, seed: as in ``DegradedPairs``.
+        recipe: one with structured damage, whose masks are the labels.
+        options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        crop: int,
+        seed: int,
+        recipe: str | Recipe = "paper",
+        **options: Any,
+    ) -> None:
+        super().__init__(paths, crop, seed, recipe, hole_prob=0.0, grey_prob=1.0, **options)
+
+    def __getitem__(self, position: int) -> Sample:
+        sample = self._pair(self.streams[0], position, white=False)
+        return {"grey": sample["degraded"][:1].clone(), "scratch_mask": sample["scratch_mask"]}
+
+
+def random_square(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut a square of (H, W, 3) at a random place."""
+    top = int(rng.integers(pixels.shape[0] - side, endpoint=True))
+    left = int(rng.integers(pixels.shape[1] - side, endpoint=True))
+    return pixels[top : top + side, left : left + side]
+
+
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """Return the brightness of uint8 (H, W, 3) in all three channels."""
+    grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _photo_tensor(pixels: np.ndarray, flip: bool, grey: bool) -> Tensor:
+    """Return (3, H, W) in [-1, 1], mirrored left to right and grey if asked."""
+    pixels = to_grey(pixels) if grey else pixels
+    return to_tensor(np.ascontiguousarray(pixels[:, ::-1] if flip else pixels))[0]

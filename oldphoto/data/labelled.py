@@ -1,0 +1,67 @@
+"""Photos whose damage somebody has marked by hand, to fine-tune the scratch detector on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from oldphoto.checks import InputError, require_folder
+from oldphoto.data.datasets import PositionDataset, random_square, to_grey
+from oldphoto.data.reading import pad_to
+from oldphoto.data.stream import PhotoStream, shuffled
+from oldphoto.images import list_photos, load_rgb, mask_to_tensor, read_mask, to_tensor
+
+_CUT = 2
+
+
+def labelled_pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Return photos and their masks: ``photos/NAME.jpg`` belongs to ``masks/NAME.png``.
+
+    Raises:
+        InputError: if a folder or the mask of a photo is missing.
+    """
+    require_folder(folder, "a folder with photos/ and masks/")
+    photos, masks = list_photos(folder / "photos"), list_photos(folder / "masks")
+    mask_of = {path.stem: path for path in masks}
+    for path in photos:
+        if path.stem not in mask_of:
+            raise InputError(
+                f"expected a mask {folder / 'masks' / path.stem}.png for {path}, none is there"
+            )
+    return [(path, mask_of[path.stem]) for path in photos]
+
+
+class LabelledPhotos(PositionDataset):
+    """Grey photos with the masks that somebody drew; samples as those of ``DetectorPairs``.
+
+    Nothing is made smaller, for a scratch is one pixel wide. A pair that cannot be read ends the
+    training: each took somebody minutes to draw, so it should be repaired, not left out.
+
+    Args:
+        pairs: photo and mask files.
+        crop: side of the random squares.
+        seed: of the training.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Path, Path]], crop: int, seed: int) -> None:
+        super().__init__(PhotoStream([photo for photo, _ in pairs], crop, seed), grey_prob=1.0)
+        self.pairs = [(str(photo), str(mask)) for photo, mask in pairs]
+        self.seed = seed
+
+    def __getitem__(self, position: int) -> dict[str, Tensor]:
+        epoch, place = divmod(position, len(self.pairs))
+        index = int(shuffled(len(self.pairs), self.seed, 0, epoch)[place])
+        photo, mask = self.pairs[index]
+        pixels = load_rgb(photo)
+        damaged = read_mask(mask, pixels.shape[:2])
+        joined = np.dstack([to_grey(pixels)[..., :1], damaged.astype(np.uint8)])
+        crop = self.streams[0].crop
+        key = (self.seed, 0, epoch, index)
+        square = random_square(pad_to(joined, crop), crop, np.random.default_rng((*key, _CUT)))
+        flip, _ = self._look(key)
+        square = np.ascontiguousarray(square[:, ::-1] if flip else square)
+        return {
+            "grey": to_tensor(np.repeat(square[..., :1], 3, axis=2))[0, :1],
+            "scratch_mask": mask_to_tensor(square[..., 1] > 0)[0],
+        }

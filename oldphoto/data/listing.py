@@ -1,0 +1,57 @@
+"""Which photos of a folder to train with."""
+
+import csv
+from collections.abc import Sequence
+from itertools import chain, cycle, islice
+from pathlib import Path
+
+from oldphoto.checks import InputError, require_folder
+from oldphoto.images import list_photos
+
+CATALOGUE_NAME = "catalogue.csv"
+
+
+def photo_paths(folder: Path, split: str | None = None, mode: str | None = None) -> list[Path]:
+    """Return the photos of a folder, by its catalogue where it has one.
+
+    Without ``catalogue.csv`` these are all photos that lie directly in the folder. With one they
+    are the rows that were kept and fit the question; a row without a split counts as ``train``.
+
+    Args:
+        folder: a folder of photos, such as ``python -m data_tools clean`` writes.
+        split: ``train``, ``validation``, ``test``; None takes all.
+        mode: ``L`` (one colour) or ``RGB``; None takes both.
+
+    Raises:
+        InputError: if there is no such folder, no fitting photo, or split or mode are asked of a
+            folder without a catalogue.
+    """
+    require_folder(folder, "a folder of photos")
+    catalogue = folder / CATALOGUE_NAME
+    if not catalogue.is_file():
+        if split is not None or mode is not None:
+            raise InputError(
+                f"{folder} has no {CATALOGUE_NAME}, which says the split and mode of each photo; "
+                f"make one with: python -m data_tools catalogue {folder}"
+            )
+        return list_photos(folder)
+    with catalogue.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("status") == "kept"]
+    rows = [row for row in rows if split is None or (row.get("split") or "train") == split]
+    paths = [folder / row["path"] for row in rows if mode is None or row.get("mode") == mode]
+    if not paths:
+        raise InputError(f"{catalogue} lists no photo with split {split} and mode {mode}")
+    return sorted(paths)
+
+
+def alternate(first: Sequence[Path], second: Sequence[Path]) -> list[Path]:
+    """Take turns between two lists, repeating the shorter one, so that each is half of the result.
+
+    The authors draw real old photos with even odds from a black-and-white and a colour folder:
+    ``alternate(photo_paths(folder, mode="L"), photo_paths(folder, mode="RGB"))``.
+    """
+    if not first or not second:
+        return list(first) + list(second)
+    length = max(len(first), len(second))
+    pairs = zip(islice(cycle(first), length), islice(cycle(second), length), strict=True)
+    return list(chain.from_iterable(pairs))

@@ -1,0 +1,91 @@
+"""An endless, shuffled and reproducible stream of photos, addressed by position."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from oldphoto.checks import InputError, require_positive
+from oldphoto.data.reading import DEFAULT_CACHE_BYTES, PhotoSet, pad_to
+
+Key = tuple[int, ...]
+"""Numbers that seed everything random about one sample: (seed, stream, epoch, photo)."""
+
+_ORDER = 7919  # keeps the shuffling apart from the samples' own randomness
+
+
+@lru_cache(maxsize=8)
+def shuffled(num_photos: int, seed: int, stream: int, epoch: int) -> np.ndarray:
+    """Return the photo at each place of one epoch."""
+    return np.random.default_rng((seed, stream, epoch, _ORDER)).permutation(num_photos)
+
+
+class PhotoStream:
+    """Photos by position: each epoch shows every photo once, in an order of its own.
+
+    Position p is place ``p % n`` of epoch ``p // n``. What comes out depends on the paths, the
+    seed and p alone, not on what was read before, by how many processes, or after how many stops.
+
+    Args:
+        paths: photo files, in a fixed order.
+        crop: side of the squares that will be cut; smaller photos are mirrored up to it.
+        seed: of the whole training.
+        stream: tells the streams of one dataset apart.
+        min_scale: photos are reduced by a random factor between this and 1, never below the crop.
+        max_short_side: longer short sides are reduced to this while reading; None is 4 times the
+            crop, beyond which a crop shows hardly more than one surface.
+        cache_bytes: of decoded photos that one process keeps.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        crop: int,
+        seed: int,
+        stream: int = 0,
+        min_scale: float = 1.0,
+        max_short_side: int | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
+        require_positive(crop=crop)
+        if seed < 0:
+            raise InputError(f"seed must be 0 or more, got {seed}")
+        if not 0 < min_scale <= 1:
+            raise InputError(f"min_scale must be above 0 and at most 1, got {min_scale}")
+        short_side = 4 * crop if max_short_side is None else max_short_side
+        if short_side < crop:
+            raise InputError(f"max_short_side must be at least the crop {crop}, got {short_side}")
+        self.photos = PhotoSet(paths, short_side, cache_bytes)
+        self.crop = crop
+        self.seed = seed
+        self.stream = stream
+        self.min_scale = min_scale
+
+    def __len__(self) -> int:
+        """Return the number of photos, which is the length of an epoch."""
+        return len(self.photos)
+
+    def at(self, position: int) -> tuple[np.ndarray, Key]:
+        """Return the photo of a position, uint8 (H, W, 3), H and W at least the crop, and its key.
+
+        Raises:
+            InputError: if the position is negative, or no photo of the list can be read.
+        """
+        if position < 0:
+            raise InputError(f"a position is 0 or more, got {position}")
+        epoch, place = divmod(position, len(self))
+        index = int(shuffled(len(self), self.seed, self.stream, epoch)[place])
+        key = (self.seed, self.stream, epoch, index)
+        return pad_to(self._scaled(self.photos.read(index), key), self.crop), key
+
+    def _scaled(self, pixels: np.ndarray, key: Key) -> np.ndarray:
+        """Reduce the photo by the random factor of this sample."""
+        if self.min_scale == 1:
+            return pixels
+        height, width = pixels.shape[:2]
+        lowest = max(self.min_scale, min(1.0, self.crop / min(height, width)))
+        factor = np.random.default_rng((*key, 1)).uniform(lowest, 1)
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,118 @@
+"""The named recipes: ``released`` is the authors' code, ``paper`` what their texts describe."""
+
+from functools import partial
+
+from oldphoto.degradations.blur import sample_box_blur, sample_gaussian_blur, sample_motion_blur
+from oldphoto.degradations.cracks import sample_cracks, sample_folds
+from oldphoto.degradations.holes import sample_holes, sample_torn_border
+from oldphoto.degradations.noise import (
+    sample_film_grain,
+    sample_gaussian_noise,
+    sample_salt_pepper,
+    sample_speckle_noise,
+)
+from oldphoto.degradations.paper import sample_paper_texture, sample_stains
+from oldphoto.degradations.recipes import Recipe, Step
+from oldphoto.degradations.resample import sample_halftone, sample_jpeg, sample_low_resolution
+from oldphoto.degradations.scratches import sample_scratches
+from oldphoto.degradations.specks import sample_blotches, sample_dust, sample_hairs, sample_spots
+from oldphoto.degradations.tone import (
+    sample_fading,
+    sample_rgb_shift,
+    sample_sepia,
+    sample_uneven_fading,
+    sample_vignette,
+    sample_yellowing,
+)
+
+# online_add_degradation_v2: four steps in random order, each with probability 0.7. The defaults
+# of these sample_* functions are its ranges. Turning grey (0.1) and mirroring (0.5) happen to
+# the clean partner as well and are therefore the dataset's work.
+RELEASED = Recipe(
+    "released",
+    groups=(
+        (
+            Step(0.7, (sample_gaussian_blur,)),
+            Step(0.7, (sample_gaussian_noise, sample_speckle_noise, sample_salt_pepper)),
+            Step(0.7, (sample_low_resolution,)),
+            Step(0.7, (sample_jpeg,)),
+        ),
+    ),
+    shuffled=(True,),
+)
+
+# What the conference and the journal text name: blur, box blur, noise, film grain and colour
+# jitter, scratch and paper textures, feathered holes, JPEG. The probabilities are not published;
+# those of the released code stand for the unstructured steps. The order follows the life of a
+# photo: taken, printed, worn, scanned. Nothing blurs the damage afterwards, so masks stay exact.
+PAPER = Recipe(
+    "paper",
+    groups=(
+        (
+            Step(0.7, (sample_gaussian_blur, sample_box_blur)),
+            Step(0.7, (sample_gaussian_noise, sample_film_grain)),
+            Step(0.5, (sample_rgb_shift,)),
+        ),
+        (
+            Step(0.4, (partial(sample_paper_texture, modes=("add", "lighten", "screen")),)),
+            Step(0.6, (sample_scratches, sample_scratches, sample_cracks)),
+            Step(0.3, (sample_holes,)),
+        ),
+        (Step(0.7, (sample_jpeg,)),),
+    ),
+    shuffled=(True, False, False),
+)
+
+# A photo from the bottom of the box: everything at once.
+HEAVY = Recipe(
+    "heavy",
+    groups=(
+        (
+            Step(0.8, (sample_gaussian_blur, sample_box_blur, sample_motion_blur)),
+            Step(0.6, (sample_low_resolution,)),
+            Step(0.9, (sample_gaussian_noise, sample_speckle_noise, sample_film_grain)),
+        ),
+        (
+            Step(0.75, (sample_sepia,)),
+            Step(0.6, (sample_fading,)),
+            Step(0.5, (sample_yellowing, sample_rgb_shift)),
+            Step(0.5, (sample_uneven_fading, sample_vignette)),
+            Step(0.06, (sample_halftone,)),
+        ),
+        (
+            Step(0.6, (sample_paper_texture,)),
+            Step(0.45, (sample_stains,)),
+            Step(0.4, (sample_spots, sample_blotches)),
+            Step(0.5, (sample_dust, sample_hairs)),
+            Step(0.75, (sample_scratches,)),
+            Step(0.55, (sample_cracks, sample_folds)),
+            Step(0.5, (sample_holes, sample_torn_border)),
+        ),
+        (Step(0.6, (sample_jpeg,)),),
+    ),
+    shuffled=(True, False, False, False),
+)
+
+# A photo from the album: soft, a little faded, some dust.
+LIGHT = Recipe(
+    "light",
+    groups=(
+        (
+            Step(0.5, (partial(sample_gaussian_blur, kernel_sizes=(3,), sigma=(0.5, 1.5)),)),
+            Step(0.7, (partial(sample_film_grain, sigma=(3.0, 10.0)),)),
+        ),
+        (
+            Step(0.5, (partial(sample_fading, black=(5.0, 40.0), white=(220.0, 255.0)),)),
+            Step(0.5, (partial(sample_sepia, strength=(0.3, 0.8)),)),
+            Step(0.3, (partial(sample_vignette, strength=(0.1, 0.35)),)),
+        ),
+        (
+            Step(0.4, (partial(sample_dust, num=(5, 60), radius=(0.001, 0.003)),)),
+            Step(0.3, (partial(sample_scratches, num=(1, 5), width=(0.0012, 0.003)),)),
+        ),
+        (Step(0.5, (partial(sample_jpeg, quality=(70, 100)),)),),
+    ),
+    shuffled=(True, False, False, False),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT)}

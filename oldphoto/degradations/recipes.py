@@ -1,0 +1,164 @@
+"""Recipes: which damages, in which order and how often; drawn, replayed and kept as JSON."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from oldphoto.checks import InputError
+from oldphoto.degradations.common import Parameters, require_photo
+from oldphoto.degradations.table import DAMAGES, Damage
+
+Sampler = Callable[[np.random.Generator], Parameters]
+JSON_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """With probability ``prob``, one damage out of ``one_of``, each equally likely."""
+
+    prob: float
+    one_of: tuple[Sampler, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps in groups: the groups follow each other, the steps inside a shuffled one do not.
+
+    Attributes:
+        groups: tuples of steps, the first group is applied first.
+        shuffled: for each group, whether its steps come in random order.
+    """
+
+    name: str
+    groups: tuple[tuple[Step, ...], ...]
+    shuffled: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class SampledRecipe:
+    """The damages that one photo gets, in order: pairs of (name, parameters)."""
+
+    steps: tuple[tuple[str, Parameters], ...]
+
+    def needed_span(self, start: int, stop: int, side: int) -> tuple[int, int]:
+        """Return which rows (or columns) of a photo decide rows start to stop of the result.
+
+        Args:
+            side: number of rows of the photo, where the span ends at the latest.
+        """
+        for _, parameters in reversed(self.steps):
+            grid = parameters.grid
+            start = max(0, (start - parameters.margin) // grid * grid)
+            stop = min(side, -((-stop - parameters.margin) // grid) * grid)
+        # Blocks must lie in the part as they lie in the whole photo.
+        coarsest = max((parameters.grid for _, parameters in self.steps), default=1)
+        return start // coarsest * coarsest, stop
+
+
+def sample_recipe(recipe: Recipe, rng: np.random.Generator) -> SampledRecipe:
+    """Draw which damages happen, in which order, with which parameters.
+
+    All positions and sizes are relative to the photo or plain pixels, so the result can be
+    applied to a photo of any size.
+    """
+    drawn = []
+    for group, shuffled in zip(recipe.groups, recipe.shuffled, strict=True):
+        order = rng.permutation(len(group)) if shuffled else range(len(group))
+        for index in order:
+            step = group[index]
+            if rng.random() < step.prob:
+                sampler = step.one_of[rng.integers(len(step.one_of))]
+                parameters = sampler(rng)
+                drawn.append((_damage_of(parameters).name, parameters))
+    return SampledRecipe(tuple(drawn))
+
+
+def _damage_of(parameters: Parameters) -> Damage:
+    for damage in DAMAGES.values():
+        if type(parameters) is damage.parameters:
+            return damage
+    raise InputError(f"{type(parameters).__name__} is not in the table of damages")
+
+
+def apply_recipe(photo: np.ndarray, sampled: SampledRecipe) -> tuple[np.ndarray, np.ndarray]:
+    """Apply the drawn damages in their order.
+
+    Args:
+        photo: uint8 (H, W, 3).
+
+    Returns:
+        The degraded photo, uint8 (H, W, 3), and the mask of all damages that hide the picture,
+        bool (H, W), True = damaged. Blur, noise and tone have no mask.
+    """
+    require_photo(photo)
+    photo = photo.copy()
+    scratch_mask = np.zeros(photo.shape[:2], bool)
+    for name, parameters in sampled.steps:
+        damage = _find(name)
+        if not damage.structured:
+            photo = damage.apply(photo, parameters)
+            scratch_mask = damage.apply(scratch_mask, parameters) if damage.moves else scratch_mask
+            continue
+        photo, mask = damage.apply(photo, parameters)
+        if parameters.hides:
+            scratch_mask = scratch_mask | mask
+    return photo, scratch_mask
+
+
+def _find(name: str) -> Damage:
+    if name not in DAMAGES:
+        raise InputError(f"no damage is called {name!r}; there are {', '.join(DAMAGES)}")
+    return DAMAGES[name]
+
+
+def to_json(sampled: SampledRecipe) -> str:
+    """Write a drawn recipe as text that ``from_json`` reads back without loss."""
+    steps = [{"damage": name, **dataclasses.asdict(p)} for name, p in sampled.steps]
+    return json.dumps({"format": JSON_FORMAT, "steps": steps}, indent=1)
+
+
+def from_json(text: str) -> SampledRecipe:
+    """Read a drawn recipe.
+
+    Raises:
+        InputError: if the text is not JSON, or a damage or one of its parameters is not known
+            or missing or of another kind.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"a recipe is a JSON text, but this is not: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
+        raise InputError(f'a recipe is a JSON object with "format": {JSON_FORMAT} and "steps"')
+    steps = content.get("steps")
+    if not isinstance(steps, list):
+        raise InputError(f'"steps" of a recipe is a list, got {steps!r}')
+    return SampledRecipe(tuple(_step_from(fields) for fields in steps))
+
+
+def _step_from(fields: object) -> tuple[str, Parameters]:
+    """Return (name, parameters) from one JSON object."""
+    if not isinstance(fields, dict):
+        raise InputError(f"each step of a recipe is a JSON object, got {fields!r}")
+    name = str(fields.get("damage"))
+    parameters = _find(name).parameters
+    known = {field.name: field.type for field in dataclasses.fields(parameters)}
+    given = {key: value for key, value in fields.items() if key != "damage"}
+    if given.keys() != known.keys():
+        raise InputError(f"{name} has the parameters {sorted(known)}, got {sorted(given)}")
+    return name, parameters(**{key: _checked(name, key, known[key], given[key]) for key in known})
+
+
+def _checked(damage: str, key: str, kind: object, value: object) -> object:
+    """Return a value of the kind that a field declares: float, int, bool, str or a tuple."""
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, bool, str) and type(value) is kind:
+        return value
+    is_numbers = isinstance(value, list) and all(isinstance(v, int | float) for v in value)
+    if str(kind).startswith("tuple") and is_numbers:
+        return tuple(value)
+    raise InputError(f"{damage}: {key} is of kind {kind}, got {value!r}")

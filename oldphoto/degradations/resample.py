@@ -1,0 +1,151 @@
+"""Losses of reproduction: low resolution, JPEG and the printing screen (halftone)."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from oldphoto.checks import InputError
+from oldphoto.degradations.common import (
+    Parameters,
+    Range,
+    draw,
+    draw_int,
+    require_photo,
+    require_range,
+)
+
+
+@dataclass(frozen=True)
+class LowResolution(Parameters):
+    """Both sides shrink by their scale; ``smooth``: bilinear on the way up, else nearest."""
+
+    scale_y: float
+    scale_x: float
+    smooth: bool
+
+    @property
+    def margin(self) -> int:
+        # Cubic reaches two small pixels, bilinear one more.
+        return math.ceil(3 / min(self.scale_y, self.scale_x))
+
+
+def sample_low_resolution(
+    rng: np.random.Generator, scale: Range = (0.5, 1.0), smooth_prob: float = 0.5
+) -> LowResolution:
+    """Draw a low resolution; the defaults are those of the released code."""
+    return LowResolution(draw(rng, scale), draw(rng, scale), bool(rng.random() < smooth_prob))
+
+
+def apply_low_resolution(photo: np.ndarray, parameters: LowResolution) -> np.ndarray:
+    """Shrink with an antialiased cubic, enlarge with nearest or bilinear; the size stays.
+
+    Shape:
+        photo and result: uint8 (H, W, 3).
+
+    Source:
+        synthesize_low_resolution of the authors' code (with Pillow's filters; these agree with
+        them to one grey level and are several times faster).
+    """
+    require_photo(photo)
+    require_range(min(parameters.scale_y, parameters.scale_x), (0.01, 1.0), "a scale")
+    require_range(max(parameters.scale_y, parameters.scale_x), (0.01, 1.0), "a scale")
+    height, width = photo.shape[:2]
+    small = (max(1, round(height * parameters.scale_y)), max(1, round(width * parameters.scale_x)))
+    # Torch wants memory that it could write to, which photos straight from Pillow do not offer.
+    pixels = np.require(photo, requirements=["C", "W"])
+    channels = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    shrunk = interpolate(channels, size=small, mode="bicubic", antialias=True)
+    pixels = np.ascontiguousarray(shrunk[0].permute(1, 2, 0).numpy())  # (h, w, 3)
+    # NEAREST_EXACT takes the pixel under the centre; plain NEAREST would shift the photo.
+    way_up = cv2.INTER_LINEAR if parameters.smooth else cv2.INTER_NEAREST_EXACT
+    return cv2.resize(pixels, (width, height), interpolation=way_up)
+
+
+@dataclass(frozen=True)
+class Jpeg(Parameters):
+    """JPEG at ``quality`` 1 to 100, colour at half the resolution (4:2:0)."""
+
+    quality: int
+    # Colour at half the resolution makes blocks of 16 pixels, and is enlarged with neighbours.
+    margin = 2
+    grid = 16
+
+
+def sample_jpeg(rng: np.random.Generator, quality: tuple[int, int] = (40, 100)) -> Jpeg:
+    """Draw a JPEG quality; the default range is that of the released code."""
+    return Jpeg(draw_int(rng, quality))
+
+
+def encode_jpeg(photo: np.ndarray, parameters: Jpeg) -> bytes:
+    """Return the JPEG file of a photo uint8 (H, W, 3)."""
+    require_photo(photo)
+    require_range(parameters.quality, (1, 100), "JPEG quality")
+    options = [cv2.IMWRITE_JPEG_QUALITY, int(parameters.quality)]
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise InputError(f"a photo of shape {photo.shape} cannot be written as JPEG")
+    return data.tobytes()
+
+
+def apply_jpeg(photo: np.ndarray, parameters: Jpeg) -> np.ndarray:
+    """Write a photo as JPEG and read it back.
+
+    Shape:
+        photo and result: uint8 (H, W, 3).
+    """
+    data = np.frombuffer(encode_jpeg(photo, parameters), np.uint8)
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+@dataclass(frozen=True)
+class Halftone(Parameters):
+    """A screen of dots ``pitch`` pixels apart, turned by ``angle`` degrees, mixed in by opacity."""
+
+    pitch: float
+    angle: float
+    opacity: float
+
+
+def sample_halftone(
+    rng: np.random.Generator,
+    pitch: Range = (3.0, 7.0),
+    angle: Range = (0.0, 90.0),
+    opacity: Range = (0.25, 0.8),
+) -> Halftone:
+    """Draw the screen of a printed photo."""
+    return Halftone(draw(rng, pitch), draw(rng, angle), draw(rng, opacity))
+
+
+def apply_halftone(photo: np.ndarray, parameters: Halftone) -> np.ndarray:
+    """Print the photo as ink dots that grow where it is dark, as in a newspaper.
+
+    Each channel is compared with a threshold that rises and falls like two crossed waves. Dots
+    have soft rims one pixel wide, as ink and a scanner make them, and no moire.
+
+    Shape:
+        photo and result: uint8 (H, W, 3).
+    """
+    require_photo(photo)
+    require_range(parameters.pitch, (2.0, 100.0), "the pitch of a halftone in pixels")
+    rows, cols = np.mgrid[: photo.shape[0], : photo.shape[1]].astype(np.float32)
+    turn, wave = np.deg2rad(parameters.angle), 2 * np.pi / parameters.pitch
+    along = np.cos(wave * (cols * np.cos(turn) + rows * np.sin(turn)))
+    across = np.cos(wave * (rows * np.cos(turn) - cols * np.sin(turn)))
+    # The sum of two cosines is not evenly spread; its distribution function makes it so, and
+    # then the share of paper between the dots equals the brightness.
+    threshold = _evenly_spread((along + across)[..., None].astype(np.float32) / 2)
+    softness = np.float32(1.5 / parameters.pitch)
+    dots = np.clip((photo / np.float32(255) - threshold) / softness + 0.5, 0, 1) * 255
+    mixed = photo + np.float32(parameters.opacity) * (dots - photo)
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def _evenly_spread(waves: np.ndarray) -> np.ndarray:
+    """Map the mean of two cosines, in [-1, 1], to thresholds evenly spread over [0, 1]."""
+    angles = (np.arange(256) + 0.5) * np.pi / 256
+    values = np.sort((np.cos(angles)[:, None] + np.cos(angles)).reshape(-1) / 2)[::64]
+    return np.interp(waves, values, np.linspace(0, 1, values.size)).astype(np.float32)

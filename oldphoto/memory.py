@@ -1,0 +1,72 @@
+"""How much memory may still be taken: on this machine, in this container, on this device."""
+
+from pathlib import Path
+
+import psutil
+import torch
+
+from oldphoto.checks import InputError
+
+GIB = 1024**3
+_SHARE = 0.85  # of what is free; the rest is for everyone else and for errors of the prediction
+# Containers (Docker, a batch system) are killed at their own limit, below that of the machine.
+# (limit, use) of control groups version 2, then version 1; outside Linux neither is there.
+_CGROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+def available_bytes(device: torch.device) -> int:
+    """Return how many bytes a computation on the device may take without being killed for it."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        # What PyTorch holds in reserve without using it is free to us, too.
+        reserve = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(_SHARE * (free + reserve))
+    return int(_SHARE * min([psutil.virtual_memory().available, *_container_rooms()]))
+
+
+def budget_bytes(device: torch.device, max_memory_gb: float | None) -> int:
+    """Return the bytes that a computation may add to what is in use now.
+
+    Args:
+        max_memory_gb: most GiB that the whole process may take on the device, what it holds
+            already included; None means whatever is free.
+
+    Returns:
+        At most ``available_bytes``; never negative.
+    """
+    free = available_bytes(device)
+    if max_memory_gb is None:
+        return free
+    require_memory_limit(max_memory_gb)
+    left = int(max_memory_gb * GIB) - used_bytes(device)
+    return max(0, min(free, left))
+
+
+def require_memory_limit(max_memory_gb: float | None) -> None:
+    """Raise InputError if there is a limit and it is not greater than zero."""
+    if max_memory_gb is not None and not max_memory_gb > 0:
+        raise InputError(f"the memory limit must be greater than 0 GB, got {max_memory_gb}")
+
+
+def used_bytes(device: torch.device) -> int:
+    """Return the bytes that this process holds on the device now."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return psutil.Process().memory_info().rss
+
+
+def _container_rooms() -> list[int]:
+    """Return what is left below the memory limit of each control group that has one."""
+    rooms = []
+    for limit_file, use_file in _CGROUPS:
+        if limit_file.is_file() and use_file.is_file():
+            limit = limit_file.read_text(encoding="ascii").strip()
+            if limit.isdigit():  # "max" is no limit
+                rooms.append(max(0, int(limit) - int(use_file.read_text(encoding="ascii"))))
+    return rooms

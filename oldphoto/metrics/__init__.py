@@ -1,0 +1,1 @@
+"""How far a restored photo is from the clean one."""

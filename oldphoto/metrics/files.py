@@ -1,0 +1,86 @@
+"""The files that some metrics need and this package does not carry, and where to get them.
+
+A metric whose file is missing is not available, and says how to get it. It is never computed with
+random weights: such a number would look like the metric and mean nothing.
+"""
+
+from pathlib import Path
+
+from oldphoto.checks import InputError
+from oldphoto.download import RemoteFile
+from oldphoto.files import sha256_of
+
+MIB = 1 << 20
+
+ALEXNET = RemoteFile(
+    path="alexnet-owt-7be5be79.pth",
+    urls=("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
+    kind="torch",
+    max_bytes=300 * MIB,
+    sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+)
+VGG16 = RemoteFile(
+    path="vgg16-397923af.pth",
+    urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
+    kind="torch",
+    max_bytes=600 * MIB,
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+)
+INCEPTION = RemoteFile(
+    path="weights-inception-2015-12-05-6726825d.pth",
+    urls=(
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+    ),
+    kind="torch",
+    max_bytes=100 * MIB,
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+)
+# piq asks torch.hub for this file, and torch.hub looks into a folder of this name. Nobody
+# published its checksum: the one of the first download is kept and compared with later ones.
+BRISQUE = RemoteFile(
+    path="checkpoints/brisque_svm_weights.pt",
+    urls=(
+        "https://github.com/photosynthesis-team/piq/releases/download/v0.4.0/"
+        "brisque_svm_weights.pt",
+    ),
+    kind="torch",
+    max_bytes=10 * MIB,
+)
+
+DOWNLOADS = {
+    "lpips_alex": ALEXNET,
+    "lpips_vgg": VGG16,
+    "fid": INCEPTION,
+    "brisque": BRISQUE,
+}
+"""Name of each file in ``oldphoto download NAME``."""
+
+
+class NotAvailableError(InputError):
+    """A metric cannot be computed here; the message says what it needs and how to get it."""
+
+
+def find_metric_file(download: str, folder: Path | None) -> Path:
+    """Return where the file of a metric lies.
+
+    Args:
+        download: its name in ``DOWNLOADS``.
+        folder: that ``oldphoto download`` filled; None where the caller has no such folder.
+
+    Raises:
+        NotAvailableError: if it is not there.
+        InputError: if it is another file than the published one.
+    """
+    remote = DOWNLOADS[download]
+    if folder is not None and (folder / remote.path).is_file():
+        if remote.sha256 and sha256_of(folder / remote.path) != remote.sha256:
+            raise InputError(
+                f"{folder / remote.path} is not the published file, whose SHA-256 is "
+                f"{remote.sha256}: delete it and download it again"
+            )
+        return folder / remote.path
+    raise NotAvailableError(
+        f"needs {Path(remote.path).name}: `python -m oldphoto download {download} --to DIR`, "
+        "then `--metric-files DIR`"
+    )

@@ -1,0 +1,185 @@
+"""LPIPS: how alike two photos look to a network that was trained on a million photos.
+
+Three networks can be asked. SqueezeNet comes with this package, so that the column always exists;
+its weights are the original ones for Caffe, not torchvision's, and the numbers are therefore not
+those of published LPIPS: the name says so. AlexNet and VGG-16 give the published measure and have
+to be downloaded. There is no other library at work here, because those that have LPIPS fetch its
+networks by themselves and take no file; the distance itself is ten lines.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from oldphoto.checks import InputError, require_features
+from oldphoto.metrics.fidelity import require_pair
+from oldphoto.metrics.files import find_metric_file
+from oldphoto.networks.features import (
+    FeatureExtractor,
+    SqueezeNetFeatureExtractor,
+    load_layers,
+)
+
+SQUEEZE_LABEL = "LPIPS-squeeze (Caffe)"
+"""Name of a column measured with the shipped network: not comparable with published LPIPS."""
+
+_WEIGHTS = Path(__file__).parent / "weights"
+
+SHIPPED_SQUEEZENET = _WEIGHTS / "squeezenet1_1_caffe.safetensors"
+"""Weights of the feature network that comes with this package."""
+
+_EPSILON = 1e-10
+
+
+class LearnedDistance(nn.Module):
+    r"""Distance between two photos in the features of a fixed network, layer by layer.
+
+    .. math:: d(x, y) = \sum_l \frac{1}{H_l W_l} \sum_{h, w}
+              \sum_c w_{lc} \, (\hat\phi_{lc}(x) - \hat\phi_{lc}(y))^2_{hw}
+
+    where :math:`\hat\phi` are the features, at each position divided by their length, and
+    :math:`w_{lc}` are factors that were fitted to the judgement of people.
+
+    Args:
+        backbone: returns the features of its layers.
+        heads: (C,) factors of each layer, none negative.
+
+    Raises:
+        InputError: if the number of heads is not that of the layers.
+
+    Source:
+        Zhang et al. 2018 (arXiv 1801.03924), equation 1, version 0.1.
+    """
+
+    def __init__(self, backbone: FeatureExtractor, heads: Sequence[Tensor]) -> None:
+        super().__init__()
+        if len(heads) != len(backbone.stops):
+            raise InputError(f"expected factors for {len(backbone.stops)} layers, got {len(heads)}")
+        self.backbone = backbone
+        self.heads = nn.ParameterList(nn.Parameter(head.flatten(), False) for head in heads)
+
+    @torch.no_grad()
+    def forward(self, output: Tensor, clean: Tensor) -> Tensor:
+        """Return the distance of each pair.
+
+        Args:
+            output, clean: (B, 3, H, W) in [0, 1], sides at least ``backbone.min_size``.
+
+        Returns:
+            (B,), 0 for equal photos.
+
+        Raises:
+            InputError: if the photos have other shapes, or are too small.
+        """
+        require_features(output, 3, self.backbone.min_size)
+        if output.shape != clean.shape:
+            raise InputError(
+                "expected two batches of one shape, got "
+                f"{tuple(output.shape)} and {tuple(clean.shape)}"
+            )
+        layers = zip(
+            self.backbone(2 * output - 1), self.backbone(2 * clean - 1), self.heads, strict=True
+        )
+        parts = [
+            torch.einsum("bchw,c->bhw", (_direction(a) - _direction(b)).square(), head)
+            for a, b, head in layers
+        ]
+        return sum(part.mean(dim=(1, 2)) for part in parts)
+
+    def between(self, output: np.ndarray, clean: np.ndarray) -> float:
+        """Return the distance of two photos.
+
+        Args:
+            output, clean: (H, W, 3) uint8.
+
+        Raises:
+            InputError: if the arrays are of another kind, of two sizes, or too small.
+        """
+        require_pair(output, clean)
+        return float(self(_unit_tensor(output), _unit_tensor(clean)))
+
+
+class _ImageNetFeatures(FeatureExtractor):
+    """Features of a photo that is first normalised with ImageNet's mean and spread."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, layers: nn.Sequential, stops: tuple[int, ...], min_size: int) -> None:
+        super().__init__(layers, stops, (1.0,) * len(stops), min_size)
+        mean, spread = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+        self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("spread", spread.view(1, 3, 1, 1), persistent=False)
+
+    def _prepare(self, photo: Tensor) -> Tensor:
+        return ((photo + 1) / 2 - self.mean) / self.spread
+
+
+def lpips_squeeze() -> LearnedDistance:
+    """Return the distance of the shipped SqueezeNet 1.1; call its column ``SQUEEZE_LABEL``."""
+    backbone = SqueezeNetFeatureExtractor(SHIPPED_SQUEEZENET)
+    return LearnedDistance(backbone, _heads("squeeze"))
+
+
+def lpips_alex(folder: Path | None) -> LearnedDistance:
+    """Return the published LPIPS with AlexNet.
+
+    Args:
+        folder: of ``oldphoto download lpips_alex``.
+
+    Raises:
+        NotAvailableError: if AlexNet's file is not there.
+        InputError: if the file is damaged.
+    """
+    layers = _alexnet_layers()
+    load_layers(find_metric_file("lpips_alex", folder), layers, "the weights of AlexNet")
+    backbone = _ImageNetFeatures(layers, stops=(1, 4, 7, 9, 11), min_size=64)
+    return LearnedDistance(backbone, _heads("alex"))
+
+
+def lpips_vgg(folder: Path | None) -> LearnedDistance:
+    """Return the published LPIPS with VGG-16; arguments and errors as for ``lpips_alex``."""
+    layers = _vgg16_layers()
+    load_layers(find_metric_file("lpips_vgg", folder), layers, "the weights of VGG-16")
+    backbone = _ImageNetFeatures(layers, stops=(3, 8, 15, 22, 29), min_size=32)
+    return LearnedDistance(backbone, _heads("vgg"))
+
+
+def _heads(name: str) -> list[Tensor]:
+    tensors = load_file(_WEIGHTS / f"lpips_v0.1_{name}.safetensors")
+    return [tensors[f"lin{number}.model.1.weight"] for number in range(len(tensors))]
+
+
+def _direction(features: Tensor) -> Tensor:
+    """Divide the features of each position by their length."""
+    return features / (features.norm(dim=1, keepdim=True) + _EPSILON)
+
+
+def _unit_tensor(photo: np.ndarray) -> Tensor:
+    return torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def _alexnet_layers() -> nn.Sequential:
+    """Return AlexNet up to its fifth convolution; layer numbers are torchvision's."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU()]
+    layers += [nn.MaxPool2d(3, stride=2), nn.Conv2d(64, 192, 5, padding=2), nn.ReLU()]
+    layers += [nn.MaxPool2d(3, stride=2)]
+    for before, after in ((192, 384), (384, 256), (256, 256)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _vgg16_layers() -> nn.Sequential:
+    """Return VGG-16 up to relu5_3; layer numbers are torchvision's."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for number, width in enumerate((64, 128, 256, 512, 512)):
+        layers += [nn.MaxPool2d(2)] if number else []
+        for _ in range(2 if number < 2 else 3):
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers)

@@ -1,0 +1,133 @@
+"""FID and BRISQUE: does a photo look real, whatever it should have shown?
+
+FID compares two sets of photos and needs no pairs; BRISQUE looks at one photo. Both need a file
+that this package does not carry, see ``oldphoto.metrics.files``, and are not available without it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import oldphoto.torchvision_compat  # noqa: F401  torch-fidelity and piq import torchvision
+from oldphoto.checks import InputError
+from oldphoto.metrics.files import NotAvailableError, find_metric_file
+
+FID_PHOTOS = 2048
+"""With fewer photos than features, FID is far too high: compare within one table only."""
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    r"""Return the squared Fréchet distance of two sets of features, taken as normal.
+
+    .. math:: \|\mu_1 - \mu_2\|^2 + \operatorname{tr}(C_1 + C_2 - 2 (C_1 C_2)^{1/2})
+
+    The trace of the root is the sum of the singular values of :math:`A B^T` where :math:`A^T A` is
+    one covariance and :math:`B^T B` the other: exact for any number of photos, and no root of a
+    matrix has to be found.
+
+    Args:
+        first, second: (N, C) and (M, C), one photo a row, N and M at least 2.
+
+    Raises:
+        InputError: if the tables cannot be compared.
+
+    Source:
+        Heusel et al. 2017 (arXiv 1706.08500), equation 6; Dowson and Landau 1982.
+    """
+    tables = [np.asarray(table, dtype=np.float64) for table in (first, second)]
+    if any(t.ndim != 2 or len(t) < 2 for t in tables) or tables[0].shape[1] != tables[1].shape[1]:
+        raise InputError(
+            "expected two tables (photos, features) with at least 2 photos and as many features, "
+            f"got {tables[0].shape} and {tables[1].shape}"
+        )
+    means = [table.mean(axis=0) for table in tables]
+    a, b = (
+        (table - mean) / np.sqrt(len(table) - 1) for table, mean in zip(tables, means, strict=True)
+    )
+    a, b = (np.linalg.qr(x, mode="r") if len(x) > x.shape[1] else x for x in (a, b))
+    root = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    apart = np.square(means[0] - means[1]).sum()
+    return float(apart + np.square(a).sum() + np.square(b).sum() - 2 * root)
+
+
+def inception_features(photos: Sequence[np.ndarray], folder: Path | None) -> np.ndarray:
+    """Return the 2048 features of the FID network for each photo, (N, 2048).
+
+    Args:
+        photos: uint8 (H, W, 3) of any size.
+        folder: of ``oldphoto download fid``.
+
+    Raises:
+        NotAvailableError: if the network's file or the package torch-fidelity is missing.
+
+    Source:
+        Inception of December 2015, through torch-fidelity.
+    """
+    path = find_metric_file("fid", folder)
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise NotAvailableError("needs a package: `pip install torch-fidelity`") from error
+    network = FeatureExtractorInceptionV3("fid", ["2048"], feature_extractor_weights_path=str(path))
+    with torch.no_grad():
+        return np.concatenate([network(_batch(photo))[0].numpy() for photo in photos])
+
+
+def fid(outputs: Sequence[np.ndarray], cleans: Sequence[np.ndarray], folder: Path | None) -> float:
+    """Return the Fréchet inception distance of two sets of photos, 0 for equal sets.
+
+    Args:
+        outputs, cleans: uint8 (H, W, 3), at least 2 of each.
+        folder: of ``oldphoto download fid``.
+
+    Raises:
+        NotAvailableError: as ``inception_features``.
+        InputError: if there are fewer than 2 photos.
+    """
+    return frechet_distance(*(inception_features(set_, folder) for set_ in (outputs, cleans)))
+
+
+def brisque(photo: np.ndarray, folder: Path | None) -> float:
+    """Return the BRISQUE score: about 0 for a natural photo, 100 for a badly distorted one.
+
+    Args:
+        photo: (H, W, 3) uint8, not of one colour.
+        folder: of ``oldphoto download brisque``.
+
+    Raises:
+        NotAvailableError: if the file or the package piq is missing.
+        InputError: if the file is damaged.
+
+    Source:
+        Mittal et al. 2012 (doi 10.1109/TIP.2012.2214050), through piq.
+    """
+    path = find_metric_file("brisque", folder)
+    try:
+        import piq
+    except ImportError as error:
+        raise NotAvailableError("needs a package: `pip install piq`") from error
+    try:
+        torch.load(path, weights_only=True)  # piq unpickles it: see first that it holds no code
+    except Exception as error:
+        raise InputError(f"{path} is no file of tensors: download it again") from error
+    with _hub_folder(path.parent.parent):
+        return float(piq.brisque(_batch(photo).float() / 255, data_range=1.0))
+
+
+@contextmanager
+def _hub_folder(folder: Path) -> Iterator[None]:
+    """Let torch.hub, which piq asks for its file, look into this folder."""
+    before = torch.hub.get_dir()
+    torch.hub.set_dir(str(folder))
+    try:
+        yield
+    finally:
+        torch.hub.set_dir(before)
+
+
+def _batch(photo: np.ndarray) -> Tensor:
+    return torch.from_numpy(photo.copy()).permute(2, 0, 1)[None]

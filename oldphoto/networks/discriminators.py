@@ -1,0 +1,104 @@
+"""Patch discriminators: they tell real photos, or codes, from made ones, patch by patch."""
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from oldphoto.checks import require_features
+from oldphoto.config import DiscriminatorConfig
+from oldphoto.networks.layers import init_paper
+
+_MAX_WIDTH = 512
+
+
+class PatchScale(nn.Module):
+    """One discriminator of the pyramid: strided 4x4 convolutions, then one score per patch.
+
+    The width doubles at each layer, up to 512. All layers but the first and the last have an
+    instance norm; all but the last a LeakyReLU of slope 0.2.
+
+    Shape:
+        x (B, in_channels, H, W) to ``num_layers + 2`` features; the last is (B, 1, h, w), with one
+        score per patch. Scores have no fixed range: least squares pulls them to 1 and 0.
+    """
+
+    def __init__(self, config: DiscriminatorConfig, in_channels: int) -> None:
+        super().__init__()
+        widths = [min(config.width * 2**i, _MAX_WIDTH) for i in range(config.num_layers + 1)]
+        channels = [in_channels, *widths, 1]
+        last = len(channels) - 2
+        layers = []
+        for i in range(last + 1):
+            stride = 2 if i < config.num_layers else 1
+            # Padding 2, not 1, is pix2pixHD's: a 4x4 kernel then never shrinks a small input.
+            conv = nn.Conv2d(channels[i], channels[i + 1], kernel_size=4, stride=stride, padding=2)
+            layers.append(_layer(conv, norm=0 < i < last, activation=i < last))
+        self.layers = nn.ModuleList(layers)
+        init_paper(self)
+        if config.spectral_norm:
+            for layer in self.layers:
+                spectral_norm(layer.conv)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            features.append(x)
+        return features
+
+
+def _layer(conv: nn.Conv2d, norm: bool, activation: bool) -> nn.Sequential:
+    layer = nn.Sequential()
+    layer.add_module("conv", conv)
+    if norm:
+        layer.add_module("norm", nn.InstanceNorm2d(conv.out_channels))
+    if activation:
+        layer.add_module("activation", nn.LeakyReLU(0.2))
+    return layer
+
+
+class PatchDiscriminator(nn.Module):
+    """Score overlapping patches of a photo as real (towards 1) or made (towards 0).
+
+    ``num_scales`` discriminators look at the photo, at half of it, and so on: the first judges
+    texture, the last sees more of the picture at once. The features of their layers are returned
+    too, because the feature matching loss compares them.
+
+    Args:
+        config: width, layers, scales, and whether spectral norm bounds the slope of each layer.
+        in_channels: 3 for a photo, 6 for a degraded photo beside its restoration, or the
+            channels of the latent code for the latent discriminator.
+
+    Shape:
+        x: (B, in_channels, H, W); photos in [-1, 1]; H and W at least ``min_size``.
+
+    Returns:
+        One list for each scale, finest first; each holds the features of all layers, and as its
+        last entry the map of scores (B, 1, h, w).
+
+    Raises:
+        InputError: if x has other channels or is smaller than ``min_size``.
+
+    Source:
+        Wang et al. 2018, pix2pixHD (arXiv 1711.11585), as in the authors' code; there the finest
+        scale carries the highest number, here it is ``scales.0``.
+    """
+
+    def __init__(self, config: DiscriminatorConfig, in_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        # At least 2x2 positions, over which an instance norm can take a mean and a variance,
+        # remain after all strides but the last one of the coarsest scale.
+        self.min_size = 2 ** (config.num_layers + config.num_scales - 1)
+        self.scales = nn.ModuleList(
+            PatchScale(config, in_channels) for _ in range(config.num_scales)
+        )
+        self.halve = nn.AvgPool2d(kernel_size=3, stride=2, padding=1, count_include_pad=False)
+
+    def forward(self, x: Tensor) -> list[list[Tensor]]:
+        require_features(x, self.in_channels, self.min_size)
+        results = []
+        for number, scale in enumerate(self.scales):
+            if number > 0:
+                x = self.halve(x)
+            results.append(scale(x))
+        return results

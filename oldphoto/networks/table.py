@@ -1,0 +1,182 @@
+"""The architecture table: what each layer of a preset gives, taken from a real run.
+
+Nothing is computed from the settings: the networks are built, hooks are put on their layers, and
+one photo goes through. So the table cannot say anything else than the networks do.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+
+from oldphoto.config import Preset
+from oldphoto.networks.layers import ResidualBlock
+from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.partial_nonlocal import PartialNonlocal
+from oldphoto.networks.vae import VAE
+
+_NAMES = {
+    nn.Conv2d: "Conv",
+    nn.ConvTranspose2d: "Deconv",
+    nn.PixelUnshuffle: "Unshuffle",
+    nn.PixelShuffle: "Shuffle",
+    ResidualBlock: "ResBlock",
+}
+_MAPPING_PARTS = ("widen", "partial_nonlocal", "blocks", "narrow", "to_latent")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a layer, or several equal ones in a row.
+
+    Attributes:
+        module: "Encoder E", "Generator G" or "Mapping T".
+        layer: such as "Conv", "Deconv", "ResBlock x 4".
+        kernel: side of the kernel (of the square of pixels, for a rearrangement).
+        stride: step; 2 halves the sides, or doubles them behind a Deconv.
+        height: of the output.
+        width: of the output.
+        channels: of the output.
+    """
+
+    module: str
+    layer: str
+    kernel: int
+    stride: int
+    height: int
+    width: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One layer that ran: its path in the network and its row."""
+
+    path: str
+    row: Row
+
+
+def architecture_table(preset: Preset, size: tuple[int, int] = (256, 256)) -> list[Row]:
+    """Run encoder, generator and mapping of a preset on a grey photo and list their layers.
+
+    The mapping is the one with the partial non-local block. Its branches are listed in the order
+    of the paper: the global branch first.
+
+    Args:
+        preset: sizes of the networks.
+        size: (H, W) of the photo, multiples of 4.
+
+    Raises:
+        InputError: if the preset's VAE cannot take a photo of this size.
+    """
+    with torch.random.fork_rng(devices=[]):  # showing a table must not change a later result
+        vae = VAE(preset.vae).eval()
+        mapping = PartialNonlocalMapping(preset.mapping).eval()
+    photo = torch.zeros(1, 3, *size)
+    scratch_mask = torch.zeros(1, 1, *size)
+    # Without damage there is nothing for the global branch to do, and it would not run.
+    scratch_mask[:, :, : size[0] // 4, : size[1] // 4] = 1
+    with torch.inference_mode(), _Recorder(vae.encoder) as encoder:
+        latent = vae.encode(photo)
+    with torch.inference_mode(), _Recorder(vae.decoder) as decoder:
+        vae.decode(latent)
+    with torch.inference_mode(), _Recorder(mapping) as translation:
+        mapping(latent, scratch_mask)
+    return [
+        *_rows("Encoder E", encoder.steps),
+        *_rows("Generator G", decoder.steps),
+        *_rows("Mapping T", _in_order_of_the_paper(translation.steps)),
+    ]
+
+
+class _Recorder:
+    """Note, in the order of running, what the layers of a network give while it is entered."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+        self.steps: list[_Step] = []
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> "_Recorder":
+        for path, module, layer in _layers(self.network):
+            self._handles.append(module.register_forward_hook(self._note(path, layer)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _note(self, path: str, layer: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(module: nn.Module, _: object, output: Tensor) -> None:
+            kernel, stride = _kernel_and_stride(module)
+            channels, height, width = output.shape[1:]
+            row = Row("", layer, kernel, stride, height, width, channels)
+            self.steps.append(_Step(path, row))
+
+        return hook
+
+
+def _layers(network: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module, str]]:
+    """Yield path, module and name of each layer of the table, without looking inside a block."""
+    for name, module in network.named_children():
+        inner = f"{path}.{name}" if path else name
+        if isinstance(module, PartialNonlocal):
+            # Its last 1x1 convolution stands for the block; the residual blocks are rows of their
+            # own, as in the paper's table.
+            yield f"{inner}.project", module.project, "Partial non-local"
+            yield from _layers(module.blocks, f"{inner}.blocks")
+        elif type(module) in _NAMES:
+            yield inner, module, _NAMES[type(module)]
+        else:
+            yield from _layers(module, inner)
+
+
+def _kernel_and_stride(module: nn.Module) -> tuple[int, int]:
+    if isinstance(module, ResidualBlock):
+        return _kernel_and_stride(module.conv1)
+    if isinstance(module, nn.PixelUnshuffle):
+        return module.downscale_factor, module.downscale_factor
+    if isinstance(module, nn.PixelShuffle):
+        return module.upscale_factor, module.upscale_factor
+    return module.kernel_size[0], module.stride[0]
+
+
+def _in_order_of_the_paper(steps: list[_Step]) -> list[_Step]:
+    """Sort the steps of a mapping; of its two branches the local one may have run first."""
+    return sorted(steps, key=lambda step: _MAPPING_PARTS.index(step.path.partition(".")[0]))
+
+
+def _rows(module: str, steps: list[_Step]) -> list[Row]:
+    """Return the rows of one module; the residual blocks of one branch share a row."""
+    rows = []
+    for _, group in groupby(steps, key=_branch):
+        same = list(group)
+        row, layer = same[0].row, same[0].row.layer
+        if layer == _NAMES[ResidualBlock]:
+            layer = f"{layer} x {len(same)}"
+        rows.append(replace(row, module=module, layer=layer))
+    return rows
+
+
+def _branch(step: _Step) -> str:
+    """Return what the residual blocks of one branch have in common, and no other layers have."""
+    is_block = step.row.layer == _NAMES[ResidualBlock]
+    return step.path.rpartition(".")[0] + ".*" if is_block else step.path
+
+
+def format_table(rows: list[Row]) -> str:
+    """Return the rows as a Markdown table; a module is named on its first line only."""
+    lines = [
+        "| module | layer | kernel / stride | output H x W x C |",
+        "|---|---|---|---|",
+    ]
+    named = ""
+    for row in rows:
+        module = "" if row.module == named else f" {row.module}"
+        named = row.module
+        kernel = f"{row.kernel}x{row.kernel} / {row.stride}"
+        output = f"{row.height} x {row.width} x {row.channels}"
+        lines.append(f"|{module} | {row.layer} | {kernel} | {output} |")
+    return "\n".join(lines)

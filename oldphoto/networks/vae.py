@@ -1,0 +1,217 @@
+"""The variational autoencoder: a photo into a latent code of a quarter of its size, and back.
+
+The method trains two of them: ``vae_degraded`` for old and synthetic damaged photos together,
+``vae_clean`` for clean ones.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from oldphoto.checks import InputError, require_features, require_multiple
+from oldphoto.config import VAEConfig
+from oldphoto.networks.layers import (
+    clamp_keeping_gradient,
+    conv,
+    conv_norm_relu,
+    deconv_norm_relu,
+    init_paper,
+    init_plain,
+    residual_blocks,
+)
+
+REDUCTION = 4
+"""One latent position stands for REDUCTION x REDUCTION pixels, with either stem."""
+
+_MIN_SIDE = 2 * REDUCTION  # 2 latent positions a side: reflection padding mirrors the second one.
+_START_RATIO = 10.0
+"""Spread of the code against that of its noise at the start of training, about.
+
+Measured with the unshuffle stem: from a ratio of 1, a minute of training goes into making the code
+larger than its noise, and reconstructions stay several dB behind."""
+
+_LOG_VAR_RANGE = (-20.0, 10.0)  # exp() of what lies outside helps nobody and overflows early.
+
+
+class ConvEncoder(nn.Module):
+    """Upper part of the architecture table: convolutions 7x7, 4x4 / 2, 4x4 / 2, residual blocks.
+
+    Shape:
+        photo (B, 3, H, W) in [-1, 1] to latent (B, width, H / 4, W / 4).
+    """
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        width, norm = config.width, config.norm
+        self.stem = conv_norm_relu(3, width, kernel_size=7, norm=norm)
+        # Zeros, not reflection, at the strided convolutions: the checkpoints were trained so.
+        halve = dict(kernel_size=4, stride=2, norm=norm, padding_mode="zeros")
+        self.down1 = conv_norm_relu(width, width, **halve)
+        self.down2 = conv_norm_relu(width, width, **halve)
+        self.blocks = residual_blocks(config.num_blocks, width, norm)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        return self.blocks(self.down2(self.down1(self.stem(photo))))
+
+
+class ConvDecoder(nn.Module):
+    """The encoder mirrored: residual blocks, two transposed convolutions, 7x7, tanh.
+
+    Shape:
+        latent (B, width, h, w) to photo (B, 3, 4 h, 4 w) in [-1, 1].
+    """
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        width, norm = config.width, config.norm
+        self.blocks = residual_blocks(config.num_blocks, width, norm)
+        self.up1 = deconv_norm_relu(width, width, norm)
+        self.up2 = deconv_norm_relu(width, width, norm)
+        self.head = conv(width, 3, kernel_size=7)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.head(self.up2(self.up1(self.blocks(latent)))).tanh()
+
+
+class UnshuffleEncoder(nn.Module):
+    """A light encoder: 4x4 pixels become 48 channels at once, then everything is small.
+
+    All convolutions work at a quarter of the side, on a sixteenth of the positions; that is what
+    makes training on a CPU bearable. Rearranging pixels loses nothing.
+
+    Shape:
+        photo (B, 3, H, W) in [-1, 1] to latent (B, latent_channels, H / 4, W / 4).
+
+    Source:
+        The rearrangement of Shi et al. 2016 (arXiv 1609.05158). Not in the paper.
+    """
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        self.unshuffle = nn.PixelUnshuffle(REDUCTION)
+        self.stem = conv(3 * REDUCTION**2, config.width)
+        self.blocks = residual_blocks(config.num_blocks, config.width, config.norm)
+        self.head = conv(config.width, config.latent_channels)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        return self.head(self.blocks(self.stem(self.unshuffle(photo))))
+
+
+class UnshuffleDecoder(nn.Module):
+    """The light encoder mirrored.
+
+    It ends in a clamp that lets the gradient through, not in a tanh: a tanh never quite reaches
+    the white and the black of a photo.
+
+    Shape:
+        latent (B, latent_channels, h, w) to photo (B, 3, 4 h, 4 w) in [-1, 1].
+    """
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        self.stem = conv(config.latent_channels, config.width)
+        self.blocks = residual_blocks(config.num_blocks, config.width, config.norm)
+        self.head = conv(config.width, 3 * REDUCTION**2)
+        self.shuffle = nn.PixelShuffle(REDUCTION)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        photo = self.shuffle(self.head(self.blocks(self.stem(latent))))
+        return clamp_keeping_gradient(photo)
+
+
+class VAE(nn.Module):
+    """Encode a photo to a latent code, decode a code to a photo.
+
+    With ``noise="unit"`` the encoder gives the mean alone and training adds noise of variance 1
+    to it. A code can only be told from that noise if it is large against 1: training makes it
+    grow, and the KL term, which for a fixed variance is the mean square of the code, holds it
+    back. A large KL weight therefore costs sharpness. With ``noise="learned"`` the encoder gives a
+    mean and a log-variance for every position, as in the textbook.
+
+    Args:
+        config: sizes; ``VAEConfig()`` is the architecture table of the paper.
+
+    Shape:
+        photo: (B, 3, H, W) in [-1, 1], H and W multiples of 4 and at least 8.
+        latent: (B, latent_channels, H / 4, W / 4), no fixed range.
+
+    Raises:
+        InputError: if a photo or a latent has another shape than that.
+
+    Source:
+        ``GlobalGenerator_DCDCv2`` of the authors' code, whose weights fit ``VAEConfig()``; noise
+        as there (section 3.2 of the paper speaks of a variational autoencoder in general). The
+        "unshuffle" stem and the "learned" variance are ours, for small machines and for teaching.
+    """
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.stem == "conv":
+            self.encoder, self.decoder = ConvEncoder(config), ConvDecoder(config)
+        elif config.stem == "unshuffle":
+            self.encoder, self.decoder = UnshuffleEncoder(config), UnshuffleDecoder(config)
+        else:
+            raise InputError(f"stem must be conv or unshuffle, got {config.stem!r}")
+        if config.noise == "learned":
+            channels = config.latent_channels
+            self.mean_head = nn.Conv2d(channels, channels, kernel_size=1)
+            self.log_var_head = nn.Conv2d(channels, channels, kernel_size=1)
+        if config.norm:
+            init_paper(self)
+        else:
+            init_plain(self)
+        self._start_with_little_noise()
+
+    def _start_with_little_noise(self) -> None:
+        """Let the code begin well above its noise, by a large code or by a small variance."""
+        with torch.no_grad():
+            if self.config.noise == "learned":
+                self.log_var_head.weight.zero_()
+                self.log_var_head.bias.fill_(-2 * math.log(_START_RATIO))
+            elif self.config.stem == "unshuffle":
+                self.encoder.head.weight.mul_(_START_RATIO)
+                self.decoder.stem.weight.div_(_START_RATIO)
+
+    def encode(self, photo: Tensor) -> Tensor:
+        """Return the latent code of a photo: the mean, without noise."""
+        return self.encode_moments(photo)[0]
+
+    def encode_moments(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of the code, both (B, latent_channels, H / 4, W / 4).
+
+        With ``noise="unit"`` the log-variance is zero everywhere: the variance is 1.
+        """
+        require_features(photo, channels=3, min_size=_MIN_SIDE)
+        require_multiple(photo, REDUCTION)
+        features = self.encoder(photo)
+        if self.config.noise == "unit":
+            return features, torch.zeros_like(features)
+        return self.mean_head(features), self.log_var_head(features).clamp(*_LOG_VAR_RANGE)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the photo of a code, (B, 3, 4 h, 4 w) in [-1, 1]."""
+        require_features(latent, self.config.latent_channels, min_size=2)
+        return self.decoder(latent)
+
+    def forward(
+        self, photo: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode, add noise (in training mode only), decode.
+
+        Args:
+            photo: (B, 3, H, W) in [-1, 1].
+            generator: source of the noise, on the photo's device; None is PyTorch's global one.
+
+        Returns:
+            Reconstruction, mean and log-variance: what the loss of the VAE needs.
+        """
+        mean, log_var = self.encode_moments(photo)
+        latent = mean
+        if self.training:
+            noise = torch.randn(
+                mean.shape, generator=generator, device=mean.device, dtype=mean.dtype
+            )
+            latent = mean + (0.5 * log_var).exp() * noise  # z = mu + sigma * epsilon
+        return self.decode(latent), mean, log_var

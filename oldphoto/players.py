@@ -1,0 +1,218 @@
+"""The parts of the training loop: settings, optimizer steps, shares of a batch, stopping."""
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from oldphoto.checkpoint import Stateful
+from oldphoto.checks import InputError, require_in, require_positive
+from oldphoto.config import StageConfig
+from oldphoto.steps import Samples, Terms
+
+_AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How a run is carried out; what it learns depends on none of it but the precision.
+
+    Attributes:
+        device: "cpu", "cuda", "cuda:1", "mps".
+        precision: "fp32", "bf16", or "fp16" with a loss scaler.
+        num_workers: processes that prepare photos.
+        accumulate: parts into which the batch is cut to save memory.
+        compile: let torch.compile fuse the networks' operations.
+        resume: go on from the newest checkpoint in the folder.
+        max_minutes: stop with a checkpoint after so long; None is no limit.
+        save_minutes: time between two checkpoints; 0 saves after every step.
+        log_every: steps between two rows of the log.
+        sample_every: steps between two pictures of the progress.
+        rank: number of this process among all that train together.
+        world_size: how many they are.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    num_workers: int = 0
+    accumulate: int = 1
+    compile: bool = False
+    resume: bool = False
+    max_minutes: float | None = None
+    save_minutes: float = 5.0
+    log_every: int = 20
+    sample_every: int = 500
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
+        require_in(self.precision, tuple(_AUTOCAST), "precision")
+        require_positive(
+            accumulate=self.accumulate, log_every=self.log_every, sample_every=self.sample_every
+        )
+
+
+class Player:
+    """One side of adversarial training: a loss, and the optimizer of the networks it holds.
+
+    Args:
+        name: prefix of its parts in a checkpoint.
+        loss: ``loss(*inputs)`` returns terms and samples.
+        learning_rate: at the start.
+        config: betas, schedule and clipping.
+        settings: precision, compiling, number of processes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loss: nn.Module,
+        learning_rate: float,
+        config: StageConfig,
+        settings: LoopSettings,
+    ) -> None:
+        self.name, self.loss, self.settings = name, loss, settings
+        self.clip_norm = config.clip_norm
+        self.weights = [p for p in loss.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(self.weights, lr=learning_rate, betas=config.betas)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: linear_decay(step, config.num_steps, config.decay_from)
+        )
+        self.device_type = torch.device(settings.device).type
+        self.scaler = torch.amp.GradScaler(
+            self.device_type, enabled=settings.precision == "fp16" and self.device_type == "cuda"
+        )
+        self._call: nn.Module = loss
+        if settings.world_size > 1:
+            # A batch without holes leaves the non-local block unused.
+            self._call = DistributedDataParallel(self._call, find_unused_parameters=True)
+        if settings.compile:
+            self._call = torch.compile(self._call)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def parts(self) -> dict[str, Stateful]:
+        """Everything that a checkpoint must hold of this player, by name."""
+        return {
+            self.name: self.loss,
+            f"{self.name}_optimizer": self.optimizer,
+            f"{self.name}_schedule": self.schedule,
+            f"{self.name}_scaler": self.scaler,
+        }
+
+    def backward(self, *inputs: object) -> tuple[Terms, Samples]:
+        """Compute the terms on one part of a batch and add their gradient to the others'."""
+        with mixed_precision(self.settings):
+            terms, samples = self._call(*inputs)
+        total = sum(terms.values()) / self.settings.accumulate
+        self.scaler.scale(total).backward()
+        return {name: term.detach() for name, term in terms.items()}, samples
+
+    def step(self) -> None:
+        """Move the weights along the collected gradient, and forget it."""
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.weights, self.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def mixed_precision(settings: LoopSettings) -> AbstractContextManager:
+    """Return the context in which a loss is computed: half of the bytes where that is harmless."""
+    dtype = _AUTOCAST[settings.precision]
+    return torch.autocast(torch.device(settings.device).type, dtype, enabled=dtype is not None)
+
+
+def linear_decay(step: int, num_steps: int, decay_from: float) -> float:
+    """Return the factor of the learning rate: 1 at first, falling to 0 at the end.
+
+    Args:
+        step: steps done.
+        num_steps: steps of the whole stage.
+        decay_from: share of the steps after which it falls.
+    """
+    start = decay_from * num_steps
+    return 1.0 if step < start else max(0.0, (num_steps - step) / max(1.0, num_steps - start))
+
+
+def moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Return the update ``average = factor * average + (1 - factor) * current``.
+
+    The factor is min(decay, (1 + n) / (10 + n)) after n updates. With the full decay from the
+    start, a run of a few hundred steps would return mostly its first, random weights: with 0.999,
+    more than half of the average after 600 steps.
+
+    Args:
+        decay: the factor of a long run, in [0, 1).
+    """
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], currents: list[Tensor], num_updates: Tensor) -> None:
+        n = float(num_updates)
+        factor = min(decay, (1 + n) / (10 + n))
+        for average, current in zip(averages, currents, strict=True):
+            average.lerp_(current, 1 - factor)
+
+    return update
+
+
+def mean_terms(parts: Sequence[Terms]) -> Terms:
+    """Return each term's mean over the parts of a batch."""
+    return {name: torch.stack([terms[name] for terms in parts]).mean() for name in parts[0]}
+
+
+def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """Move a batch to the device; photos in the memory order that convolutions like best."""
+    moved = {}
+    for name, value in batch.items():
+        order = torch.channels_last if value.ndim == 4 else torch.preserve_format
+        moved[name] = value.to(device, non_blocking=True, memory_format=order)
+    return moved
+
+
+def share_of_batch(batch: int, settings: LoopSettings) -> int:
+    """Return how many photos one process puts through the networks at once.
+
+    Raises:
+        InputError: if the batch cannot be shared out evenly.
+    """
+    shares = settings.world_size * settings.accumulate
+    if batch % shares:
+        raise InputError(
+            f"a batch of {batch} cannot be shared evenly among {settings.world_size} processes x "
+            f"{settings.accumulate} parts: choose divisors of it"
+        )
+    return batch // shares
+
+
+class StopRequest:
+    """Let Ctrl-C and SIGTERM ask for a stop after the step in hand; a second one insists."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "StopRequest":
+        # Only the main thread may set handlers; elsewhere the caller has its own ways to stop.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

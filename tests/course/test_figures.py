@@ -1,0 +1,119 @@
+"""Figures: never without a description, readable by colour-blind people and on dark pages."""
+
+import base64
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+from PIL import Image
+
+from oldphoto.checks import InputError
+from oldphoto.course import diagrams, figures
+
+ALT = "Two lines that rise from left to right."
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Catch what is displayed."""
+    outputs: list[str] = []
+    monkeypatch.setattr(figures, "display", lambda html: outputs.append(html.data))
+    return outputs
+
+
+def picture_of(html: str) -> Image.Image:
+    data = re.search(r'src="data:[\w/+]+;base64,([^"]+)"', html).group(1)
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+@pytest.mark.parametrize("alt", ["", "   ", "a figure", None])
+def test_figure_without_description_is_refused(alt, shown):
+    fig, _ = pyplot.subplots()
+    with pytest.raises(InputError, match=r"a figure needs alt=\.\.\."):
+        figures.show(fig, alt)
+    with pytest.raises(InputError, match="a figure needs alt"):
+        figures.show_svg("<svg/>", alt)
+    with pytest.raises(InputError, match="a figure needs alt"):
+        figures.show_photos({"a": np.zeros((4, 4, 3), np.uint8)}, alt)
+    pyplot.close(fig)
+    assert shown == []
+
+
+def test_show_emits_an_image_with_alt_and_closes_the_figure(shown):
+    fig, axis = pyplot.subplots(figsize=(4, 3))
+    axis.plot([0, 1])
+    figures.show(fig, 'Line "a" <b>, rising from 0 to 1.', caption="A < B")
+    assert 'alt="Line &quot;a&quot; &lt;b&gt;, rising from 0 to 1."' in shown[0]
+    assert "<figcaption>A &lt; B</figcaption>" in shown[0]
+    assert not pyplot.fignum_exists(fig.number)
+    assert picture_of(shown[0]).size == (360, 270)
+
+
+def test_background_is_white_for_dark_pages(shown):
+    fig, _ = pyplot.subplots()
+    figures.use_style()
+    figures.show(fig, ALT)
+    assert picture_of(shown[0]).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_all_forms_of_a_photo_become_pixels():
+    grey = np.full((2, 3), 7, dtype=np.uint8)
+    assert figures.as_pixels(grey).tolist() == np.full((2, 3, 3), 7).tolist()
+    assert figures.as_pixels(grey > 0).min() == 255
+    assert figures.as_pixels(Image.new("L", (3, 2), 9)).shape == (2, 3, 3)
+    white = figures.as_pixels(torch.ones(1, 3, 2, 3))
+    assert white.shape == (2, 3, 3) and white.min() == 255
+    with pytest.raises(InputError, match="expected a photo as PIL image"):
+        figures.as_pixels(np.zeros((2, 3), dtype=float))
+
+
+def test_show_photos_lays_out_a_grid(shown):
+    photo = np.zeros((40, 60, 3), np.uint8)
+    figures.show_photos({name: photo for name in "abcd"}, "Four black photos.", columns=2)
+    width, height = picture_of(shown[0]).size
+    assert 0.7 < width / height < 1.6
+    with pytest.raises(InputError, match="at least one photo"):
+        figures.show_photos({}, "Nothing at all here.")
+
+
+def test_type_is_large_enough():
+    assert figures.STYLE["font.size"] >= 12
+
+
+DRAWINGS = {
+    "pipeline": diagrams.pipeline(),
+    "parallel": diagrams.partial_nonlocal_block("parallel"),
+    "serial": diagrams.partial_nonlocal_block("serial"),
+    "vae": diagrams.variational_autoencoder(),
+    "detector": diagrams.detector_unet(),
+    "memory": diagrams.memory_chart((768, 1024), 0.1)[0],
+}
+
+
+@pytest.mark.parametrize("svg", DRAWINGS.values(), ids=DRAWINGS.keys())
+def test_drawings_are_small_described_and_self_contained(svg):
+    root = ElementTree.fromstring(svg)
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.find(f"{space}title").text and len(root.find(f"{space}desc").text) > 40
+    assert len(svg) < 100_000
+    assert "href" not in svg and "url(http" not in svg
+    sizes = [int(text.get("font-size")) for text in root.iter(f"{space}text")]
+    assert min(sizes) >= 12
+
+
+def test_memory_chart_says_the_predicted_bytes():
+    _, words = diagrams.memory_chart((1472, 1984), 0.1)
+    # 182,528 positions; four tables of 4-byte numbers: 4 * 4 * 182,528^2 bytes.
+    assert "182,528 latent positions" in words
+    assert f"{16 * 182_528**2 / 2**30:.3g} GiB" in words
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"), [(2**20, "1 MiB"), (1536 * 2**20, "1.5 GiB"), (2**41, "2,048 GiB")]
+)
+def test_bytes_are_readable(size_bytes, text):
+    assert diagrams.readable_bytes(size_bytes) == text

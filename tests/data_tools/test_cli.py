@@ -1,0 +1,87 @@
+"""The command line of data_tools: help, wrong use, and listing a folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from data_tools.catalogue import read_catalogue
+from data_tools.cli import COMMANDS, build_parser, main
+from oldphoto.files import sha256_of
+from oldphoto.samples import sample_photo
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Return a folder with two photos, one of them in a folder inside."""
+    (tmp_path / "box").mkdir()
+    Image.fromarray(sample_photo("college")).save(tmp_path / "box" / "a.png")
+    Image.fromarray(sample_photo("canyon")[:200]).save(tmp_path / "b.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"data_tools {command}" in capsys.readouterr().out
+
+
+def test_every_command_is_listed():
+    assert all(command in build_parser([]).format_help() for command in COMMANDS)
+
+
+def test_wrong_use_of_the_module_prints_one_line_and_returns_2(tmp_path):
+    words = [sys.executable, "-m", "data_tools", "split", str(tmp_path / "nowhere")]
+    done = subprocess.run(words, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("data_tools: expected a catalogue at")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["frobnicate"], ["split"]])
+def test_missing_and_unknown_words_are_explained(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_catalogue_lists_a_folder_with_what_the_user_states(folder, capsys):
+    words = ["catalogue", str(folder), "--source", "attic", "--licence", "CC0 1.0"]
+    assert main(words) == 0
+    rows = read_catalogue(folder / "catalogue.csv")
+    assert [(row.path, row.height, row.width, row.mode) for row in rows] == [
+        ("b.png", 200, 256, "RGB"),
+        ("box/a.png", 256, 256, "L"),
+    ]
+    assert all((row.source, row.licence) == ("attic", "CC0 1.0") for row in rows)
+    assert all(row.sha256 == sha256_of(folder / row.path) for row in rows)
+    assert "2 photos" in capsys.readouterr().out
+
+
+def test_catalogue_is_brought_up_to_date_without_losing_what_is_known(folder):
+    main(["catalogue", str(folder), "--licence", "CC0 1.0"])
+    (folder / "b.png").unlink()
+    (folder / "broken.jpg").write_bytes(b"nothing")
+    Image.fromarray(sample_photo("cat")).save(folder / "new.png")
+    assert main(["catalogue", str(folder), "--licence", "CC BY 4.0"]) == 1
+    rows = {row.path: row for row in read_catalogue(folder / "catalogue.csv")}
+    assert rows["box/a.png"].licence == "CC0 1.0"
+    assert rows["new.png"].licence == "CC BY 4.0"
+    assert (rows["b.png"].status, rows["b.png"].licence) == ("failed", "CC0 1.0")
+    assert rows["broken.jpg"].status == "set_aside"
+    assert rows["broken.jpg"].reason.startswith("unreadable: ")
+    Image.fromarray(sample_photo("cat")).save(folder / "broken.jpg")
+    assert main(["catalogue", str(folder)]) == 0
+    rows = {row.path: row for row in read_catalogue(folder / "catalogue.csv")}
+    assert (rows["broken.jpg"].status, rows["broken.jpg"].reason) == ("kept", "")
+
+
+def test_folder_without_photos_is_refused(tmp_path, capsys):
+    assert main(["catalogue", str(tmp_path)]) == 2
+    assert "expected photos" in capsys.readouterr().err

@@ -1,0 +1,26 @@
+"""Files appear whole or not at all."""
+
+import json
+
+import pytest
+
+from oldphoto import files
+
+
+def test_written_whole_keeps_the_old_file_when_the_block_fails(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt), files.written_whole(path) as file:
+        file.write(b"new")
+        raise KeyboardInterrupt
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_json_and_sum_round_trip(tmp_path):
+    path = tmp_path / "folder" / "note.json"
+    files.write_json(path, {"name": "photo", "size": [2, 3]})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"name": "photo", "size": [2, 3]}
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    assert files.sha256_of(empty).startswith("e3b0c44298fc1c149afbf4c8996fb924")

@@ -1,0 +1,216 @@
+"""The training loop: exact resume for every stage, shared batches, stopping, what a run writes."""
+
+import csv
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from oldphoto import loop, players
+from oldphoto.checkpoint import load_newest
+from oldphoto.checks import InputError
+from oldphoto.config import PRESETS, StageConfig
+from oldphoto.players import LoopSettings
+from oldphoto.run_log import NonFiniteLossError, RunLog
+from oldphoto.samples import sample_paths
+from oldphoto.stages import STAGES, Plan, make_stage, train_stage
+from oldphoto.weights import load_weights
+
+NUM_STEPS = 6
+QUICK = LoopSettings(log_every=2, sample_every=1000, save_minutes=1000.0)
+
+
+def short(config: StageConfig, num_steps: int = NUM_STEPS) -> StageConfig:
+    return replace(config, batch=2, crop=32, num_photos=2 * num_steps)
+
+
+def make_plan(run: Path, **changes) -> Plan:
+    tiny = PRESETS["tiny"]
+    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
+    preset = replace(tiny, **{name: short(getattr(tiny, name)) for name in names})
+    return Plan(preset, sample_paths("old")[:4], sample_paths("clean")[:4], run, **changes)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Plan:
+    """A run of all stages without a break."""
+    plan = make_plan(tmp_path_factory.mktemp("undisturbed"))
+    for stage in STAGES:
+        assert train_stage(plan, stage, QUICK)
+    return plan
+
+
+def weights_of(plan: Plan) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in plan.weights.glob("*.safetensors")}
+
+
+class StopAfter:
+    """Stands in for Ctrl-C after a number of steps."""
+
+    def __init__(self, num_steps: int) -> None:
+        self.left = num_steps
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    @property
+    def asked(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_three_steps_and_three_more_equal_six_in_every_stage(
+    undisturbed, tmp_path, monkeypatch, num_workers
+):
+    plan = make_plan(tmp_path)
+    settings = replace(QUICK, num_workers=num_workers)
+    for stage in STAGES if num_workers == 0 else STAGES[:1]:
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "StopRequest", lambda: StopAfter(3))
+            assert not train_stage(plan, stage, settings)
+        assert train_stage(plan, stage, replace(settings, resume=True))
+        log = (plan.folder(stage) / "log.csv").read_text(encoding="utf-8")
+        assert [row["step"] for row in csv.DictReader(log.splitlines())] == ["2", "3", "5", "6"]
+    expected = weights_of(undisturbed)
+    assert {name: expected[name] for name in weights_of(plan)} == weights_of(plan)
+
+
+@pytest.mark.parametrize("variant", ["quality", "hr"])
+def test_the_other_forms_of_the_mapping_train_too(undisturbed, tmp_path, variant):
+    plan = make_plan(tmp_path, variant=variant)
+    shutil.copytree(undisturbed.weights, plan.weights)
+    assert train_stage(plan, "mapping", QUICK)
+    assert load_weights(plan.weights, variant).mapping.config.num_blocks in (2, 4)
+
+
+def test_a_finished_stage_that_is_resumed_stays_as_it_is(undisturbed):
+    before = weights_of(undisturbed)
+    assert train_stage(undisturbed, "vae-clean", replace(QUICK, resume=True))
+    assert weights_of(undisturbed) == before
+
+
+def test_another_seed_gives_other_weights(undisturbed, tmp_path):
+    plan = make_plan(tmp_path, seed=1)
+    train_stage(plan, "vae-clean", QUICK)
+    name = "vae_clean.safetensors"
+    assert weights_of(plan)[name] != weights_of(undisturbed)[name]
+
+
+def test_a_batch_in_two_parts_gives_the_same_losses(tmp_path):
+    rows = []
+    for parts in (1, 2):
+        plan = make_plan(tmp_path / str(parts))
+        # Spectral norm takes one step of its power iteration a part, so with it they differ a bit.
+        critic = replace(plan.preset.discriminator, spectral_norm=False)
+        plan = replace(plan, preset=replace(plan.preset, discriminator=critic))
+        train_stage(plan, "vae-clean", replace(QUICK, accumulate=parts))
+        text = (plan.folder("vae-clean") / "log.csv").read_text(encoding="utf-8")
+        rows.append([float(row["l1"]) for row in csv.DictReader(text.splitlines())])
+    assert rows[0] == pytest.approx(rows[1], rel=1e-3)
+
+
+def test_what_a_run_writes(undisturbed):
+    names = {path.name for path in undisturbed.weights.iterdir()}
+    stems = ("vae_degraded", "vae_clean", "mapping_scratch", "detector")
+    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("json", "safetensors")}
+    folder = undisturbed.folder("mapping")
+    assert (folder / "samples" / "step-00000006.jpg").is_file()
+    assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
+        "step-00000006.json",
+        "step-00000006.pt",
+    ]
+    header = (folder / "log.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header.startswith("step,photos_per_second,rate,") and "latent_l1" in header
+
+
+def test_the_mapping_needs_the_stages_before_it(tmp_path):
+    with pytest.raises(InputError, match="train vae-degraded and vae-clean first"):
+        make_stage(make_plan(tmp_path), "mapping")
+
+
+def test_ctrl_c_stops_after_the_step_and_twice_at_once():
+    before = signal.getsignal(signal.SIGINT)
+    with players.StopRequest() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_max_minutes_ends_with_a_checkpoint(tmp_path):
+    plan = make_plan(tmp_path)
+    assert not train_stage(plan, "vae-clean", replace(QUICK, max_minutes=1e-9))
+    assert list((plan.folder("vae-clean") / "checkpoints").glob("step-00000001.pt"))
+    assert (plan.weights / "vae_clean.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("step", "factor"), [(0, 1.0), (4, 1.0), (5, 1.0), (6, 0.8), (9, 0.2), (10, 0.0), (11, 0.0)]
+)
+def test_the_rate_falls_linearly_in_the_second_half(step, factor):
+    assert players.linear_decay(step, 10, 0.5) == pytest.approx(factor)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    settings = LoopSettings(world_size=2, accumulate=2)
+    assert players.share_of_batch(8, settings) == 2
+    with pytest.raises(InputError, match="batch of 6 cannot be shared evenly among 2 processes"):
+        players.share_of_batch(6, settings)
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(InputError, match="precision must be one of fp32, bf16, fp16"):
+        LoopSettings(precision="fp8")
+
+
+def test_a_loss_that_is_not_finite_names_step_and_term(tmp_path):
+    log = RunLog(tmp_path, "vae-clean", step=4, photos_per_step=2, every=3)
+    log.add(5, {"l1": torch.tensor(1.0), "kl": torch.tensor(1.0)}, rate=0.1)
+    log.add(6, {"l1": torch.tensor(1.0), "kl": torch.tensor(float("nan"))}, rate=0.1)
+    with pytest.raises(NonFiniteLossError, match="the loss term kl is nan at step 6"):
+        log.flush(rate=0.1)
+    assert not (tmp_path / "log.csv").is_file()
+
+
+def test_a_diverged_state_is_not_saved(tmp_path, monkeypatch):
+    plan = make_plan(tmp_path)
+    stage = make_stage(plan, "vae-clean")
+    with torch.no_grad():
+        next(stage.trained.parameters()).fill_(float("inf"))
+    with pytest.raises(NonFiniteLossError, match="at step 1"):
+        loop.train(stage, plan.folder("vae-clean"), QUICK)
+    assert load_newest(plan.folder("vae-clean") / "checkpoints", {"x": nn.Linear(1, 1)}) is None
+
+
+def test_rows_after_the_checkpoint_are_dropped_on_resume(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("step,rate,l1\n2,0.1,0.5\n4,0.1,0.4\n6,0.1,0.3\n8,0.1,", encoding="utf-8")
+    RunLog(tmp_path, "s", step=4, photos_per_step=1, every=1).close()
+    assert path.read_text(encoding="utf-8").split() == ["step,rate,l1", "2,0.1,0.5", "4,0.1,0.4"]
+
+
+def test_the_moving_average_warms_up_and_then_keeps_its_decay():
+    update = players.moving_average(0.9)
+    average = [torch.zeros(2)]
+    update(average, [torch.ones(2)], torch.tensor(1))
+    torch.testing.assert_close(average[0], torch.full((2,), 1 - 2 / 11))
+    average = [torch.zeros(2)]
+    update(average, [torch.ones(2)], torch.tensor(1000))
+    torch.testing.assert_close(average[0], torch.full((2,), 0.1))
+
+
+def test_the_average_of_a_short_run_forgets_the_first_weights():
+    update = players.moving_average(0.999)
+    average = [torch.ones(1)]
+    for step in range(1, 600):
+        update(average, [torch.zeros(1)], torch.tensor(step))
+    assert average[0].item() < 1e-6
