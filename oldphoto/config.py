@@ -62,6 +62,8 @@ class MappingConfig:
         norm: instance norm after each convolution but the last.
         skip: let the network learn the difference alone, T(z) = z + f(z). It helps where both VAEs
             began alike (``Preset.shared_start``): then z is nearly right already.
+        masked: tell the partial non-local block where the damage is. False makes it an ordinary
+            non-local block: damaged positions are believed like sound ones.
     """
 
     latent_channels: int = 64
@@ -72,6 +74,7 @@ class MappingConfig:
     fusion: Literal["parallel", "serial"] = "parallel"
     norm: bool = True
     skip: bool = False
+    masked: bool = True
 
     def __post_init__(self) -> None:
         require_in(self.fusion, ("parallel", "serial"), "fusion")

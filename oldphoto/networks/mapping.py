@@ -85,7 +85,7 @@ class PlainMapping(_Mapping):
     """Convolutions, residual blocks, convolutions; it knows nothing of holes.
 
     Args:
-        config: ``num_global_blocks`` and ``fusion`` have no meaning here.
+        config: ``num_global_blocks``, ``fusion`` and ``masked`` have no meaning here.
 
     Shape:
         latent and result: (B, latent_channels, h, w), no fixed range. The scratch mask is ignored.
@@ -119,8 +119,11 @@ class PartialNonlocalMapping(_Mapping):
 
         F = blocks(keep * F + (1 - keep) * partial_nonlocal(F, keep))
 
+    With ``config.masked`` False nothing tells sound from damaged: keep is 1/2 everywhere, so that
+    the attention believes every position alike and each position gets half of either branch.
+
     Args:
-        config: sizes, and the fusion.
+        config: sizes, the fusion, and whether the mask is used.
         authors_softmax: see ``PartialNonlocal``; True for the authors' checkpoints.
 
     Shape:
@@ -149,6 +152,8 @@ class PartialNonlocalMapping(_Mapping):
         """Return the latent of the clean photo."""
         mask = self._check(latent, scratch_mask)
         keep = keep_at_latent(mask, latent.shape[-2:])
+        if not self.config.masked:
+            keep = torch.full_like(keep, 0.5)
         features = self.widen(latent)
         if self.config.fusion == "parallel":
             fused = self._fuse(self.blocks(features), features, keep)
@@ -170,8 +175,8 @@ class PatchAttentionMapping(_Mapping):
     """The mapping for high resolution: residual blocks in four groups, patch attention between.
 
     Args:
-        config: ``num_blocks`` is the number in all four groups together; ``num_global_blocks`` and
-            ``fusion`` have no meaning here.
+        config: ``num_blocks`` is the number in all four groups together; ``num_global_blocks``,
+            ``fusion`` and ``masked`` have no meaning here.
 
     Shape:
         latent and result: (B, latent_channels, h, w), no fixed range; scratch_mask: (B, 1, H, W)

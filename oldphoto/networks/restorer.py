@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from oldphoto.checks import require_features, require_mask, require_multiple
+from oldphoto.networks.mapping import PartialNonlocalMapping
 from oldphoto.networks.vae import REDUCTION, VAE
 
 
@@ -57,13 +58,18 @@ class RestorationNetwork(nn.Module):
         """Pixels from which one output pixel can be influenced, where nothing is damaged.
 
         An upper bound: every convolution is counted as if it stood in one row with all others, at
-        the coarsest resolution. None where an instance norm makes every pixel depend on all.
+        the coarsest resolution. None where an instance norm, or attention without a mask, makes
+        every pixel depend on all.
         """
         steps = 1  # the pixels that one latent position stands for
         for part in self.used:
             for layer in part.modules():
-                if isinstance(layer, nn.InstanceNorm2d):
+                if isinstance(layer, nn.InstanceNorm2d) or _attends_everywhere(layer):
                     return None
                 if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                     steps += (max(layer.kernel_size) - 1) // 2 * max(layer.dilation)
         return steps * self.size_multiple
+
+
+def _attends_everywhere(layer: nn.Module) -> bool:
+    return isinstance(layer, PartialNonlocalMapping) and not layer.config.masked

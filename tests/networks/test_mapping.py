@@ -128,6 +128,24 @@ def test_plain_ignores_the_mask_and_the_others_do_not():
         assert torch.equal(mapping(latent), mapping(latent, mask)) == (form is PlainMapping)
 
 
+@pytest.mark.parametrize("fusion", ["parallel", "serial"])
+def test_unmasked_is_an_ordinary_non_local_block_fused_half_and_half(fusion):
+    mapping, latent, mask = make(PartialNonlocalMapping, fusion=fusion, norm=False, masked=False)
+    features = mapping.widen(latent)
+    block = mapping.partial_nonlocal
+    q, k, v = (part(features).flatten(2) for part in (block.query, block.key, block.value))
+    share = torch.softmax(q.transpose(1, 2) @ k, dim=2)  # every position, damaged or not
+    attended = block.project((v @ share.transpose(1, 2)).view_as(features))
+    everywhere = block.blocks(attended)
+    if fusion == "parallel":
+        fused = 0.5 * mapping.blocks(features) + 0.5 * everywhere
+    else:
+        fused = mapping.blocks(0.5 * features + 0.5 * everywhere)
+    expected = mapping.to_latent(mapping.narrow(fused))
+    for given in (mask, None):
+        torch.testing.assert_close(mapping(latent, given), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_everything_damaged_is_finite(form):
     mapping, latent, mask = make(form)

@@ -83,6 +83,12 @@ def test_nothing_beyond_the_reach_changes_an_output_pixel(build_one):
     assert touched.max() - touched.min() > 2 * reach / 3
 
 
+def test_attention_without_a_mask_reaches_everywhere():
+    network = build()
+    network.mapping.config = dataclasses.replace(TINY.mapping, masked=False)
+    assert network.reach is None
+
+
 def test_instance_norm_reaches_everywhere():
     assert build_conv(norm=True).reach is None
     # Tiny: 4 convolutions in each VAE half, 11 in the mapping with 2 in its global branch, and 1.
