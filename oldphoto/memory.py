@@ -1,5 +1,6 @@
 """How much memory may still be taken: on this machine, in this container, on this device."""
 
+import math
 from pathlib import Path
 
 import psutil
@@ -49,9 +50,11 @@ def budget_bytes(device: torch.device, max_memory_gb: float | None) -> int:
 
 
 def require_memory_limit(max_memory_gb: float | None) -> None:
-    """Raise InputError if there is a limit and it is not greater than zero."""
-    if max_memory_gb is not None and not max_memory_gb > 0:
-        raise InputError(f"the memory limit must be greater than 0 GB, got {max_memory_gb}")
+    """Raise InputError if there is a limit and it is not a finite number greater than zero."""
+    if max_memory_gb is not None and not 0 < max_memory_gb < math.inf:
+        raise InputError(
+            f"the memory limit must be greater than 0 GB and finite, got {max_memory_gb}"
+        )
 
 
 def used_bytes(device: torch.device) -> int:

@@ -44,7 +44,7 @@ def test_the_callers_limit_includes_what_the_process_holds(monkeypatch):
     assert budget_bytes(CPU, 0.5) == 0
 
 
-@pytest.mark.parametrize("wrong", [0, -1, float("nan")])
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
 def test_limits_that_mean_nothing_are_refused(wrong):
-    with pytest.raises(InputError, match="memory limit must be greater than 0 GB, got"):
+    with pytest.raises(InputError, match="memory limit must be greater than 0 GB and finite, got"):
         budget_bytes(CPU, wrong)
