@@ -50,7 +50,10 @@ def trim_to_ratio(mask: np.ndarray, ratio: float, seed: int) -> np.ndarray:
     keep = round(ratio * mask.size)
     if keep == 0:
         return np.zeros(mask.shape, bool)
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    # A mask that covers everything has no rim inside the photo: it shrinks from the photo's edge.
+    edge = int(mask.all())
+    depth = cv2.distanceTransform(np.pad(mask, edge), cv2.DIST_L2, 3)
+    depth = depth[edge : edge + mask.shape[0], edge : edge + mask.shape[1]]
     inside = mask > 0
     # Many pixels lie equally deep; a little noise decides which of them go.
     ties = random_bits(seed, (int(inside.sum()),)) / np.float32(2**17)

@@ -44,6 +44,17 @@ def test_odd_sizes_work():
         assert abs(mask.mean() - 0.5) <= 0.5 / mask.size + 0.02
 
 
+@pytest.mark.parametrize("ratio", [0.1, 0.45, 0.6])
+def test_a_sliver_that_strokes_keep_missing_meets_the_ratio(ratio):
+    mask = sample_hole_mask(np.random.default_rng(0), (31, 500), ratio)
+    assert mask.mean() == pytest.approx(ratio, abs=0.002)
+
+
+def test_a_mask_of_everything_shrinks_from_the_edge_of_the_photo():
+    kept = trim_to_ratio(np.ones((20, 30), np.uint8), 18 * 28 / 600, seed=0)
+    assert kept.sum() == 18 * 28 and kept[1:-1, 1:-1].all()
+
+
 def test_trimming_takes_the_rim_first():
     square = np.zeros((20, 20), np.uint8)
     square[5:15, 5:15] = 1
