@@ -33,6 +33,11 @@ WRITERS = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
+# Photos, too, but Pillow reads some of them only where it was built so, others never.
+OTHER_FORMATS = frozenset(
+    {".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}
+    | {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
+)
 # What Pillow raises for files that are cut short or are not images at all.
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
 _BROKEN = (*_BROKEN, OverflowError, struct.error, zlib.error)
@@ -40,11 +45,16 @@ _BROKEN = (*_BROKEN, OverflowError, struct.error, zlib.error)
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo: upright uint8 RGB (H, W, 3), its RGB colour profile or None, and its name."""
+    """One photo: upright uint8 RGB (H, W, 3), its RGB colour profile or None, and its name.
+
+    Of a file of several pictures (pages of a TIFF, frames of a GIF) it is the first one;
+    ``num_pictures`` is how many there are.
+    """
 
     pixels: np.ndarray
     icc_profile: bytes | None
     name: str
+    num_pictures: int = 1
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -151,14 +161,17 @@ def to_pixels(tensor: Tensor) -> np.ndarray:
     return levels.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
-def list_photos(folder: str | Path) -> list[Path]:
+def list_photos(folder: str | Path, suffixes: frozenset[str] = READABLE) -> list[Path]:
     """Return the photo files directly in a folder, sorted by name, hidden files left out.
+
+    Args:
+        suffixes: what a photo's name may end in, in small letters.
 
     Raises:
         InputError: if the folder is missing or holds no photo.
     """
     folder = require_folder(Path(folder), "a folder of photos")
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in READABLE]
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in suffixes]
     paths = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
     if not paths:
         raise InputError(f"expected photos (JPEG, PNG, TIFF, WebP) in {folder}, found none")
@@ -212,8 +225,18 @@ def _too_large(name: object) -> str:
 
 
 def _photo(image: Image.Image, name: str, label: str) -> Photo:
+    num_pictures = _num_pictures(image)
     upright, icc_profile = _upright(image, label, background=255)
-    return Photo(np.array(upright), icc_profile, name)
+    return Photo(np.array(upright), icc_profile, name, num_pictures)
+
+
+def _num_pictures(image: Image.Image) -> int:
+    if image.format == "MPO":  # JPEG of a phone; what follows is a preview or a map of depths
+        return 1
+    try:
+        return getattr(image, "n_frames", 1)
+    except _BROKEN:
+        return 1
 
 
 def _upright(image: Image.Image, name: str, background: int) -> tuple[Image.Image, bytes | None]:

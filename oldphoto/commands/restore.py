@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError
-from oldphoto.images import WRITERS, list_photos, read_photo
+from oldphoto.images import OTHER_FORMATS, READABLE, WRITERS, list_photos, read_photo
 from oldphoto.mask_choice import OFFICIAL_PREFIX, MaskError, MaskSource, choose_masks
 from oldphoto.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.restorer import OFFICIAL_VARIANTS, Restorer, TilingWarning
@@ -87,10 +87,12 @@ def find_photos(paths: list[Path]) -> list[Path]:
         InputError: if a path does not exist, or a folder holds no photo.
     """
     found: dict[Path, Path] = {}
+    # A photo of a format that cannot be read is to be named, not passed over.
+    suffixes = READABLE | OTHER_FORMATS
     for path in paths:
         if not path.exists():
             raise InputError(f"expected a photo or a folder of photos at {path}, nothing is there")
-        for photo in list_photos(path) if path.is_dir() else [path]:
+        for photo in list_photos(path, suffixes) if path.is_dir() else [path]:
             found.setdefault(photo.resolve(), photo)
     return list(found.values())
 
@@ -177,6 +179,8 @@ def record_of(restorer: Restorer, weights: str) -> Provenance:
 def restore_one(job: Job, restorer: Restorer, masks: MaskSource, record: Provenance) -> None:
     """Read, restore and write one photo; its colour profile and a record go along."""
     photo = read_photo(job.photo)
+    if photo.num_pictures > 1:
+        _say(f"{job.photo}: only the first of its {photo.num_pictures} pictures is restored")
     mask = masks(job.photo, photo.pixels)
     restored = restorer(photo.pixels, mask)
     share = 0.0 if mask is None else float(mask.mean())

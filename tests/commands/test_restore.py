@@ -169,6 +169,31 @@ def test_bad_photos_are_named_and_the_others_done(photos, tmp_path, weights, cap
     assert "3 of 8 photos restored" in shown.out
 
 
+def test_a_photo_of_a_format_that_cannot_be_read_is_not_passed_over(
+    photos, tmp_path, weights, capsys
+):
+    (photos / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (photos / "notes.txt").write_text("no photo", encoding="utf-8")
+    assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1
+    shown = capsys.readouterr()
+    assert "phone.HEIC is not an image we can read: give a JPEG, PNG" in shown.err
+    assert "3 of 4 photos restored" in shown.out
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".webp"])
+def test_of_several_pictures_in_one_file_the_first_is_restored_and_that_is_said(
+    tmp_path, weights, capsys, suffix
+):
+    noise = np.random.default_rng(0).integers(0, 256, (3, 20, 33, 3), np.uint8)
+    first, *others = (Image.fromarray(picture) for picture in noise)
+    path = tmp_path / f"pages{suffix}"
+    first.save(path, save_all=True, append_images=others)
+    out = tmp_path / "out"
+    assert call(path, "--output", out, "--weights", weights) == 0
+    assert "only the first of its 3 pictures is restored" in capsys.readouterr().err
+    assert len(list(out.iterdir())) == 1
+
+
 def test_one_bad_mask_among_several_is_named(photos, tmp_path, weights, capsys):
     masks = tmp_path / "masks"
     masks.mkdir()
