@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -158,7 +159,7 @@ def _checked(damage: str, key: str, kind: object, value: object) -> object:
         return float(value)
     if kind in (int, bool, str) and type(value) is kind:
         return value
-    is_numbers = isinstance(value, list) and all(isinstance(v, int | float) for v in value)
-    if str(kind).startswith("tuple") and is_numbers:
-        return tuple(value)
+    if isinstance(value, list) and len(value) == len(get_args(kind)):
+        kinds = get_args(kind)
+        return tuple(_checked(damage, key, k, v) for k, v in zip(kinds, value, strict=True))
     raise InputError(f"{damage}: {key} is of kind {kind}, got {value!r}")

@@ -132,6 +132,13 @@ def test_the_needed_span_grows_backwards_from_the_last_step():
     assert SampledRecipe(()).needed_span(1, 99, 100) == (1, 99)
 
 
+def stains(radius: str) -> str:
+    """Return a recipe of stains with this radius, as somebody may have written it by hand."""
+    sampled = SampledRecipe((("stains", sample_stains(np.random.default_rng(0))),))
+    step = json.loads(to_json(sampled))["steps"][0] | {"radius": json.loads(radius)}
+    return json.dumps({"format": 1, "steps": [step]})
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -143,6 +150,9 @@ def test_the_needed_span_grows_backwards_from_the_last_step():
         ('{"format": 1, "steps": [{"damage": "jpeg", "quality": "high"}]}', "quality is of kind"),
         ('{"format": 1, "steps": [{"damage": "jpeg", "quality": true}]}', "got True"),
         ('{"format": 1, "steps": 5}', "a list"),
+        (stains("[0.1]"), r"radius is of kind tuple\[float, float\], got \[0.1\]"),
+        (stains('[0.1, "far"]'), "radius is of kind .*, got 'far'"),
+        (stains("[0.1, true]"), "radius is of kind .*, got True"),
         ('{"format": 1, "steps": [5]}', "JSON object"),
     ],
 )
