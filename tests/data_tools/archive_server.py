@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import threading
 import time
 from collections import Counter
@@ -39,14 +40,23 @@ class ArchiveServer:
         self.served: Counter[str] = Counter()
         self.log: list[tuple[float, str, str]] = []
         self.robots = "User-agent: *\nAllow: /\n"
+        self._photos_left: float = math.inf
+        self._let_go = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.root = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
+    def answer_photos(self, num: float) -> None:
+        """Answer ``num`` more photos; whoever asks for another one then waits for nothing."""
+        self._let_go.set()
+        self._let_go = threading.Event()
+        self._photos_left = num
+
     def close(self) -> None:
         """Stop serving."""
+        self._let_go.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -68,6 +78,14 @@ class ArchiveServer:
             return page["raw"]
         return {"headers": {"Content-Type": "application/json"}, "body": json.dumps(page).encode()}
 
+    def _leaves_waiting(self, path: str) -> bool:
+        """Say whether a request gets no answer; it is then let go of with the next allowance."""
+        self._photos_left -= "/p/" in path
+        if "/p/" not in path or self._photos_left >= 0:
+            return False
+        self._let_go.wait()
+        return True
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
@@ -75,6 +93,9 @@ class ArchiveServer:
             def do_GET(self) -> None:
                 agent = self.headers.get("User-Agent", "")
                 server.log.append((time.monotonic(), self.path, agent))
+                if server._leaves_waiting(self.path):
+                    self.close_connection = True
+                    return
                 answer = server.answer(self.path)
                 body = answer.get("body", b"") * answer.get("repeat", 1)
                 self.send_response(answer.get("status", 200))

@@ -2,6 +2,7 @@
 
 import gzip
 import importlib
+import math
 import random
 import sys
 import time
@@ -161,10 +162,12 @@ def test_killed_at_random_and_started_again(server: Any, tmp_path: Path) -> None
     safe: set[str] = set()
     for _ in range(num_kills):
         already = len(server.log)
+        num_answered = rng.randint(2, 4)  # at most 16 of the 18 photos before the last kill
+        server.answer_photos(num_answered)
         process = run_crawl.start("commons", album, num, root=server.root)
-        while process.is_alive() and len(server.log) < already + rng.randint(1, 5):
-            time.sleep(0.002)
-        time.sleep(rng.random() * 0.06)
+        wait_for_photos(server, len(server.asked("/p/")) + num_answered)
+        time.sleep(rng.random() * 0.06)  # the last photo is on its way, checked, listed or moved
+        assert process.is_alive()
         process.kill()
         process.join()
         # What has a row, or lies whole in ``incoming``, must never be asked for again.
@@ -175,13 +178,23 @@ def test_killed_at_random_and_started_again(server: Any, tmp_path: Path) -> None
         safe = {f"/p/{int(number) - 1000}.jpg" for number in ids}
         files = {path.name for path in (album / "photos").rglob("*.*")}
         assert files <= {Path(row.path).name for row in kept(album)}  # no file without a row
-    assert 0 < len(safe) < num  # the kills fell into the middle of the work
+    # A crawl asks for a photo once it has the one before: the kills fell into its middle.
+    assert 0 < len(safe) < num
+    server.answer_photos(math.inf)
     done = run_crawl.run("commons", album, num, root=server.root)
     assert (done["problem"], done["num_photos"]) == ("", num)
     require_agreement(album)
     # Only an answer that was on its way at a kill may have been sent a second time.
     assert sum(server.served.values()) - len(server.served) <= num_kills
     assert not list((album / ".collect" / "incoming").iterdir())
+
+
+def wait_for_photos(server: Any, num: int) -> None:
+    """Return once ``num`` photos have been asked for in all."""
+    latest = time.monotonic() + 120
+    while len(server.asked("/p/")) < num:
+        assert time.monotonic() < latest, "the crawl asks for no photo"
+        time.sleep(0.002)
 
 
 def test_robots_txt_of_the_service_itself_is_obeyed(server: Any, tmp_path: Path) -> None:
