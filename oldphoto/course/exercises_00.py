@@ -170,4 +170,4 @@ change_outside = Exercise(
     praise="A restorer changes more than the scratch. Now you can say how much.",
 )
 
-sheet = Sheet((damaged_share, to_tensor, paint_white, change_outside))
+sheet = Sheet((to_tensor, damaged_share, paint_white, change_outside))

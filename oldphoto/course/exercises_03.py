@@ -243,4 +243,4 @@ leak = Exercise(
     praise="A second scan has other bytes, so the hash may send it to the other side.",
 )
 
-sheet = Sheet((allowed, distance, spread, place, leak))
+sheet = Sheet((allowed, spread, distance, place, leak))

@@ -161,4 +161,4 @@ faulty_line = Exercise(
     praise="The condition is the wrong way round: the sound positions were removed.",
 )
 
-sheet = Sheet((masked_softmax, table_bytes, fuse, faulty_line))
+sheet = Sheet((masked_softmax, fuse, table_bytes, faulty_line))

@@ -1,6 +1,9 @@
 """The exercises: the solution passes, the stub and each typical wrong answer get their message."""
 
+import importlib
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import torch
 
 from oldphoto.course import exercises_00, exercises_08
 from oldphoto.course.exercises import NOT_DONE, Exercise, Misconception, Sheet
+from oldphoto.course.notebooks import CourseNotebook, all_notebooks
 
 ALL = [
     pytest.param(exercise, id=f"{module.__name__[-2:]}-{exercise.title}")
@@ -19,6 +23,21 @@ WRONG = [
     for case in ALL
     for number, wrong in enumerate(case.values[0].misconceptions)
 ]
+
+
+def exercise_notebooks() -> list[CourseNotebook]:
+    """The notebooks with a sheet of exercises."""
+    course = Path(exercises_00.__file__).parent
+    return [one for one in all_notebooks() if (course / f"exercises_{one.number}.py").is_file()]
+
+
+@pytest.mark.parametrize("notebook", exercise_notebooks(), ids=lambda one: one.number)
+def test_the_summary_counts_the_exercises_in_the_order_of_the_notebook(notebook):
+    module = importlib.import_module(f"oldphoto.course.exercises_{notebook.number}")
+    code = "\n".join(cell.source for cell in notebook.node.cells if cell.cell_type == "code")
+    names = {id(value): name for name, value in vars(module).items()}
+    of_sheet = [names[id(exercise)] for exercise in module.sheet.exercises]
+    assert re.findall(r"exercises\.(\w+)\.check\(", code) == of_sheet
 
 
 def answer_of(exercise: Exercise):
