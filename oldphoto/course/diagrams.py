@@ -176,6 +176,39 @@ def detector_unet() -> str:
     return _svg(1020, 295, "The scratch detector, a U-Net", words, parts)
 
 
+def perceptual_distance() -> str:
+    """Draw LPIPS: two photos, one frozen network, directions, squares, factors, a sum."""
+    parts = [
+        _data(10, 30, "restored x", "degraded"),
+        _data(10, 150, "clean y", "clean"),
+        _arrow(130, 55, 170, 55),
+        _arrow(130, 175, 170, 175),
+        _network(170, 30, "features", "frozen network"),
+        _network(170, 150, "features", "the same"),
+        _text(230, 120, "layer by layer", 14),
+        _arrow(288, 55, 330, 55),
+        _arrow(288, 175, 330, 175),
+        _network(330, 30, "length 1", "each position"),
+        _network(330, 150, "length 1", "each position"),
+        _arrow(446, 60, 500, 105),
+        _arrow(446, 170, 500, 130),
+        _network(500, 90, "difference", "squared"),
+        _arrow(618, 115, 660, 115),
+        _network(660, 90, "times w, sum", "over channels"),
+        _arrow(778, 115, 820, 115),
+        _network(820, 90, "mean, sum", "places, layers"),
+        _arrow(938, 115, 980, 115),
+        _data(980, 90, "distance", "damage"),
+    ]
+    words = (
+        "Both photos pass the same frozen network. In each layer the features of each position are "
+        "divided by their length. Their differences are squared, weighted by a factor for each "
+        "channel and summed over the channels. The mean over positions, summed over the layers, "
+        "is the distance."
+    )
+    return _svg(1110, 230, "LPIPS, a distance of features", words, parts)
+
+
 def memory_chart(size: tuple[int, int], damaged_share: float) -> tuple[str, str]:
     """Draw the memory of the attention for a photo, and say the same in words.
 

@@ -12,6 +12,7 @@ from oldphoto.course import (
     exercises_07,
     exercises_09,
     exercises_10,
+    exercises_11,
     exercises_13,
 )
 from oldphoto.course.exercises import NOT_DONE
@@ -24,6 +25,7 @@ SHEETS = (
     exercises_07.sheet,
     exercises_09.sheet,
     exercises_10.sheet,
+    exercises_11.sheet,
     exercises_13.sheet,
 )
 EXERCISES = [exercise for sheet in SHEETS for exercise in sheet.exercises]

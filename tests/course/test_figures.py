@@ -90,6 +90,7 @@ DRAWINGS = {
     "serial": diagrams.partial_nonlocal_block("serial"),
     "vae": diagrams.variational_autoencoder(),
     "detector": diagrams.detector_unet(),
+    "lpips": diagrams.perceptual_distance(),
     "memory": diagrams.memory_chart((768, 1024), 0.1)[0],
 }
 
