@@ -1,9 +1,11 @@
 """The command line: ``python -m oldphoto COMMAND``; ``commands`` has a module for each."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from oldphoto.checks import InputError
 
@@ -32,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command and return the exit code: 0 done, 1 in part, 2 wrong use."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = [_as_path(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     parser = _Parser(prog="oldphoto", description="Restore old photographs, and learn how.")
     parsers = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     # Only the command in use is imported: help and typing errors should not wait for torch.
@@ -48,6 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"oldphoto {command}: {error}", file=sys.stderr)
         return WRONG_USE
+    except OSError as error:
+        # The system says so to whoever first looks whether the path exists, wherever that is.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"oldphoto {command}: no file can have so long a name: {error}", file=sys.stderr)
+        return WRONG_USE
     except KeyboardInterrupt:
         print(f"oldphoto {command}: stopped; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
+
+
+def _as_path(word: str) -> str:
+    """Return ``./-name.jpg`` for a file of that name here, so that it is not taken for an option.
+
+    Shells put such names on the command line by themselves: ``oldphoto restore *``.
+    """
+    named_like_an_option = word.startswith("-") and "." in word and len(word) < 256
+    return f"./{word}" if named_like_an_option and Path(word).is_file() else word

@@ -48,6 +48,27 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys, tmp_path):
     assert "what was finished is kept" in capsys.readouterr().err
 
 
+def test_a_file_named_like_an_option_is_a_file(monkeypatch, tmp_path):
+    from oldphoto.commands import restore
+
+    given = []
+    monkeypatch.setattr(restore, "run", lambda args: given.append(args) or 0)
+    monkeypatch.chdir(tmp_path)
+    for name in ("--help.jpg", "-1.png"):
+        (tmp_path / name).touch()
+    assert cli.main(["restore", "-1.png", "--help.jpg", "--output", "out"]) == 0
+    assert [path.name for path in given[0].photos] == ["-1.png", "--help.jpg"]
+    with pytest.raises(SystemExit):
+        cli.main(["restore", "-2.png", "--output", "out"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there such a file is simply not found")
+def test_a_path_too_long_for_any_file_is_one_sentence(capsys, tmp_path):
+    assert cli.main(["restore", "n" * 300 + ".png", "--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "no file can have so long a name" in error and error.count("\n") == 1
+
+
 def test_help_does_not_wait_for_torch():
     code = (
         "import sys, oldphoto.cli as cli\n"
