@@ -44,7 +44,12 @@ def make_test_photos(
     if not paths:
         raise InputError("expected at least one clean photo to measure on, got none")
     for index, path in enumerate(paths):
-        degraded, clean, mask = degrade_pair(
-            load_rgb(path), (seed, index), recipe, hole_prob=1.0, hole_ratio=HOLE_RATIO
-        )
-        yield TestPhoto(path.stem, paint_white(degraded, mask), clean, mask)
+        yield make_test_photo(path.stem, load_rgb(path), (seed, index), recipe)
+
+
+def make_test_photo(
+    name: str, clean: np.ndarray, seed: tuple[int, ...], recipe: str = "released"
+) -> TestPhoto:
+    """Degrade one photo, uint8 (H, W, 3), by a recipe and cut holes into it."""
+    degraded, clean, mask = degrade_pair(clean, seed, recipe, hole_prob=1.0, hole_ratio=HOLE_RATIO)
+    return TestPhoto(name, paint_white(degraded, mask), clean, mask)

@@ -6,7 +6,7 @@ edges long before it learns noise. So one has to stop in time, and the holes com
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,6 +151,9 @@ class MovingVariance:
         window: W, outputs that are compared.
         patience: steps to wait for a lower variance.
 
+    Attributes:
+        variance: of the last W outputs; infinite until there are so many.
+
     Source:
         Wang et al. 2023, "Early stopping for deep image prior" (arXiv 2112.06074), algorithm 1.
     """
@@ -158,7 +161,7 @@ class MovingVariance:
     def __init__(self, window: int, patience: int) -> None:
         self.outputs: deque[Tensor] = deque(maxlen=window)
         self.patience = patience
-        self.lowest = float("inf")
+        self.variance = self.lowest = float("inf")
         self.best: Tensor | None = None
         self.waited = 0
         self.num_seen = 0
@@ -170,10 +173,10 @@ class MovingVariance:
         if len(self.outputs) < (self.outputs.maxlen or 0):
             return False
         stacked = torch.stack(tuple(self.outputs))
-        variance = float((stacked - stacked.mean(dim=0)).square().mean())
+        self.variance = float((stacked - stacked.mean(dim=0)).square().mean())
         self.waited += 1
-        if variance < self.lowest:
-            self.lowest, self.best, self.waited = variance, self.outputs[0], 0
+        if self.variance < self.lowest:
+            self.lowest, self.best, self.waited = self.variance, self.outputs[0], 0
         return self.waited >= self.patience
 
 
@@ -226,19 +229,29 @@ class DIP:
             degraded: (1, 3, H, W) in [0, 1].
             keep: (1, 1, H, W), 1 = sound.
         """
+        stopping = MovingVariance(self.config.window, self.config.patience)
+        for output, _ in self.outputs(degraded, keep):
+            if stopping.add(output):
+                break
+        if self.report is not None:
+            lowest = f"lowest variance {stopping.lowest:.2g}"
+            self.report(f"stopped after {stopping.num_seen} steps, {lowest}")
+        return output if stopping.best is None else stopping.best
+
+    def outputs(self, degraded: Tensor, keep: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Fit a new network step by step: yield the output of each step and its loss, detached.
+
+        Args:
+            degraded, keep: as in ``fit``.
+        """
         config = self.config
         network = Hourglass(config).to(self.device)
         noise = 0.1 * torch.rand(1, config.noise_channels, *degraded.shape[-2:]).to(degraded)
         optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-        stopping = MovingVariance(config.window, config.patience)
         for _ in range(config.num_steps):
             output = network(noise + config.noise_sigma * torch.randn_like(noise))
             loss = masked_square_error(output, degraded, keep)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            if stopping.add(output):
-                break
-        if self.report is not None:
-            self.report(f"stopped after {stopping.num_seen} steps, loss {float(loss):.5f}")
-        return output.detach() if stopping.best is None else stopping.best
+            yield output.detach(), loss.detach()

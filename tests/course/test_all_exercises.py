@@ -13,6 +13,7 @@ from oldphoto.course import (
     exercises_09,
     exercises_10,
     exercises_11,
+    exercises_12,
     exercises_13,
 )
 from oldphoto.course.exercises import NOT_DONE
@@ -26,6 +27,7 @@ SHEETS = (
     exercises_09.sheet,
     exercises_10.sheet,
     exercises_11.sheet,
+    exercises_12.sheet,
     exercises_13.sheet,
 )
 EXERCISES = [exercise for sheet in SHEETS for exercise in sheet.exercises]
