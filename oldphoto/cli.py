@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "train the networks, stage by stage",
     "baseline": "train a method that ours is compared with",
     "evaluate": "measure weights or several methods on photos degraded by a recipe",
+    "ablation": "train the method without each of its parts, and say what each is worth",
     "download": "fetch the authors' checkpoints and other files",
     "study": "merge and count the answers of a ranking study",
     "course": "run, list and check the notebooks",

@@ -10,7 +10,6 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
-from oldphoto.checks import InputError
 from oldphoto.course.album import Restore
 from oldphoto.course.figures import STYLE
 from oldphoto.damaged_photos import TestPhoto
@@ -24,7 +23,7 @@ from oldphoto.degradations import (
 )
 from oldphoto.images import load_rgb
 from oldphoto.memory import GIB
-from oldphoto.metrics.fidelity import psnr
+from oldphoto.metrics.fidelity import psnr, psnr_within
 from oldphoto.restore_plan import WorkingMemory
 
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -139,17 +138,6 @@ def mask_name(growth: int) -> str:
     if not growth:
         return "exact"
     return f"{abs(growth)} px {'wider' if growth > 0 else 'thinner'}"
-
-
-def psnr_within(restored: np.ndarray, clean: np.ndarray, where: np.ndarray) -> float:
-    """PSNR in dB over the pixels of a bool mask (H, W) alone; photos uint8 (H, W, 3).
-
-    Raises:
-        InputError: if the mask is empty.
-    """
-    if not where.any():
-        raise InputError("expected at least one pixel to measure on, got an empty mask")
-    return psnr(restored[where][None], clean[where][None])
 
 
 def draw_scores(scores: Mapping[str, Sequence[float]], xlabel: str, start: float = 0) -> Figure:

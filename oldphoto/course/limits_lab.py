@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.course.album import Restore
-from oldphoto.course.album_lab import psnr_within
 from oldphoto.course.figures import COLOURS, STYLE
 from oldphoto.degradations import paint_white
 from oldphoto.degradations.common import smooth_field
 from oldphoto.metrics.bootstrap import Interval, bootstrap, bootstrap_difference
+from oldphoto.metrics.fidelity import psnr_within
 
 PLACES = ("middle", "border", "corner")
 _LINES = {"middle": "o-", "border": "s--", "corner": "^:", "mean colour": "x-."}

@@ -63,15 +63,43 @@ def bootstrap(
     table = np.asarray(values, dtype=float)
     if table.ndim != 1 or not len(table):
         raise InputError(f"expected one value a photo, at least one, got shape {table.shape}")
-    if not np.isfinite(table).all():
+    return bootstrap_crossed(table[None], confidence, num_resamples, seed)
+
+
+def bootstrap_crossed(
+    table: np.ndarray,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return mean and interval of values that two things move: the seed and the photo.
+
+    Rows and columns are drawn anew, each by itself: a hard photo is hard in all trainings, and a
+    lucky training is lucky on all photos, so the values in a table are no independent ones.
+
+    Args:
+        table: (trainings, photos), finite.
+        confidence, num_resamples, seed: as in ``bootstrap``.
+
+    Raises:
+        InputError: if the table has another form or holds no value, or as in ``bootstrap``.
+
+    Source:
+        Owen 2007, "The pigeonhole bootstrap" (doi 10.1214/07-AOAS122).
+    """
+    values = np.asarray(table, dtype=float)
+    if values.ndim != 2 or not values.size:
+        raise InputError(f"expected a table (trainings, photos) of values, got {values.shape}")
+    if not np.isfinite(values).all():
         raise InputError("expected finite values, got one that is infinite or not a number")
     if not 0 < confidence < 1:
         raise InputError(f"confidence must be between 0 and 1, got {confidence}")
     rng = np.random.default_rng(seed)
-    means = table[rng.integers(len(table), size=(num_resamples, len(table)))].mean(axis=1)
+    columns, rows = (rng.integers(n, size=(num_resamples, n)) for n in values.shape[::-1])
+    means = values[rows[:, :, None], columns[:, None, :]].mean(axis=(1, 2))
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
-    return Interval(float(table.mean()), float(low), float(high), confidence, len(table))
+    return Interval(float(values.mean()), float(low), float(high), confidence, values.shape[1])
 
 
 def bootstrap_difference(

@@ -33,6 +33,17 @@ def psnr(output: np.ndarray, clean: np.ndarray) -> float:
     return float(peak_signal_noise_ratio(clean, output, data_range=255))
 
 
+def psnr_within(output: np.ndarray, clean: np.ndarray, where: np.ndarray) -> float:
+    """PSNR in dB over the pixels of a bool mask (H, W) alone; photos uint8 (H, W, 3).
+
+    Raises:
+        InputError: if the mask is empty, or as ``psnr``.
+    """
+    if not where.any():
+        raise InputError("expected at least one pixel to measure on, got an empty mask")
+    return psnr(output[where][None], clean[where][None])
+
+
 def ssim(output: np.ndarray, clean: np.ndarray) -> float:
     """Structural similarity, 1 for equal photos, averaged over the three colours.
 

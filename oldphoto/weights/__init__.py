@@ -31,6 +31,7 @@ MAPPINGS: dict[str, Callable[[MappingConfig], nn.Module]] = {
 """The mapping of each variant; the first one that a folder has is its default."""
 
 DETECTOR = "detector"
+REMEDY = "copy the folder again from where it was made, or name other weights"
 
 
 def mapping_name(variant: str) -> str:
@@ -94,13 +95,29 @@ def _read_card(folder: Path, name: str) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         return card | {"config": _tuples(card["config"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no description of a network: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no description of a network ({error}): {REMEDY}") from error
+
+
+def _build(folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
+    """Build a network from its settings, which somebody may have written by hand."""
+    config = _read_card(folder, name)["config"]
+    try:
+        return build(config)
+    except (ValueError, TypeError) as error:
+        path = folder / f"{name}.json"
+        raise InputError(f"{path} holds settings of no network ({error}): {REMEDY}") from error
 
 
 def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples: turn its lists back into them."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+    """JSON has no tuples: turn its lists back into them, also those of settings inside settings."""
+
+    def back(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _tuples(value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return {key: back(value) for key, value in config.items()}
 
 
 def _load_into(network: nn.Module, path: Path) -> nn.Module:
@@ -109,14 +126,29 @@ def _load_into(network: nn.Module, path: Path) -> nn.Module:
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a whole safetensors file: {error}") from error
+        raise InputError(f"{path} is not a whole safetensors file ({error}): {REMEDY}") from error
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    try:
-        network.load_state_dict(floats, strict=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} does not fit its settings: {reason}") from error
+    misfit = _first_misfit(network, floats)
+    if misfit:
+        raise InputError(f"{path} does not fit its settings: {misfit}; {REMEDY}")
+    network.load_state_dict(floats, strict=True)
     return network.eval()
+
+
+def _first_misfit(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+    """Return what is wrong with the tensors, naming the first such; "" if they fit."""
+    wanted = network.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        return f"the tensor {missing[0]} is missing ({len(missing)} of {len(wanted)} are)"
+    extra = [name for name in tensors if name not in wanted]
+    if extra:
+        return f"there is no place for the tensor {extra[0]} ({len(extra)} such)"
+    for name, like in wanted.items():
+        if tensors[name].shape != like.shape:
+            shapes = tuple(like.shape), tuple(tensors[name].shape)
+            return f"expected {name} of shape {shapes[0]}, got {shapes[1]}"
+    return ""
 
 
 def load_network(
@@ -127,14 +159,12 @@ def load_network(
     Raises:
         InputError: if a file is missing, damaged, or does not fit its settings.
     """
-    network = build(_read_card(folder, name)["config"])
-    return _load_into(network, folder / f"{name}.safetensors")
+    return _load_into(_build(folder, name, build), folder / f"{name}.safetensors")
 
 
 def load_vae(folder: Path, name: str) -> VAE:
     """Load ``vae_degraded`` or ``vae_clean`` from a folder of weights."""
-    card = _read_card(folder, name)
-    return _load_into(VAE(VAEConfig(**card["config"])), folder / f"{name}.safetensors")
+    return load_network(folder, name, lambda config: VAE(VAEConfig(**config)))
 
 
 def load_mapping(folder: Path, variant: str) -> nn.Module:
@@ -148,8 +178,7 @@ def load_mapping(folder: Path, variant: str) -> nn.Module:
     if not (folder / f"{name}.json").is_file():
         there = ", ".join(available_variants(folder)) or "none"
         raise InputError(f"{folder} holds no weights for variant {variant}; it has: {there}")
-    network = MAPPINGS[variant](MappingConfig(**_read_card(folder, name)["config"]))
-    return _load_into(network, folder / f"{name}.safetensors")
+    return load_network(folder, name, lambda config: MAPPINGS[variant](MappingConfig(**config)))
 
 
 def available_variants(folder: Path) -> list[str]:
@@ -190,7 +219,4 @@ def load_detector_weights(name_or_folder: str | Path) -> ScratchUNet:
             f"{folder} holds no scratch detector: mark the damage by hand, train one with "
             "'oldphoto train --stage detector', or use the authors' with from_official"
         )
-    card = _read_card(folder, DETECTOR)
-    return _load_into(
-        ScratchUNet(DetectorConfig(**card["config"])), folder / f"{DETECTOR}.safetensors"
-    )
+    return load_network(folder, DETECTOR, lambda config: ScratchUNet(DetectorConfig(**config)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oldphoto.checks import InputError
-from oldphoto.metrics.bootstrap import bootstrap, bootstrap_difference
+from oldphoto.metrics.bootstrap import bootstrap, bootstrap_crossed, bootstrap_difference
 
 
 def test_equals_the_quantiles_of_all_possible_resamples():
@@ -52,6 +52,31 @@ def test_pairs_cancel_what_both_methods_share():
     alone = [bootstrap(values) for values in (first, second)]
     assert alone[0].low < alone[1].high  # each by itself: the intervals overlap
     assert not bootstrap_difference(hard, hard).excludes_zero
+
+
+def test_crossed_draws_trainings_and_photos_each_by_themselves():
+    table = np.array([[1.0, 4.0], [2.0, 9.0]])
+    draws = [
+        table[np.ix_(rows, columns)].mean()
+        for rows in product((0, 1), repeat=2)
+        for columns in product((0, 1), repeat=2)
+    ]  # all 16 of them
+    found = bootstrap_crossed(table, confidence=0.5, num_resamples=40_000)
+    assert found.mean == pytest.approx(4.0) and found.num_photos == 2
+    assert found.low == pytest.approx(np.quantile(draws, 0.25), abs=0.3)
+    assert found.high == pytest.approx(np.quantile(draws, 0.75), abs=0.3)
+
+
+def test_crossed_is_wider_than_taking_all_values_for_independent():
+    rng = np.random.default_rng(5)
+    table = rng.normal(0, 1, (6, 1)) + rng.normal(0, 1, 20) + rng.normal(0, 0.1, (6, 20))
+    crossed, naive = bootstrap_crossed(table), bootstrap(table.ravel())
+    assert crossed.high - crossed.low > 2 * (naive.high - naive.low)
+    assert bootstrap_crossed(table[:1]) == bootstrap(table[0])  # one training: photos alone move
+    with pytest.raises(InputError, match=r"table \(trainings, photos\)"):
+        bootstrap_crossed(np.zeros((2, 0)))
+    with pytest.raises(InputError, match="finite"):
+        bootstrap_crossed(np.array([[1.0, np.nan]]))
 
 
 def test_refusals():

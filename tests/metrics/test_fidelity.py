@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from oldphoto.checks import InputError
-from oldphoto.metrics.fidelity import psnr, ssim
+from oldphoto.metrics.fidelity import psnr, psnr_within, ssim
 
 
 def photo(value: int, size: int = 16) -> np.ndarray:
@@ -16,6 +16,16 @@ def test_psnr_known_values():
     assert psnr(photo(0), photo(255)) == pytest.approx(0.0)
     assert psnr(photo(100), photo(110)) == pytest.approx(20 * np.log10(255 / 10))
     assert psnr(photo(7), photo(7)) == float("inf")
+
+
+def test_psnr_within_looks_at_the_marked_pixels_alone():
+    output, where = photo(110), np.zeros((16, 16), bool)
+    output[4:8] = 100
+    where[2:4] = True
+    assert psnr_within(output, photo(100), where) == pytest.approx(20 * np.log10(255 / 10))
+    assert psnr_within(output, photo(100), np.roll(where, 2, axis=0)) == float("inf")
+    with pytest.raises(InputError, match="empty mask"):
+        psnr_within(output, photo(100), where & False)
 
 
 def test_ssim_of_flat_photos_is_the_luminance_term():
