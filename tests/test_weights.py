@@ -107,6 +107,22 @@ def damage_other_shape(folder: Path) -> None:
     save_file(tensors, path)
 
 
+def damage_other_kind(folder: Path) -> None:
+    (folder / "mapping_scratch.safetensors").replace(folder / "vae_clean.safetensors")
+
+
+def damage_no_settings(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text('{"config": [1]}', encoding="utf-8")
+
+
+def damage_unknown_setting(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text('{"config": {"nonsense": 1}}', encoding="utf-8")
+
+
+def damage_wrong_setting(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text('{"config": {"stem": "x"}}', encoding="utf-8")
+
+
 def damage_json(folder: Path) -> None:
     (folder / "vae_clean.json").write_text("{", encoding="utf-8")
 
@@ -116,16 +132,21 @@ def damage_json(folder: Path) -> None:
     [
         (damage_missing_file, "mapping_scratch.safetensors, but no such file"),
         (damage_cut_file, "vae_clean.safetensors is not a whole safetensors file"),
-        (damage_missing_tensor, "vae_clean.*encoder.stem.weight"),
-        (damage_other_shape, "vae_clean.*size mismatch for encoder.stem.weight"),
+        (damage_missing_tensor, r"vae_clean.*encoder\.stem\.weight is missing \(1 of \d+ are\)"),
+        (damage_other_shape, r"vae_clean.*encoder\.stem\.weight of shape \(32, 48, 3, 3\), got"),
+        (damage_other_kind, r"vae_clean\.safetensors.*encoder\.stem\.weight is missing \(\d"),
         (damage_json, "vae_clean.json is no description of a network"),
+        (damage_no_settings, "vae_clean.json is no description of a network"),
+        (damage_unknown_setting, "vae_clean.json holds settings of no network.*'nonsense'"),
+        (damage_wrong_setting, "vae_clean.json holds settings of no network .stem must be one of"),
     ],
 )
 def test_damaged_folders_are_refused_by_name(tmp_path, damage, message):
     write_all(tmp_path)
     damage(tmp_path)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         weights.load_weights(tmp_path)
+    assert len(str(caught.value).replace(str(tmp_path), "")) < 250
 
 
 def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path):
