@@ -110,8 +110,14 @@ def _build(folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]
 
 
 def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples: turn its lists back into them."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+    """JSON has no tuples: turn its lists back into them, also those of settings inside settings."""
+
+    def back(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _tuples(value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return {key: back(value) for key, value in config.items()}
 
 
 def _load_into(network: nn.Module, path: Path) -> nn.Module:
