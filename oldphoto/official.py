@@ -3,7 +3,7 @@
 Their loader goes on with random weights when a file is missing or does not fit; this one never
 does. The outputs equal those of the authors' modules, with one exception: for sides that are no
 multiple of 32 their high-resolution mapping leaves a strip of zeros at the right and lower border
-of the latent, where ours repeats the last column and row.
+of the latent. Ours pads the incomplete patches there and treats them like all others.
 """
 
 import pickle
