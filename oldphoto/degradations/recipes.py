@@ -9,11 +9,19 @@ from typing import get_args
 import numpy as np
 
 from oldphoto.checks import InputError
-from oldphoto.degradations.common import Parameters, require_photo
+from oldphoto.degradations.common import Parameters, Range, require_photo, require_range
 from oldphoto.degradations.table import DAMAGES, Damage
 
 Sampler = Callable[[np.random.Generator], Parameters]
 JSON_FORMAT = 1
+# What a recipe written by hand may ask for: far more than is ever drawn, and still computable.
+LIMITS: dict[str, Range] = {
+    "seed": (0, 2**63 - 1),
+    **dict.fromkeys(("num", "strands", "cells"), (1, 2000)),
+    **dict.fromkeys(("length", "radius"), (1e-4, 101)),
+    **dict.fromkeys(("width", "bend", "broken"), (0, 1)),
+    **dict.fromkeys(("spread", "jag", "curl"), (0, 360)),
+}
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ def from_json(text: str) -> SampledRecipe:
 
     Raises:
         InputError: if the text is not JSON, or a damage or one of its parameters is not known
-            or missing or of another kind.
+            or missing or of another kind or out of all reason.
     """
     try:
         content = json.loads(text)
@@ -155,9 +163,11 @@ def _step_from(fields: object) -> tuple[str, Parameters]:
 
 def _checked(damage: str, key: str, kind: object, value: object) -> object:
     """Return a value of the kind that a field declares: float, int, bool, str or a tuple."""
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, bool, str) and type(value) is kind:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and (kind is float or type(value) is kind):
+        require_range(value, LIMITS.get(key, (-1e9, 1e9)), f"{damage}: {key}")
+        return kind(value)
+    if kind in (bool, str) and type(value) is kind:
         return value
     if isinstance(value, list) and len(value) == len(get_args(kind)):
         kinds = get_args(kind)

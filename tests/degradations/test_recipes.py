@@ -1,8 +1,10 @@
 """Recipes: probabilities and order, replay from JSON to the byte, and what is refused."""
 
 import collections
+import dataclasses
 import itertools
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from oldphoto.degradations import (
     sample_stains,
     to_json,
 )
+from oldphoto.degradations.recipes import LIMITS
 
 FOUR = {
     "gaussian_blur": "blur",
@@ -151,6 +154,8 @@ def stains(radius: str) -> str:
         ('{"format": 1, "steps": [{"damage": "jpeg", "quality": true}]}', "got True"),
         ('{"format": 1, "steps": 5}', "a list"),
         (stains("[0.1]"), r"radius is of kind tuple\[float, float\], got \[0.1\]"),
+        (stains("[0.1, -1]"), r"stains: radius must be within 0.0001 and 101, got -1"),
+        (stains("[0.1, NaN]"), "radius must be within .* got nan"),
         (stains('[0.1, "far"]'), "radius is of kind .*, got 'far'"),
         (stains("[0.1, true]"), "radius is of kind .*, got True"),
         ('{"format": 1, "steps": [5]}', "JSON object"),
@@ -159,6 +164,38 @@ def stains(radius: str) -> str:
 def test_refuses_other_json(text, sentence):
     with pytest.raises(InputError, match=sentence):
         from_json(text)
+
+
+EXTREMES = [
+    pytest.param(damage, field, value, id=f"{damage.name}-{field.name}-{value:g}")
+    for damage in DAMAGES.values()
+    for field in dataclasses.fields(damage.parameters)
+    if field.type in (int, float) or str(field.type).startswith("tuple")
+    for value in (-1, 0, 10**10)
+]
+
+
+@pytest.mark.parametrize(("damage", "field", "value"), EXTREMES)
+def test_extreme_numbers_are_computed_or_refused_in_a_sentence(damage, field, value):
+    sampled = SampledRecipe(((damage.name, damage.sample(np.random.default_rng(0))),))
+    content = json.loads(to_json(sampled))
+    step, num = content["steps"][0], len(get_args(field.type))
+    step[field.name] = [value] * num if num else value
+    photo = np.full((24, 30, 3), 90, np.uint8)
+    try:
+        degraded, _ = apply_recipe(photo, from_json(json.dumps(content)))
+    except InputError:
+        return
+    assert degraded.shape == photo.shape
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_what_is_drawn_lies_far_within_the_limits(name):
+    for seed in range(200):
+        for damage, drawn in sample_recipe(RECIPES[name], np.random.default_rng(seed)).steps:
+            for key in LIMITS.keys() & dataclasses.asdict(drawn).keys() - {"seed"}:
+                values = np.ravel(getattr(drawn, key))
+                assert values.max() <= 0.9 * LIMITS[key][1], damage
 
 
 def test_json_is_plain():
