@@ -48,7 +48,7 @@ def apply_low_resolution(photo: np.ndarray, parameters: LowResolution) -> np.nda
 
     Source:
         synthesize_low_resolution of the authors' code (with Pillow's filters; these agree with
-        them to one grey level and are several times faster).
+        them to two grey levels and are several times faster).
     """
     require_photo(photo)
     require_range(min(parameters.scale_y, parameters.scale_x), (0.01, 1.0), "a scale")
