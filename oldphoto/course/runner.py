@@ -50,6 +50,8 @@ def run_notebooks(
     cores = os.cpu_count() or 1
     jobs = min(len(notebooks), min(4, cores) if jobs is None else jobs)
     require_positive(jobs=jobs)
+    if cell_timeout is not None:  # nbclient takes one below zero for "wait forever"
+        require_positive(cell_timeout=cell_timeout)
     _make_folder(output)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         environment = kernel_environment(write_kernel(Path(scratch), max(1, cores // jobs)))

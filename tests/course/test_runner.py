@@ -213,3 +213,11 @@ def test_kernel_entry_names_this_interpreter_and_the_package(tmp_path):
     entry = json.loads(text)
     assert entry["argv"][0] == sys.executable
     assert entry["env"]["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_a_time_limit_that_means_nothing_is_refused(tmp_path, timeout):
+    write_small(tmp_path / "01_good.ipynb", "print(SEED)")
+    with pytest.raises(InputError, match="cell_timeout must be greater than 0"):
+        run_notebooks(all_notebooks(tmp_path), tmp_path / "out", cell_timeout=timeout)
+    assert not (tmp_path / "out").exists()
