@@ -4,7 +4,8 @@ Photos that no network should learn from are set aside with the reason: unreadab
 near-duplicates, text pages, drawings, blank pages, strongly bordered scans. The folder that they
 come from is not touched, and nothing is thrown away: all go into the new folder, the kept ones at
 its top, the others under ``set_aside/REASON``, each with a row in ``catalogue.csv``. Look at the
-contact sheets in ``report`` before you train: a rule errs, and moving a file back is easy.
+contact sheets in ``report`` before you train: a rule errs, and moving a file back is easy; then
+``python -m data_tools catalogue`` brings the table up to date.
 """
 
 import argparse
@@ -20,14 +21,13 @@ from data_tools.contact_sheet import write_sheets
 from data_tools.duplicates import mark_duplicates
 from data_tools.examine import Finding, examine_all, find_photos, trim_slices
 from data_tools.filters import Limits, judge
-from data_tools.list_folder import measured_row
+from data_tools.list_folder import SET_ASIDE, measured_row
 from data_tools.report import write_report
 from data_tools.split import add_shares, require_shares, with_split
 from oldphoto.checks import InputError
 from oldphoto.files import sha256_of, written_whole
 from oldphoto.images import read_photo, write_photo
 
-SET_ASIDE = "set_aside"
 REPORT = "report"
 _CHUNK = 1 << 20
 

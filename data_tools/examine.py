@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from data_tools.catalogue import CATALOGUE_NAME
 from data_tools.hashes import perceptual_hash
 from data_tools.measures import PAGE_SIDE, Measures, measure
 from oldphoto.checks import InputError, require_folder
@@ -19,6 +20,8 @@ from oldphoto.data.reading import decode_photo
 from oldphoto.files import sha256_of
 from oldphoto.images import READABLE
 
+REPORT_PAGE = "report.html"
+"""Page of a report; where no catalogue lies beside it, all pictures there are contact sheets."""
 _ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _SAFETY = 0.005  # of the side, taken off with a border, where the print's edge is blurred
@@ -48,7 +51,9 @@ class Finding:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Return the files below a folder whose names end like photos, sorted; hidden ones left out.
+    """Return the files below a folder whose names end like photos, sorted.
+
+    Hidden files are left out, and the contact sheets of a report.
 
     Raises:
         InputError: if there is no such folder, or no photo in it.
@@ -56,6 +61,9 @@ def find_photos(folder: Path) -> list[Path]:
     require_folder(folder, "a folder of photos")
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in READABLE]
     paths = [path for path in paths if path.is_file() and not path.name.startswith(".")]
+    reports = {page.parent for page in folder.rglob(REPORT_PAGE)}
+    sheets = {place for place in reports if not (place / CATALOGUE_NAME).is_file()}
+    paths = [path for path in paths if path.parent not in sheets]
     if not paths:
         raise InputError(f"expected photos (JPEG, PNG, TIFF, WebP) in {folder}, found none")
     return sorted(paths)

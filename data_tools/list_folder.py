@@ -1,6 +1,7 @@
 """``python -m data_tools catalogue``: list the photos of a folder in one table."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, w
 from data_tools.examine import Finding, examine_all, find_photos
 from data_tools.filters import colour_mode
 
+SET_ASIDE = "set_aside"
+"""Folder of the photos that are not to be used, and the status of their rows."""
 STATED = ("source", "licence", "licence_url", "creator", "date", "credit")
 """Columns that the user can state for all photos of the folder that lack them."""
 
@@ -27,17 +30,51 @@ def run(args: argparse.Namespace) -> int:
     """Make the table or bring it up to date; return 1 if a photo cannot be read."""
     path = args.folder / CATALOGUE_NAME
     findings = examine_all(find_photos(args.folder), num_workers=args.workers)
-    known = {row.path: row for row in read_catalogue(path)} if path.is_file() else {}
+    known = read_catalogue(path) if path.is_file() else []
     stated = {name: getattr(args, name) for name in STATED if getattr(args, name)}
-    rows = [_row(finding, args.folder, known, stated) for finding in findings]
-    here = {row.path for row in rows}
-    gone = [_gone(row) for name, row in known.items() if name not in here]
+    rows = [
+        _row(finding, row, stated)
+        for finding, row in zip(findings, known_rows(findings, args.folder, known), strict=True)
+    ]
+    before, here = ({row.path for row in table} for table in (known, rows))
+    moved = {row.sha256 for row in rows if row.path not in before}
+    gone = [_gone(row) for row in known if row.path not in here and row.sha256 not in moved]
     write_catalogue(path, rows + gone)
     bad = [finding for finding in findings if finding.problem]
     for finding in bad:
         print(f"cannot be read: {finding.problem}")
-    print(f"{len(rows)} photos in {path}, {len(bad)} unreadable, {len(gone)} no longer there")
+    num_gone = sum(row.path != "" for row in gone)
+    print(f"{len(rows)} photos in {path}, {len(bad)} unreadable, {num_gone} no longer there")
     return 1 if bad else 0
+
+
+def known_rows(
+    findings: Sequence[Finding], folder: Path, known: Sequence[CatalogueRow]
+) -> list[CatalogueRow]:
+    """Return for each file the row that the catalogue has of it, else a new one.
+
+    A file that was renamed or moved is known by its content, so that it keeps its creator and
+    licence. Moved into ``set_aside`` or out of it, it is set aside or kept.
+    """
+    of_path = {row.path: row for row in known}
+    of_content = {row.sha256: row for row in known if row.sha256}
+    rows = []
+    for finding in findings:
+        path = finding.path.relative_to(folder).as_posix()
+        row = of_path.get(path)
+        if row is None:
+            row = _placed(of_content.get(finding.sha256, CatalogueRow(path)), path)
+        rows.append(row)
+    return rows
+
+
+def _placed(row: CatalogueRow, path: str) -> CatalogueRow:
+    """Return the row of a file that is new at its place."""
+    folder, _, rest = path.partition("/")
+    if folder == SET_ASIDE:
+        reason = rest.partition("/")[0] if "/" in rest else "moved"
+        return replace(row, path=path, status=SET_ASIDE, reason=f"{reason}: put there by hand")
+    return replace(row, path=path, status="kept", reason="")
 
 
 def measured_row(row: CatalogueRow, finding: Finding) -> CatalogueRow:
@@ -49,16 +86,12 @@ def measured_row(row: CatalogueRow, finding: Finding) -> CatalogueRow:
     )
 
 
-def _row(
-    finding: Finding, folder: Path, known: dict[str, CatalogueRow], stated: dict[str, str]
-) -> CatalogueRow:
+def _row(finding: Finding, row: CatalogueRow, stated: dict[str, str]) -> CatalogueRow:
     """Return the new row of a file: what was known, what is stated, and what was measured."""
-    name = finding.path.relative_to(folder).as_posix()
-    row = known.get(name, CatalogueRow(path=name))
     row = replace(row, **{key: text for key, text in stated.items() if not getattr(row, key)})
     row = measured_row(row, finding)
     if finding.problem:
-        return replace(row, status="set_aside", reason=f"unreadable: {finding.problem}")
+        return replace(row, status=SET_ASIDE, reason=f"unreadable: {finding.problem}")
     if row.status == "failed" or row.reason.startswith("unreadable"):
         return replace(row, status="kept", reason="")  # it is there, and readable, after all
     return row

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue
+from data_tools.examine import REPORT_PAGE
 from oldphoto.files import written_whole
 
 UNKNOWN = "not stated"
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         print(title)
         for name, count in counts.items():
             print(f"  {name:40} {count:6}")
-    print(f"wrote {output / 'report.html'}, attribution.html and ATTRIBUTION.md")
+    print(f"wrote {output / REPORT_PAGE}, attribution.html and ATTRIBUTION.md")
     return 0
 
 
@@ -50,7 +51,7 @@ def write_report(folder: Path, output: Path) -> dict[str, dict[str, int]]:
     kept = [row for row in rows if row.status == "kept"]
     tables = count_tables(rows)
     sheets = sorted(path.name for path in output.glob("*_[0-9][0-9].jpg"))
-    _write(output / "report.html", report_page(folder.resolve().name, tables, sheets))
+    _write(output / REPORT_PAGE, report_page(folder.resolve().name, tables, sheets))
     _write(output / "attribution.html", attribution_page(kept))
     _write(output / "ATTRIBUTION.md", attribution_text(kept))
     return tables

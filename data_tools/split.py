@@ -48,7 +48,9 @@ def require_shares(validation: float, test: float) -> None:
 
 
 def with_split(row: CatalogueRow, validation: float, test: float) -> CatalogueRow:
-    """Return the row with its split."""
+    """Return the row with its split; a row without a photo has none."""
+    if row.status == "failed":
+        return row
     return replace(row, split=split_of(row.sha256, validation, test))
 
 

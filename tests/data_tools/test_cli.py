@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from data_tools.catalogue import read_catalogue
+from data_tools.catalogue import CatalogueRow, read_catalogue, write_catalogue
 from data_tools.cli import COMMANDS, build_parser, main
 from oldphoto.files import sha256_of
 from oldphoto.samples import sample_photo
@@ -80,6 +80,62 @@ def test_catalogue_is_brought_up_to_date_without_losing_what_is_known(folder):
     assert main(["catalogue", str(folder)]) == 0
     rows = {row.path: row for row in read_catalogue(folder / "catalogue.csv")}
     assert (rows["broken.jpg"].status, rows["broken.jpg"].reason) == ("kept", "")
+
+
+def rows_of(folder: Path) -> dict[str, CatalogueRow]:
+    """List the folder and return its rows by path."""
+    assert main(["catalogue", str(folder)]) == 0
+    return {row.path: row for row in read_catalogue(folder / "catalogue.csv")}
+
+
+def test_a_renamed_photo_keeps_its_creator_and_licence(folder):
+    main(["catalogue", str(folder), "--licence", "CC BY 4.0", "--creator", "Ada"])
+    (folder / "b.png").rename(folder / "ferry.png")
+    rows = rows_of(folder)
+    assert set(rows) == {"ferry.png", "box/a.png"}
+    row = rows["ferry.png"]
+    assert (row.licence, row.creator, row.status) == ("CC BY 4.0", "Ada", "kept")
+
+
+def test_a_photo_moved_back_by_hand_is_kept_and_one_moved_aside_is_not(folder):
+    aside = folder / "set_aside" / "bordered"
+    aside.mkdir(parents=True)
+    (folder / "b.png").rename(aside / "b.png")
+    rows = rows_of(folder)
+    assert rows["set_aside/bordered/b.png"].status == "set_aside"
+    assert rows["set_aside/bordered/b.png"].reason.startswith("bordered: ")
+    main(["catalogue", str(folder), "--creator", "Ada"])
+    (aside / "b.png").rename(folder / "b.png")
+    rows = rows_of(folder)
+    assert set(rows) == {"b.png", "box/a.png"}
+    assert (rows["b.png"].status, rows["b.png"].creator) == ("kept", "Ada")
+
+
+def test_a_copy_that_was_removed_is_missing_though_its_content_is_still_there(folder):
+    (folder / "copy.png").write_bytes((folder / "b.png").read_bytes())
+    rows_of(folder)
+    (folder / "copy.png").unlink()
+    assert rows_of(folder)["copy.png"].status == "failed"
+
+
+def test_refused_items_of_a_collection_survive_a_listing_and_a_split(folder, capsys):
+    refused = [CatalogueRow("", item_id=i, source="loc", status="failed") for i in ("1", "2")]
+    write_catalogue(folder / "catalogue.csv", refused)
+    assert main(["catalogue", str(folder)]) == 0
+    assert "2 photos in" in capsys.readouterr().out
+    assert main(["split", str(folder)]) == 0
+    rows = read_catalogue(folder / "catalogue.csv")
+    assert [row for row in rows if row.status == "failed"] == refused
+    assert all(row.split for row in rows if row.status == "kept")
+
+
+def test_contact_sheets_are_no_photos(folder):
+    main(["catalogue", str(folder)])
+    main(["report", str(folder)])
+    Image.fromarray(sample_photo("cat")).save(folder / "report" / "kept_01.jpg")
+    assert set(rows_of(folder)) == {"b.png", "box/a.png"}
+    main(["report", str(folder), "--output", str(folder)])  # the page lies beside the photos
+    assert set(rows_of(folder)) == {"b.png", "box/a.png"}
 
 
 def test_folder_without_photos_is_refused(tmp_path, capsys):
