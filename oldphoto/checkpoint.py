@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import torch
@@ -89,10 +89,20 @@ def save_checkpoint(
     }
     path = checkpoint_path(folder, step)
     with written_whole(path) as file:
-        torch.save(payload, file)
+        _write_state(payload, file)
     write_json(path.with_suffix(".json"), {"step": step, "sha256": sha256_of(path)})
     _remove_all_but(folder, _steps(folder)[:NUM_KEPT])
     return path
+
+
+def _write_state(payload: Mapping[str, Any], file: BinaryIO) -> None:
+    """Write tensors; raise what the system said where PyTorch hides it behind a complaint."""
+    try:
+        torch.save(payload, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # the disk is full
+            raise error.__context__ from None
+        raise
 
 
 def _remove_all_but(folder: Path, kept: list[int]) -> None:
@@ -128,13 +138,24 @@ def load_newest(
     steps = _steps(folder)
     for step in steps:
         path = checkpoint_path(folder, step)
-        expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
-        if path.is_file() and sha256_of(path) == expected:
+        if _is_whole(path):
             return _restore(path, parts, device)
-        report(f"{path} is damaged (its checksum differs); going on from the checkpoint before it")
+        report(f"{path} is damaged (its checksum differs); looking for the checkpoint before it")
     if steps:
-        raise InputError(f"expected a whole checkpoint in {folder}, but all of them are damaged")
+        raise InputError(
+            f"expected a whole checkpoint in {folder}, but all of them are damaged: remove "
+            f"{folder.parent} to begin this stage anew"
+        )
     return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a state has the checksum that was written beside it."""
+    try:
+        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return path.is_file() and sha256_of(path) == card["sha256"]
+    except (ValueError, LookupError, TypeError):  # the file with the sum is the damaged one
+        return False
 
 
 def _restore(

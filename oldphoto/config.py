@@ -118,13 +118,15 @@ class LossWeights:
 
     Attributes:
         l1_weight: alpha of equation 2 for the VAEs; on the restored photo for the mapping, where
-            the paper has no such term: it stands in for VGG where VGG cannot be had.
+            the paper, and so preset ``paper``, has no such term.
         kl_weight: equation 2, first term.
         adversarial_weight: LSGAN on the photo, equations 2 and 5.
         latent_adversarial_weight: equation 3; ``vae-degraded`` only.
         latent_l1_weight: lambda1 of equation 5; ``mapping`` only.
-        feature_matching_weight: lambda2 of equation 5, discriminator part.
-        perceptual_weight: lambda2 of equation 5, VGG part; needs a feature network.
+        feature_matching_weight: lambda2 of equation 5, discriminator part. The authors' code has
+            it for the VAEs, too, where equation 2 has not.
+        perceptual_weight: lambda2 of equation 5, VGG part; needs a feature network. For the VAEs,
+            again, from the authors' code, which goes without L1 instead.
     """
 
     l1_weight: float = 10.0
@@ -219,7 +221,7 @@ PAPER = Preset(
     detector=DetectorConfig(),
     train_vae_degraded=_PAPER_STAGE,
     train_vae_clean=_PAPER_STAGE,
-    train_mapping=_PAPER_STAGE,
+    train_mapping=replace(_PAPER_STAGE, weights=LossWeights(l1_weight=0.0)),  # equation 5
     train_detector=_PAPER_STAGE,
 )
 

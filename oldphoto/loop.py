@@ -89,6 +89,8 @@ def train(
     # Where to start.
     found = load_newest(checkpoints, parts, device, report) if settings.resume else None
     step = found[0] if found else 0
+    for player in players:
+        player.keep_rate()
     loader = make_loader(
         stage.dataset,
         share_of_batch(config.batch, settings),
@@ -129,12 +131,14 @@ def train(
                 is_late or step == config.num_steps, is_due, device=device
             )
             log.add(step, terms, players[0].rate)
-            bar.set_postfix({k: f"{v:.3g}" for k, v in log.last.items()}, refresh=False)
+            bar.set_postfix(log.line(), refresh=False)
             bar.update()
             if step % settings.sample_every == 0 or step == config.num_steps:
                 log.save_samples(step, results[0][1])
             if is_over or is_due:
                 log.flush(players[0].rate)  # stops here rather than save a diverged state
+                for player in players:
+                    player.require_finite(stage.name, step)
                 if is_first:
                     save_checkpoint(checkpoints, step, parts)
                 saved_at = time.monotonic()

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from oldphoto.checkpoint import Stateful
 from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.config import StageConfig
+from oldphoto.run_log import AFTER_DIVERGENCE, NonFiniteLossError
 from oldphoto.steps import Samples, Terms
 
 _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -77,7 +78,7 @@ class Player:
         settings: LoopSettings,
     ) -> None:
         self.name, self.loss, self.settings = name, loss, settings
-        self.clip_norm = config.clip_norm
+        self.clip_norm, self.first_rate = config.clip_norm, learning_rate
         self.weights = [p for p in loss.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self.weights, lr=learning_rate, betas=config.betas)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -98,6 +99,22 @@ class Player:
     def rate(self) -> float:
         """The learning rate of the next step."""
         return self.optimizer.param_groups[0]["lr"]
+
+    def keep_rate(self) -> None:
+        """Go on with the learning rate that was asked for, whatever a checkpoint says."""
+        factor = self.schedule.lr_lambdas[0](self.schedule.last_epoch)
+        self.schedule.base_lrs = [self.first_rate]
+        self.optimizer.param_groups[0].update(
+            initial_lr=self.first_rate, lr=self.first_rate * factor
+        )
+
+    def require_finite(self, stage: str, step: int) -> None:
+        """Raise NonFiniteLossError if a weight is not finite: such a state must not be kept."""
+        if not all(bool(weight.isfinite().all()) for weight in self.weights):
+            raise NonFiniteLossError(
+                f"{stage}: a weight that the {self.name} has trained is not finite after step "
+                f"{step}; {AFTER_DIVERGENCE}"
+            )
 
     def parts(self) -> dict[str, Stateful]:
         """Everything that a checkpoint must hold of this player, by name."""

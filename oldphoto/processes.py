@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -71,6 +72,15 @@ def mean_over_processes(value: Tensor) -> Tensor:
     value = value.clone()
     dist.all_reduce(value)
     return value / dist.get_world_size()
+
+
+def everyones(paths: list[Path]) -> list[Path]:
+    """Return the paths that any of the processes names, each once; all get the same."""
+    if not dist.is_initialized():
+        return paths
+    lists: list[list[Path]] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(lists, paths)
+    return list(dict.fromkeys(path for one in lists for path in one))
 
 
 def wait_for_all() -> None:

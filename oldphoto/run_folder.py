@@ -54,20 +54,31 @@ def require_same_run(plan: Plan) -> None:
         raise _differs(plan.run, "seed", int(seed), plan.seed)
 
 
-def require_same_stage(plan: Plan, stage: str) -> None:
-    """Raise InputError if a stage was begun with another configuration than it shall go on with."""
+def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
+    """Raise InputError if a stage was begun with another configuration than it shall go on with.
+
+    Args:
+        new_rate: the learning rate may be another one: how to go on after a divergence.
+    """
     folder = plan.folder(stage)
     before = _read(folder / _NAME)
     if before is not None and (folder / "checkpoints").is_dir():
         now = _as_json(stage_facts(plan, stage))
-        _require_same(folder, before.pop("stage", {}), now.pop("stage"))
+        settings = now.pop("stage")
+        if new_rate:
+            del settings["learning_rate"]
+        _require_same(folder, before.pop("stage", {}), settings)
         _require_same(folder, before, now)
 
 
 def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> None:
+    """Compare setting by setting; one that is newer than the run has its old effect."""
     for name, value in now.items():
-        if name in before and before[name] != value:
-            raise _differs(folder, prefix + name, before[name], value)
+        old = before.get(name, value)
+        if isinstance(value, dict) and isinstance(old, dict):
+            _require_same(folder, old, value, f"{prefix}{name} ")
+        elif old != value:
+            raise _differs(folder, prefix + name, old, value)
 
 
 def _differs(folder: Path, what: str, before: object, now: object) -> InputError:

@@ -15,6 +15,10 @@ from oldphoto.images import to_pixels, write_photo
 from oldphoto.processes import mean_over_processes
 
 _PREVIEW_ROWS = 6
+AFTER_DIVERGENCE = (
+    "nothing of this was saved: the same command with --resume and a lower --learning-rate goes on "
+    "from the last checkpoint"
+)
 
 
 class NonFiniteLossError(InputError):
@@ -63,6 +67,7 @@ class RunLog:
         self.every = every
         self.writes = writes
         self.last: dict[str, float] = {}
+        self.speed = 0.0
         self._pending: list[tuple[int, dict[str, Tensor]]] = []
         self._time = time.perf_counter()
         self._path = folder / "log.csv"
@@ -90,13 +95,19 @@ class RunLog:
         table = mean_over_processes(table).cpu()
         self._require_finite(table, names)
         seconds = time.perf_counter() - self._time
-        speed = len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
+        self.speed = len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
         step = self._pending[-1][0]
         self.last = dict(zip(names, table.mean(dim=0).tolist(), strict=True))
         if self.writes:
-            self._write_row({"step": step, "photos_per_second": speed, "rate": rate} | self.last)
+            facts = {"step": step, "photos_per_second": self.speed, "rate": rate}
+            self._write_row(facts | self.last)
         self._pending.clear()
         self._time = time.perf_counter()
+
+    def line(self) -> dict[str, str]:
+        """Return what a progress bar should tell: photos a second, and each loss term."""
+        told = {"photos/s": self.speed} | self.last if self.last else {}
+        return {name: f"{value:.3g}" for name, value in told.items()}
 
     def restart_clock(self) -> None:
         """Leave what has passed since the last row, a save say, out of the speed."""
@@ -108,8 +119,8 @@ class RunLog:
             row, column = bad[0].tolist()
             value, step = table[row, column].item(), self._pending[row][0]
             raise NonFiniteLossError(
-                f"{self.stage}: the loss term {names[column]} is {value} at step {step}; the last "
-                "checkpoint is from before it: go on from there with a lower learning rate"
+                f"{self.stage}: the loss term {names[column]} is {value} at step {step}; "
+                f"{AFTER_DIVERGENCE}"
             )
 
     def _write_row(self, row: dict[str, float]) -> None:

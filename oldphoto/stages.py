@@ -1,7 +1,7 @@
 """The stages of training in their order: which networks, losses and photos each consists of."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from oldphoto.checks import InputError, require_in
-from oldphoto.config import LossWeights, MappingConfig, Preset, StageConfig
+from oldphoto.config import (
+    DiscriminatorConfig,
+    LossWeights,
+    MappingConfig,
+    Preset,
+    StageConfig,
+)
 from oldphoto.data import (
     CleanPhotos,
     DegradedPairs,
@@ -24,13 +30,23 @@ from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.mapping import with_equal_groups
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
-from oldphoto.processes import wait_for_all
+from oldphoto.processes import everyones, wait_for_all
 from oldphoto.starting_points import StartingPoint
 from oldphoto.steps import CriticLoss, DetectorLoss, FeatureNetwork, MappingLoss, VAELoss
-from oldphoto.weights import DETECTOR, MAPPINGS, load_vae, mapping_name, save_network
+from oldphoto.weights import (
+    DETECTOR,
+    MAPPINGS,
+    load_detector_weights,
+    load_vae,
+    mapping_name,
+    save_network,
+)
 
 STAGES = ("vae-degraded", "vae-clean", "mapping", "detector")
 """All stages in the order in which they are trained; the mapping needs the two before it."""
+
+FINE_TUNING = "detector-labelled"
+"""The detector's second stage: on labelled photos, from the detector there is, on request only."""
 
 VAES = ("vae_degraded", "vae_clean")
 
@@ -49,7 +65,7 @@ class Plan:
         start_from: weights to start from instead of random ones (transfer learning).
         feature_network: for the perceptual term; None goes without.
         features_name: what the feature network is, for the record.
-        labelled: pairs of photo and mask to train the detector on instead of damage of our own.
+        labelled: pairs of photo and mask to fine-tune the detector on, after our own damage.
     """
 
     preset: Preset
@@ -77,11 +93,12 @@ class Plan:
 
     def config(self, stage: str) -> StageConfig:
         """How a stage is trained."""
-        return getattr(self.preset, f"train_{stage.replace('-', '_')}")
+        name = DETECTOR if stage == FINE_TUNING else stage.replace("-", "_")
+        return getattr(self.preset, f"train_{name}")
 
     def features_used(self, stage: str) -> str:
         """Say what the perceptual term of a stage is computed with, or why there is none."""
-        if stage == "detector":
+        if stage in (DETECTOR, FINE_TUNING):
             return "none: the detector has no such term"
         if not self.config(stage).weights.perceptual_weight:
             return f"none: preset {self.preset.name} gives the perceptual term the factor 0"
@@ -119,15 +136,24 @@ class Numbered(Dataset):
         return self.dataset.unreadable()
 
 
-def _critics(plan: Plan, weights: LossWeights, in_channels: int, latent: bool) -> CriticLoss | None:
-    """Return the discriminators of a stage, or None where no loss term asks for them."""
+def _critics(
+    photo: DiscriminatorConfig,
+    weights: LossWeights,
+    in_channels: int,
+    latent: tuple[DiscriminatorConfig, int] | None = None,
+) -> CriticLoss | None:
+    """Return the discriminators of a stage, or None where no loss term asks for them.
+
+    Args:
+        photo: settings of the photo discriminator, which sees ``in_channels``.
+        latent: settings and channels of the latent discriminator, where codes are compared.
+    """
     needs_photo = weights.adversarial_weight or weights.feature_matching_weight
     if not (needs_photo or (latent and weights.latent_adversarial_weight)):
         return None
-    critics = {"photo": PatchDiscriminator(plan.preset.discriminator, in_channels)}
+    critics = {"photo": PatchDiscriminator(photo, in_channels)}
     if latent:
-        channels = plan.preset.vae.latent_channels
-        critics["latent"] = PatchDiscriminator(plan.preset.latent_discriminator, channels)
+        critics["latent"] = PatchDiscriminator(*latent)
     return CriticLoss(nn.ModuleDict(critics))
 
 
@@ -150,7 +176,8 @@ def _vae_stage(plan: Plan, name: str) -> Stage:
     network_name = name.replace("-", "_")
     vae = _first_vae(plan, network_name)
     mixed = name == "vae-degraded"
-    config = plan.config(name)
+    config, preset = plan.config(name), plan.preset
+    latent = (preset.latent_discriminator, vae.config.latent_channels) if mixed else None
     if mixed:
         dataset = MixedOld(plan.old, plan.clean, config.crop, plan.seed, recipe=config.recipe)
     else:
@@ -159,7 +186,7 @@ def _vae_stage(plan: Plan, name: str) -> Stage:
         name=name,
         config=config,
         loss=VAELoss(vae, config.weights, plan.feature_network),
-        critic_loss=_critics(plan, config.weights, in_channels=3, latent=mixed),
+        critic_loss=_critics(preset.discriminator, config.weights, 3, latent),
         trained=nn.ModuleDict({network_name: vae.train()}),
         dataset=Numbered(dataset, plan.seed),
     )
@@ -179,11 +206,15 @@ def _mapping_stage(plan: Plan) -> Stage:
     else:
         mapping = MAPPINGS[plan.variant](_mapping_config(plan))
     vaes = [load_vae(plan.weights, name) for name in VAES]
+    critic = plan.preset.discriminator
+    if plan.variant != "quality":
+        # The authors train these two, and nothing else, with --use_SN.
+        critic = replace(critic, spectral_norm=True)
     return Stage(
         name=plan.folder("mapping").name,
         config=config,
         loss=MappingLoss(mapping, *vaes, config.weights, plan.feature_network),
-        critic_loss=_critics(plan, config.weights, in_channels=6, latent=False),
+        critic_loss=_critics(critic, config.weights, in_channels=6),
         trained=nn.ModuleDict({mapping_name(plan.variant): mapping.train()}),
         dataset=DegradedPairs(
             plan.clean, config.crop, plan.seed, recipe=config.recipe, hole_prob=config.hole_prob
@@ -191,16 +222,21 @@ def _mapping_stage(plan: Plan) -> Stage:
     )
 
 
-def _detector_stage(plan: Plan) -> Stage:
-    """The scratch detector, on photos whose damage we made or somebody has marked."""
-    config = plan.config("detector")
-    detector = plan.start_from.detector() if plan.start_from else ScratchUNet(plan.preset.detector)
-    if plan.labelled:
+def _detector_stage(plan: Plan, name: str) -> Stage:
+    """The scratch detector, on photos whose damage we made, then on those somebody has marked."""
+    config = plan.config(name)
+    if plan.start_from:
+        detector = plan.start_from.detector()
+    elif name == FINE_TUNING:
+        detector = load_detector_weights(plan.weights)
+    else:
+        detector = ScratchUNet(plan.preset.detector)
+    if name == FINE_TUNING:
         dataset: PositionDataset = LabelledPhotos(plan.labelled, config.crop, plan.seed)
     else:
         dataset = DetectorPairs(plan.clean, config.crop, plan.seed)
     return Stage(
-        name="detector",
+        name=name,
         config=config,
         loss=DetectorLoss(detector),
         critic_loss=None,
@@ -215,10 +251,11 @@ def make_stage(plan: Plan, name: str) -> Stage:
     Raises:
         InputError: for an unknown stage, or when the mapping is asked for before its VAEs.
     """
-    require_in(name, STAGES, "stage")
-    torch.manual_seed(plan.seed + STAGES.index(name))  # the first weights depend on the seed alone
-    if name == "detector":
-        return _detector_stage(plan)
+    stages = (*STAGES, FINE_TUNING)
+    require_in(name, stages, "stage")
+    torch.manual_seed(plan.seed + stages.index(name))  # the first weights depend on the seed alone
+    if name in (DETECTOR, FINE_TUNING):
+        return _detector_stage(plan, name)
     if name != "mapping":
         return _vae_stage(plan, name)
     missing = " and ".join(name.replace("_", "-") for name in _missing_vaes(plan))
@@ -270,18 +307,22 @@ def train_stage(
         for network_name, network in stage.trained.items():
             save_network(plan.weights, network_name, network, network.config, card)
     wait_for_all()  # the next stage reads these weights
-    left_out = stage.dataset.unreadable()
+    left_out = everyones(stage.dataset.unreadable())
     if left_out:
+        number = "1 photo" if len(left_out) == 1 else f"{len(left_out)} photos"
         names = ", ".join(path.name for path in left_out)
-        report(f"{stage.name}: {len(left_out)} photos could not be read and were left out: {names}")
+        report(f"{stage.name}: {number} left out as unreadable: {names}")
     return finished
 
 
-def _started_from(plan: Plan, name: str) -> str:
+def started_from(plan: Plan, name: str) -> str:
+    """Say what the weights of a stage are at its start."""
     if plan.start_from and name == "mapping":
         return plan.start_from.mapping_words(plan.variant)
     if plan.start_from:
         return plan.start_from.words
+    if name == FINE_TUNING:
+        return "the detector of this run"
     shared = name == "vae-clean" and _starts_shared(plan, "vae_clean")
     return "the vae_degraded of this run" if shared else "random weights"
 
@@ -293,8 +334,8 @@ def stage_facts(plan: Plan, name: str) -> dict[str, Any]:
         "seed": plan.seed,
         "num_old": len(plan.old),
         "num_clean": len(plan.clean),
-        "num_labelled": len(plan.labelled) if name == "detector" else 0,
-        "started_from": _started_from(plan, name),
+        "num_labelled": len(plan.labelled) if name == FINE_TUNING else 0,
+        "started_from": started_from(plan, name),
         "perceptual_features": plan.features_used(name),
         "stage": asdict(plan.config(name)),
     }

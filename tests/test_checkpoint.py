@@ -55,7 +55,7 @@ def test_only_the_newest_two_are_kept(tmp_path):
     assert names == [f"step-0000000{s}.{kind}" for s in (2, 3) for kind in ("json", "pt")]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "no sum", "no text"])
 def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path, damage):
     for step in (1, 2):
         checkpoint.save_checkpoint(tmp_path, step, make_parts())
@@ -65,8 +65,10 @@ def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path, damage):
         newest.write_bytes(content[: len(content) // 2])
     elif damage == "flipped":
         newest.write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
-    else:
+    elif damage == "gone":
         newest.unlink()
+    else:
+        newest.with_suffix(".json").write_text("[]" if damage == "no sum" else "", encoding="utf-8")
     said: list[str] = []
     assert checkpoint.load_newest(tmp_path, make_parts(), report=said.append)[0] == 1
     assert len(said) == 1 and newest.name in said[0]

@@ -14,7 +14,7 @@ from oldphoto import loop, players
 from oldphoto.checkpoint import load_newest
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS, StageConfig
-from oldphoto.players import LoopSettings
+from oldphoto.players import LoopSettings, Player
 from oldphoto.run_log import NonFiniteLossError, RunLog
 from oldphoto.samples import sample_paths
 from oldphoto.stages import STAGES, Plan, make_stage, train_stage
@@ -189,6 +189,48 @@ def test_a_diverged_state_is_not_saved(tmp_path, monkeypatch):
     with pytest.raises(NonFiniteLossError, match="at step 1"):
         loop.train(stage, plan.folder("vae-clean"), QUICK)
     assert load_newest(plan.folder("vae-clean") / "checkpoints", {"x": nn.Linear(1, 1)}) is None
+
+
+def test_weights_that_are_not_finite_are_not_saved_though_the_losses_were(tmp_path, monkeypatch):
+    plan = make_plan(tmp_path)
+    stage = make_stage(plan, "vae-clean")
+    weight = next(stage.trained.parameters())
+    weight.register_hook(lambda gradient: torch.full_like(gradient, float("nan")))
+    settings = replace(QUICK, save_minutes=0.0)
+    with pytest.raises(NonFiniteLossError, match="the loss has trained is not finite after step 1"):
+        loop.train(stage, plan.folder("vae-clean"), settings)
+    assert not list(tmp_path.glob("**/step-*.pt"))
+
+
+def test_the_bar_tells_photos_a_second_and_each_term(tmp_path):
+    log = RunLog(tmp_path, "s", step=0, photos_per_step=2, every=1)
+    assert log.line() == {}
+    log.add(1, {"l1": torch.tensor(0.25), "kl": torch.tensor(2.0)}, rate=0.1)
+    assert list(log.line()) == ["photos/s", "l1", "kl"] and log.line()["l1"] == "0.25"
+
+
+def test_another_rate_is_kept_where_a_checkpoint_has_its_own():
+    config = replace(PRESETS["tiny"].train_vae_clean, batch=1, num_photos=10)
+    first, second = (Player("x", nn.Linear(1, 1), rate, config, QUICK) for rate in (0.5, 0.1))
+    for _ in range(7):
+        first.step()
+    second.schedule.load_state_dict(first.schedule.state_dict())
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    assert second.rate == 0.5 * 0.6
+    second.keep_rate()
+    assert second.rate == 0.1 * 0.6
+    second.step()
+    assert second.rate == pytest.approx(0.1 * 0.4)
+
+
+@pytest.mark.parametrize("variant", ["quality", "scratch", "hr"])
+def test_the_mapping_has_spectral_norm_where_the_authors_have_it(undisturbed, tmp_path, variant):
+    preset = undisturbed.preset
+    bare = replace(preset, discriminator=replace(preset.discriminator, spectral_norm=False))
+    plan = replace(undisturbed, preset=bare, variant=variant)
+    for stage, expected in (("vae-clean", False), ("mapping", variant != "quality")):
+        names = make_stage(plan, stage).critic_loss.state_dict()
+        assert any("parametrizations" in name for name in names) is expected
 
 
 def test_rows_after_the_checkpoint_are_dropped_on_resume(tmp_path):

@@ -2,25 +2,22 @@
 
 import argparse
 import errno
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
-from oldphoto.checks import InputError, require_folder, require_positive
-from oldphoto.config import PRESETS, Preset
-from oldphoto.data import labelled_pairs, photo_paths
+from oldphoto.checks import InputError, require_positive
+from oldphoto.commands.train_plan import describe, make_plan, require_start, stages_of
+from oldphoto.config import PRESETS
 from oldphoto.devices import is_fast_at_bf16
-from oldphoto.files import sha256_of
 from oldphoto.loop import Stage
 from oldphoto.memory import GIB, available_bytes, require_memory_limit
-from oldphoto.metrics.perceptual import SHIPPED_SQUEEZENET
-from oldphoto.networks.features import FeatureExtractor, load_feature_extractor
 from oldphoto.players import LoopSettings, share_of_batch
 from oldphoto.processes import Place, any_says_yes, joined
 from oldphoto.run_folder import (
@@ -29,11 +26,9 @@ from oldphoto.run_folder import (
     write_run_config,
     write_stage_config,
 )
-from oldphoto.samples import sample_paths
-from oldphoto.stages import STAGES, Plan, train_stage
-from oldphoto.starting_points import find_start
+from oldphoto.stages import FINE_TUNING, STAGES, Plan, train_stage
 from oldphoto.step_cost import StepCost, measure_step, settings_that_fit
-from oldphoto.weights import MAPPINGS
+from oldphoto.weights import DETECTOR, MAPPINGS
 
 SEVERAL_PROCESSES = """\
 several GPUs or machines:
@@ -70,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="VGG-19 or SqueezeNet weights for the perceptual term (else: shipped SqueezeNet)",
     )
     parser.add_argument(
-        "--labelled", type=Path, help="folder with photos/ and masks/ to train the detector on"
+        "--labelled",
+        type=Path,
+        help="folder with photos/ and masks/ to fine-tune the detector on: after damage of our own "
+        "or, with --from, at once",
     )
     parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
     parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
@@ -82,7 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
-    parser.add_argument("--workers", type=int, default=0, help="processes that prepare photos")
+    parser.add_argument(
+        "--workers", type=int, help="processes that prepare photos (else: 0, beside a GPU up to 8)"
+    )
     parser.add_argument("--accumulate", type=int, default=1, help="parts to cut a batch into")
     parser.add_argument(
         "--fit", action="store_true", help="cut each batch into parts until it fits the memory"
@@ -95,11 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train as asked; 0 when all stages are finished, 1 when time ran out before."""
     require_memory_limit(arguments.max_memory)
-    plan = _plan(arguments)
-    stages = STAGES if arguments.stage == "all" else (arguments.stage,)
+    _require_times(arguments)
+    plan = make_plan(arguments)
+    stages = stages_of(plan, arguments.stage)
+    require_start(plan, stages)
     with joined(None if arguments.device == "auto" else arguments.device) as place:
         say = tqdm.write if place.rank == 0 else _say_nothing
-        say(describe(plan, stages))
+        say(describe(plan, stages, with_files=arguments.dry_run))
         if arguments.dry_run:
             return 0
         require_same_run(plan)
@@ -118,6 +120,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
+def _require_times(arguments: argparse.Namespace) -> None:
+    if arguments.max_minutes is not None:
+        require_positive(max_minutes=arguments.max_minutes)
+    if not arguments.save_minutes >= 0:
+        raise InputError(f"save_minutes must be 0 or more, got {arguments.save_minutes}")
+
+
 def _train(
     plan: Plan,
     stages: Sequence[str],
@@ -131,7 +140,7 @@ def _train(
         left = (deadline - time.monotonic()) / 60
         if number > 0 and any_says_yes(left <= 0, device=place.device)[0]:
             return False
-        require_same_stage(plan, stage)
+        require_same_stage(plan, stage, new_rate=arguments.learning_rate is not None)
         if place.rank == 0:
             write_stage_config(plan, stage)
         _tell_of_features(plan, stage, arguments, say)
@@ -186,7 +195,8 @@ def _tell_of_features(
     plan: Plan, stage: str, arguments: argparse.Namespace, say: Callable[[str], None]
 ) -> None:
     """Say so where the perceptual term has another network than the paper's, or none at all."""
-    wanted = stage != "detector" and plan.config(stage).weights.perceptual_weight
+    is_detector = stage in (DETECTOR, FINE_TUNING)
+    wanted = not is_detector and plan.config(stage).weights.perceptual_weight
     if wanted and arguments.features is None:
         say(
             f"{stage}: the perceptual term uses the shipped SqueezeNet in place of VGG-19; "
@@ -196,57 +206,11 @@ def _tell_of_features(
         say(f"{stage}: --features is not used ({plan.features_used(stage)})")
 
 
-def _plan(arguments: argparse.Namespace) -> Plan:
-    if arguments.data is None:
-        old, clean = sample_paths("old"), sample_paths("clean")
-    else:
-        require_folder(arguments.data, "a folder with old/ and clean/")
-        old, clean = (photo_paths(arguments.data / name) for name in ("old", "clean"))
-    preset = _preset(arguments)
-    network, name = _features(preset, arguments.features)
-    return Plan(
-        preset=preset,
-        old=old,
-        clean=clean,
-        run=arguments.run,
-        variant=arguments.variant,
-        seed=arguments.seed,
-        start_from=find_start(arguments.start_from) if arguments.start_from else None,
-        feature_network=network,
-        features_name=name,
-        labelled=labelled_pairs(arguments.labelled) if arguments.labelled else (),
-    )
-
-
-def _features(preset: Preset, path: Path | None) -> tuple[FeatureExtractor | None, str]:
-    """Return the network of the perceptual term and its name; the shipped one without a path."""
-    stages = (preset.train_vae_degraded, preset.train_vae_clean, preset.train_mapping)
-    if path is None and not any(stage.weights.perceptual_weight for stage in stages):
-        return None, ""
-    path = path or SHIPPED_SQUEEZENET
-    network = load_feature_extractor(path)
-    return network, f"{type(network).__name__} of {path.name}, SHA-256 {sha256_of(path)}"
-
-
-def _preset(arguments: argparse.Namespace) -> Preset:
-    preset = PRESETS[arguments.preset]
-    asked = {
-        "num_photos": arguments.photos,
-        "batch": arguments.batch,
-        "crop": arguments.crop,
-        "learning_rate": arguments.learning_rate,
-    }
-    changes = {name: value for name, value in asked.items() if value is not None}
-    require_positive(**changes)
-    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
-    return replace(preset, **{n: replace(getattr(preset, n), **changes) for n in names})
-
-
 def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -> LoopSettings:
     return LoopSettings(
         device=str(place.device),
         precision=_precision(arguments.precision, place.device),
-        num_workers=arguments.workers,
+        num_workers=_num_workers(arguments.workers, place.device),
         accumulate=arguments.accumulate,
         compile=arguments.compile,
         resume=arguments.resume,
@@ -257,6 +221,13 @@ def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -
     )
 
 
+def _num_workers(asked: int | None, device: torch.device) -> int:
+    """Return how many processes prepare photos: a GPU must not wait for them, a CPU is busy."""
+    if asked is not None:
+        return asked
+    return min(8, max(1, (os.cpu_count() or 2) // 2)) if device.type == "cuda" else 0
+
+
 def _precision(asked: str, device: torch.device) -> str:
     if asked != "auto":
         return asked
@@ -265,26 +236,18 @@ def _precision(asked: str, device: torch.device) -> str:
     return "fp16" if device.type == "cuda" else "fp32"
 
 
-def describe(plan: Plan, stages: Sequence[str]) -> str:
-    """Say in a few lines what will be trained, on what, in which order, and where it goes."""
-    lines = [
-        f"preset {plan.preset.name}, {len(plan.old)} old and {len(plan.clean)} clean photos, "
-        f"seed {plan.seed}, run folder {plan.run}"
-    ]
-    for number, stage in enumerate(stages, start=1):
-        config = plan.config(stage)
-        lines.append(
-            f"{number}. {plan.folder(stage).name}: {config.num_steps} steps of {config.batch} "
-            f"photos, {config.crop} px"
-        )
-    return "\n".join(lines)
-
-
 @contextmanager
 def _plain_warnings(say: Callable[[str], None]) -> Iterator[None]:
-    """Show a warning, of an unreadable photo say, as the one sentence it is."""
+    """Show a warning, of an unreadable photo say, as the one sentence it is, and once."""
+    said = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in said:
+            say(str(message))
+        said.add(str(message))
+
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: say(str(message))
+        warnings.showwarning = show
         yield
 
 
@@ -299,8 +262,8 @@ def _told_of_full_disk(folder: Path) -> Iterator[None]:
         else:
             what, remedy = f"{folder} cannot be written ({error})", "remove the cause"
         raise InputError(
-            f"{what}; the last checkpoint is whole: {remedy}, then the same command with "
-            "--resume goes on"
+            f"{what}; the last checkpoint, if there is one, is whole: {remedy}, then the same "
+            "command with --resume goes on"
         ) from error
 
 

@@ -1,7 +1,11 @@
 """``oldphoto train``: the plan it shows, what it refuses, and that it trains and goes on."""
 
+import errno
+import io
 import json
 import shutil
+import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +15,7 @@ from PIL import Image
 
 from oldphoto import checkpoint
 from oldphoto.cli import main
+from oldphoto.commands import train
 from oldphoto.config import PRESETS
 from oldphoto.networks import features
 from oldphoto.samples import sample_paths
@@ -31,13 +36,16 @@ def test_dry_run_shows_the_stages_in_order_and_writes_nothing(tmp_path, capsys):
     assert main(["train", "--run", str(run), "--preset", "tiny", "--dry-run", *SHORT]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("preset tiny") and str(run) in lines[0]
-    assert [line.split(":")[0] for line in lines[1:5]] == [
+    assert [line.split(":")[0] for line in lines[1::3]] == [
         "1. vae-degraded",
         "2. vae-clean",
         "3. mapping-scratch",
         "4. detector",
     ]
     assert "2 steps of 8 photos, 64 px" in lines[1]
+    assert "19 old photos, 28 clean photos to degrade; begins with random" in lines[2]
+    assert str(run / "weights" / "vae_degraded.safetensors") in lines[3]
+    assert lines[5].endswith("begins with the vae_degraded of this run")
     assert not run.exists()
 
 
@@ -76,6 +84,8 @@ def test_it_stops_in_time_and_goes_on_with_resume(tmp_path, capsys):
         (["--features", "nowhere.pth"], "expected the weights of VGG-19 or SqueezeNet 1.1"),
         (["--labelled", "nowhere"], "expected a folder with photos/ and masks/"),
         (["--max-memory", "0"], "the memory limit must be greater than 0 GB"),
+        (["--max-minutes", "0"], "max_minutes must be greater than 0, got 0.0"),
+        (["--save-minutes", "-1"], "save_minutes must be 0 or more, got -1.0"),
     ],
 )
 def test_refusals(tmp_path, capsys, options, message):
@@ -111,7 +121,7 @@ def test_unreadable_photos_are_named_left_out_and_counted(tmp_path, capsys):
     assert main([*command, "--stage", "vae-clean"]) == 0
     said = capsys.readouterr().out
     assert said.count("broken.jpg cannot be read as a photo") == 1
-    assert "1 photos could not be read and were left out: broken.jpg" in said
+    assert "1 photo left out as unreadable: broken.jpg" in said
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +175,7 @@ def test_a_full_disk_ends_in_a_sentence(tmp_path, capsys, monkeypatch):
         patch.setattr(checkpoint.torch, "save", full)
         assert main([*command, "--resume"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "is full; the last checkpoint is whole: free some space, then" in error
+    assert "is full; the last checkpoint, if there is one, is whole: free some space" in error
     assert main([*command, "--resume"]) == 0
 
 
@@ -225,11 +235,20 @@ def test_the_detector_learns_from_labelled_photos(tmp_path, trained):
         mask = np.zeros(pixels.shape[:2], np.uint8)
         mask[:, 10:12] = 255
         Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
-    run = tmp_path / "run"
-    command = ["train", "--run", str(run), "--stage", "detector", "--labelled", str(tmp_path)]
-    assert main([*command, *SHORT]) == 0
-    card = json.loads((run / "weights" / "detector.json").read_text(encoding="utf-8"))
-    assert card["training"]["num_labelled"] == 8
+    command = ["train", "--stage", "detector", "--labelled", str(tmp_path), *SHORT]
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main([*command, "--run", str(first)]) == 0
+    # First damage of our own, then the labels; with --from the labels at once.
+    assert main([*command, "--run", str(second), "--from", str(first)]) == 0
+    assert (first / "detector" / "log.csv").is_file() and not (second / "detector").exists()
+    for run, start in ((first, "the detector of this run"), (second, "the weights first")):
+        card = json.loads((run / "weights" / "detector.json").read_text(encoding="utf-8"))
+        assert card["training"]["num_labelled"] == 8
+        assert card["training"]["started_from"] == start
+        assert (run / "detector-labelled" / "log.csv").is_file()
+    before = (first / "weights" / "detector.safetensors").read_bytes()
+    assert main([*command, "--run", str(first), "--resume"]) == 0
+    assert (first / "weights" / "detector.safetensors").read_bytes() == before
 
 
 def test_paper_without_a_gpu_is_told_how_long_it_takes(tmp_path, capsys, monkeypatch):
@@ -238,3 +257,86 @@ def test_paper_without_a_gpu_is_told_how_long_it_takes(tmp_path, capsys, monkeyp
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "preset paper is made for a GPU; without one this stage will take about 0.0 days" in said
+
+
+def test_a_start_without_a_needed_network_is_refused_before_anything_is_trained(
+    tmp_path, trained, capsys
+):
+    for options, message in (
+        (["--stage", "all"], "holds no weights for variant scratch; it has: none"),
+        (["--stage", "detector"], "holds no scratch detector"),
+    ):
+        only_vae = tmp_path / "vae"
+        shutil.copytree(trained / "weights", only_vae, dirs_exist_ok=True)
+        (only_vae / "detector.json").unlink(missing_ok=True)
+        run = tmp_path / "run"
+        assert main(["train", "--run", str(run), "--from", str(only_vae), *options, *SHORT]) == 2
+        assert message in capsys.readouterr().err
+        assert not run.exists()
+
+
+def test_weights_of_another_preset_bring_their_own_sizes(tmp_path):
+    command = ["train", "--run", str(tmp_path), "--stage", "vae-degraded", "--from", "small"]
+    assert main([*command, *SHORT, "--crop", "32"]) == 0
+    card = json.loads((tmp_path / "weights" / "vae_degraded.json").read_text(encoding="utf-8"))
+    assert card["config"]["latent_channels"] == PRESETS["small"].vae.latent_channels
+
+
+def test_after_a_divergence_a_lower_rate_goes_on_from_the_last_checkpoint(tmp_path, capsys):
+    command = ["train", "--run", str(tmp_path), "--stage", "vae-clean", *SHORT[2:]]
+    command += ["--photos", "40"]
+    assert main([*command, "--learning-rate", "1e-3", "--max-minutes", "1e-9"]) == 1
+    assert main([*command, "--resume"]) == 2
+    assert "with learning_rate 0.001, but now learning_rate is 0.002" in capsys.readouterr().err
+    assert main([*command, "--resume", "--learning-rate", "1e9"]) == 2
+    error = capsys.readouterr().err
+    assert "with --resume and a lower --learning-rate goes on from the last checkpoint" in error
+    assert main([*command, "--resume", "--learning-rate", "1e-4"]) == 0
+    state = torch.load(next(tmp_path.glob("**/step-00000005.pt")), weights_only=True)["parts"]
+    assert state["loss_optimizer"]["param_groups"][0]["initial_lr"] == 1e-4
+    assert state["loss_schedule"]["base_lrs"] == [1e-4]
+
+
+def test_photos_that_a_stage_does_not_need_may_be_missing(tmp_path, capsys):
+    (tmp_path / "clean").mkdir()
+    for path in sample_paths("clean")[:8]:
+        shutil.copy(path, tmp_path / "clean")
+    command = ["train", "--run", str(tmp_path / "run"), "--data", str(tmp_path), *SHORT]
+    assert main([*command, "--stage", "vae-clean"]) == 0
+    assert main([*command, "--stage", "vae-degraded", "--resume"]) == 2
+    assert "expected a folder of photos" in capsys.readouterr().err
+
+
+def test_a_gpu_gets_workers_and_a_cpu_none():
+    assert train._num_workers(None, torch.device("cpu")) == 0
+    assert 1 <= train._num_workers(None, torch.device("cuda")) <= 8
+    assert train._num_workers(3, torch.device("cpu")) == 3
+
+
+def test_an_unreadable_photo_is_named_once_in_all_stages(capsys):
+    with train._plain_warnings(print):
+        for _ in range(2):
+            for source in ("one", "two"):
+                warnings.warn_explicit("left out: a.jpg", UserWarning, source, 1)
+    assert capsys.readouterr().out.splitlines() == ["left out: a.jpg"]
+
+
+def test_a_really_full_file_ends_in_a_sentence(tmp_path, capsys, monkeypatch):
+    """PyTorch's own error covers the system's: the file itself has to be full."""
+    genuine = checkpoint.written_whole
+
+    class Full(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    @contextmanager
+    def written_to_a_full_disk(path):
+        with genuine(path):
+            yield Full()
+
+    monkeypatch.setattr(checkpoint, "written_whole", written_to_a_full_disk)
+    assert main(["train", "--run", str(tmp_path), "--stage", "vae-clean", *SHORT]) == 2
+    assert "is full; the last checkpoint, if there is one, is whole" in capsys.readouterr().err
