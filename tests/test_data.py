@@ -1,6 +1,7 @@
 """Training datasets: the right pixels, the same for every number of workers, and clear refusals."""
 
 import csv
+import signal
 import warnings
 from pathlib import Path
 
@@ -178,6 +179,20 @@ def test_workers_give_the_same_batches_and_share_what_is_unreadable(tmp_path):
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)
     assert helped.unreadable() == alone.unreadable() == [paths[2], paths[2]]
+
+
+class Signalled(CleanPhotos):
+    """A dataset whose worker is asked to stop before each sample."""
+
+    def __getitem__(self, position):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(number)
+        return super().__getitem__(position)
+
+
+def test_workers_leave_it_to_the_training_process_when_to_stop(tmp_path):
+    dataset = Signalled(make_photos(tmp_path, 2), 16, 0)
+    assert len(list(make_loader(dataset, batch=1, num_workers=1, stop=2))) == 2
 
 
 # Samples

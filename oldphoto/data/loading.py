@@ -1,5 +1,8 @@
 """Batches from a dataset, in an order that a stopped run can go on with."""
 
+import signal
+import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,7 +82,7 @@ def make_loader(
             multiprocessing_context="spawn",
             persistent_workers=True,
             prefetch_factor=2,
-            worker_init_fn=_use_one_thread,
+            worker_init_fn=_start_worker,
         )
     return DataLoader(
         dataset,
@@ -92,7 +95,14 @@ def make_loader(
     )
 
 
-def _use_one_thread(worker: int) -> None:
-    """Keep a worker to one thread: the workers together already use all cores."""
+def _start_worker(worker: int) -> None:
+    """Keep a worker to one thread, for the workers together already use all cores, and to its work.
+
+    Ctrl-C and a batch system ask all processes at once to stop. The training process then still
+    wants a batch for the step in hand, and ends its workers itself.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
