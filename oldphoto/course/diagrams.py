@@ -194,9 +194,9 @@ def perceptual_distance() -> str:
         _arrow(446, 170, 500, 130),
         _network(500, 90, "difference", "squared"),
         _arrow(618, 115, 660, 115),
-        _network(660, 90, "times w, sum", "over channels"),
+        _network(660, 90, "times w", "sum of channels"),
         _arrow(778, 115, 820, 115),
-        _network(820, 90, "mean, sum", "places, layers"),
+        _network(820, 90, "mean, sum", "places; layers"),
         _arrow(938, 115, 980, 115),
         _data(980, 90, "distance", "damage"),
     ]

@@ -28,6 +28,7 @@ from oldphoto.metrics.bootstrap import Interval
 from oldphoto.metrics.fidelity import psnr
 
 NO_PREFERENCE = "equal"
+_LEVELS = [digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)]  # of an axis
 _MARKED = {
     "ours with partial non-local": ("blue", "-", "o"),
     "Attention": ("red", "--", "s"),
@@ -218,6 +219,8 @@ def draw_bias(bias: Mapping[int, Sequence[float]]) -> tuple[Figure, str]:
         tail = means[-1] * sizes[-1] / sizes
         axis.loglog(sizes, tail, ":", color="black", label="falling as 1 / number")
         axis.set_xticks(sizes, [str(size) for size in sizes])
+        levels = [level for level in _LEVELS if means.min() <= level <= means.max()]
+        axis.set_yticks(levels, [f"{level:g}" for level in levels])
         axis.minorticks_off()
         axis.set(xlabel="members of each set", ylabel="Fréchet distance, truly 0")
         axis.legend()
