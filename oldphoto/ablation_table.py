@@ -161,6 +161,20 @@ def measure_variant(
     return row.per_photo | {HOLES: inside}
 
 
+def measure_checkpoint(
+    folder: Path,
+    variant: str,
+    seed: int,
+    photos: Sequence[TestPhoto],
+    gap: tuple[Sequence[np.ndarray], Sequence[np.ndarray]],
+    columns: Sequence[Metric],
+) -> dict[str, list[float]]:
+    """Return the values of one micro-checkpoint, and the distance between its codes of ``gap``."""
+    network = load_micro(folder, variant, seed)
+    row = measure_variant(variant, as_method(network), photos, columns)
+    return row | {GAP: [latent_gap(network.vae_degraded, *gap)]}
+
+
 def measure_all(
     folder: Path,
     num_seeds: int,
@@ -186,9 +200,7 @@ def measure_all(
         report(f"measuring {variant}")
         values[variant] = {}
         for seed in range(num_seeds):
-            network = load_micro(folder, variant, seed)
-            row = measure_variant(variant, as_method(network), photos, found)
-            row[GAP] = [latent_gap(network.vae_degraded, *gap)]
+            row = measure_checkpoint(folder, variant, seed, photos, gap, found)
             for name, numbers in row.items():
                 values[variant].setdefault(name, []).append(numbers)
     columns = [Column(m.name, m.digits, m.higher_is_better) for m in found if not m.missing]

@@ -1,0 +1,209 @@
+"""The switchboard: switch a part off, see the photo and the measured bars; and figures of both."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import ipywidgets
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from oldphoto.ablation import FULL, NONLOCAL
+from oldphoto.ablation_table import GAP, Column, Results
+from oldphoto.course.ablation_lab import (
+    NOTHING,
+    PAPER_TRANSLATION,
+    SWITCHES,
+    cases,
+    column_of,
+    nonlocal_rows,
+    photo_words,
+    restored,
+    shown_variants,
+    variant_of,
+    verdict,
+)
+from oldphoto.course.figures import COLOURS, STYLE, figure_html, photo_html
+from oldphoto.course.vae_lab import enlarged
+from oldphoto.course.widgets import Guard, slider
+
+_GAP = 4  # white pixels between two photos
+_DPI = 70
+
+
+def photo_row(name: str, switch: str, seed: int) -> tuple[np.ndarray, str]:
+    """Return one picture of a case, and what stands in it from left to right.
+
+    Returns:
+        uint8 (H, W, 3): degraded, restored by the whole method, restored without the part that is
+        switched off (if one is), clean; and their titles.
+    """
+    case = cases()[name]
+    parts = {"degraded": case.degraded, "whole method": restored(name, FULL, seed)}
+    if switch != NOTHING:
+        parts[f"without {switch}"] = restored(name, variant_of(switch), seed)
+    parts["clean"] = case.clean
+    gap = np.full((case.clean.shape[0], _GAP, 3), 255, np.uint8)
+    columns = [piece for photo in parts.values() for piece in (photo, gap)]
+    return np.concatenate(columns[:-1], axis=1), " | ".join(parts)
+
+
+def draw_bars(results: Results, measure: str, switch: str = NOTHING) -> Figure:
+    """Draw a measure of all variants, and what each loses against the whole method.
+
+    Args:
+        results: of an ablation.
+        measure: name of a column.
+        switch: the part whose bar is marked.
+
+    Returns:
+        Left: bars are means over seeds and photos, dots the seeds, lines the 95 % intervals.
+        Right: variant minus whole method, pair by pair; a line that crosses 0 may be luck.
+    """
+    column = column_of(results, measure)
+    rows = [v for v in shown_variants() if results.table(v, measure) is not None]
+    with pyplot.rc_context(STYLE):
+        fig, (left, right) = pyplot.subplots(
+            1, 2, figsize=(11, 0.9 + 0.42 * len(rows)), sharey=True, width_ratios=(3, 2)
+        )
+        marked = rows.index(variant_of(switch))
+        _draw_means(left, results, measure, rows, marked)
+        _draw_differences(right, results, measure, rows, marked)
+        left.set_yticks(range(len(rows)), rows)
+        left.invert_yaxis()
+        better = "higher" if column.higher_is_better else "lower"
+        left.set_title(f"{_title(column)}: {better} is better")
+        right.set_title("minus the whole method")
+    return fig
+
+
+def _draw_means(
+    axis: Axes, results: Results, measure: str, rows: Sequence[str], marked: int
+) -> None:
+    for row, variant in enumerate(rows):
+        found = results.interval(variant, measure)
+        bar = dict(color=COLOURS["sky"], height=0.65, edgecolor="black", linewidth=0.6)
+        axis.barh(row, found.mean, **bar | (dict(hatch="//") if row == marked else {}))
+        _line(axis, row, found.mean, found.low, found.high)
+        seeds = results.seed_means(variant, measure)
+        axis.plot(seeds, [row] * len(seeds), "o", color=COLOURS["orange"], markersize=5)
+    lows = [results.interval(variant, measure).low for variant in rows]
+    highs = [results.interval(variant, measure).high for variant in rows]
+    room = 0.15 * (max(highs) - min(lows))
+    axis.set_xlim(max(0, min(lows) - room), max(highs) + room)
+
+
+def _draw_differences(
+    axis: Axes, results: Results, measure: str, rows: Sequence[str], marked: int
+) -> None:
+    axis.axvline(0, color="black", linewidth=1)
+    for row, variant in enumerate(rows):
+        if not variant.startswith("without"):
+            continue
+        found = results.difference(variant, measure)
+        _line(axis, row, found.mean, found.low, found.high)
+        style = "D" if found.excludes_zero else "o"
+        face = COLOURS["red"] if found.excludes_zero else "white"
+        axis.plot(found.mean, row, style, color=COLOURS["red"], markerfacecolor=face)
+        if row == marked:
+            axis.axhspan(row - 0.4, row + 0.4, color=COLOURS["yellow"], alpha=0.4, zorder=0)
+
+
+def _line(axis: Axes, row: float, mean: float, low: float, high: float) -> None:
+    reach = [[mean - low], [high - mean]]
+    axis.errorbar(mean, row, xerr=reach, fmt="none", ecolor="black", elinewidth=1.4, capsize=4)
+
+
+def _title(column: Column) -> str:
+    unit = {"PSNR": ", dB", "PSNR in holes": ", dB"}.get(column.name, "")
+    return f"{column.name}{unit}"
+
+
+def draw_paper(results: Results) -> Figure:
+    """Draw the paper's two ablations, and ours of the same parts below them.
+
+    Left column: Wasserstein distance between the codes of old and of degraded photos. Right
+    column: PSNR without and with the partial non-local block.
+    """
+    theirs = {row.method: row.wasserstein for row in PAPER_TRANSLATION}
+    block = {name.partition(": ")[2]: value for name, value, _ in nonlocal_rows(results)[:2]}
+    with pyplot.rc_context(STYLE):
+        fig, axes = pyplot.subplots(2, 2, figsize=(11, 4.8), height_ratios=(4, 2))
+        _plain_bars(axes[0, 0], theirs)
+        _plain_bars(axes[0, 1], block)
+        _our_bars(axes[1, 0], results, GAP, "latent adversary")
+        _our_bars(axes[1, 1], results, "PSNR", NONLOCAL)
+        axes[0, 0].set_title("paper: Wasserstein (lower is better)")
+        axes[0, 1].set_title("paper: PSNR, dB (higher is better)")
+        axes[1, 0].set_title("ours: Wasserstein")
+        axes[1, 1].set_title("ours: PSNR, dB")
+    return fig
+
+
+def _plain_bars(axis: Axes, values: Mapping[str, float]) -> None:
+    axis.barh(list(values), list(values.values()), color=COLOURS["orange"], edgecolor="black")
+    for row, value in enumerate(values.values()):
+        axis.annotate(
+            f"{value:.2f}",
+            (value, row),
+            (-4, 0),
+            va="center",
+            ha="right",
+            textcoords="offset points",
+        )
+    axis.invert_yaxis()
+
+
+def _our_bars(axis: Axes, results: Results, measure: str, part: str) -> None:
+    rows = (f"without {part}", FULL)
+    _draw_means(axis, results, measure, rows, marked=-1)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.invert_yaxis()
+
+
+def bars_html(results: Results, measure: str, switch: str) -> str:
+    """Return the figure of ``draw_bars`` as HTML, with the verdict as its description."""
+    fig, buffer = draw_bars(results, measure, switch), io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=_DPI)
+    pyplot.close(fig)
+    return figure_html("image/png", buffer.getvalue(), verdict(results, switch, measure))
+
+
+def switchboard(results: Results) -> ipywidgets.Widget:
+    """Return the switchboard: one part off, a photo, a seed, a measure; photos and bars.
+
+    One part at a time, for no network was trained without two.
+
+    Args:
+        results: of the shipped micro-checkpoints.
+    """
+    off = ipywidgets.RadioButtons(options=SWITCHES, description="off:")
+    photo = ipywidgets.Dropdown(options=list(cases()), description="photo")
+    seed = slider("seed", 0, 0, results.num_seeds - 1)
+    names = [column.name for column in results.columns]
+    measure = ipywidgets.Dropdown(options=names, description="measure")
+    picture, bars, guard = ipywidgets.HTML(), ipywidgets.HTML(), Guard()
+    drawn: dict[tuple[str, str], str] = {}  # a figure takes longer than all the rest
+
+    @guard
+    def draw_photo(_change: object = None) -> None:
+        pixels, titles = photo_row(photo.value, off.value, seed.value)
+        words = photo_words(photo.value, off.value, seed.value)
+        picture.value = f"{photo_html(enlarged(pixels, times=2), words)}<p>{titles}<br>{words}</p>"
+
+    @guard
+    def draw_measure(_change: object = None) -> None:
+        key = measure.value, off.value
+        if key not in drawn:
+            drawn[key] = bars_html(results, *key)
+        bars.value = f"{drawn[key]}<p>{verdict(results, off.value, measure.value)}</p>"
+
+    for control in (off, photo, seed):
+        control.observe(draw_photo, "value")
+    for control in (off, measure):
+        control.observe(draw_measure, "value")
+    draw_photo()
+    draw_measure()
+    choices = ipywidgets.HBox([off, ipywidgets.VBox([photo, seed, measure])])
+    return ipywidgets.VBox([choices, picture, bars, guard.log])
