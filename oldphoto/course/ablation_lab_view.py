@@ -92,12 +92,16 @@ def _draw_means(
     highs = [results.interval(variant, measure).high for variant in rows]
     room = 0.15 * (max(highs) - min(lows))
     axis.set_xlim(max(0, min(lows) - room), max(highs) + room)
+    axis.locator_params(axis="x", nbins=5)
+    if axis.get_xlim()[0] > 0:
+        axis.set_xlabel("the axis does not begin at 0")
 
 
 def _draw_differences(
     axis: Axes, results: Results, measure: str, rows: Sequence[str], marked: int
 ) -> None:
     axis.axvline(0, color="black", linewidth=1)
+    axis.locator_params(axis="x", nbins=5)
     for row, variant in enumerate(rows):
         if not variant.startswith("without"):
             continue
