@@ -115,6 +115,10 @@ def test_vaes_are_shared_only_where_they_come_out_the_same(tmp_path):
     longer = replace(job.preset.train_vae_clean, num_photos=6)
     other = replace(whole, preset=replace(whole.preset, train_vae_clean=longer))
     assert same_stages(other, whole) == ["vae_degraded"]
+    first = replace(job.preset.train_vae_degraded, num_photos=6)
+    for shared_start, expected in ((True, []), (False, ["vae_clean"])):
+        preset = replace(whole.preset, train_vae_degraded=first, shared_start=shared_start)
+        assert same_stages(replace(whole, preset=preset), whole) == expected
 
 
 @pytest.fixture(scope="module")
