@@ -28,7 +28,6 @@ from oldphoto.samples import sample_paths
 from oldphoto.stages import Plan, train_stage
 
 STAGE = "vae-degraded"
-START_SECONDS = 0.3  # of a life, before its first step
 SETTINGS = LoopSettings(save_minutes=0.0, log_every=3, sample_every=10, resume=True)
 
 
@@ -148,9 +147,12 @@ def main() -> None:
     undisturbed = make_plan(arguments.folder / "undisturbed", arguments.steps)
     killed = make_plan(arguments.folder / "killed", arguments.steps)
     seconds = run_to_the_end(undisturbed)
+    start_seconds = run_to_the_end(undisturbed)  # nothing is left to do
+    step_seconds = max(0.01, (seconds - start_seconds) / arguments.steps)
     started = time.monotonic()
-    # A life shall last for a step or two, so that the kills spread over the whole run.
-    longest_life = 2 * seconds / arguments.steps + START_SECONDS
+    # Most lives end before their first step, the others make up for it: one step a life, so that
+    # the kills spread over the whole run.
+    longest_life = start_seconds + 5 * step_seconds
     counts = run_with_kills(killed, arguments.kills, longest_life, arguments.seed)
     lost = (time.monotonic() - started - seconds) / (arguments.kills + 2 * len(DEATHS_WHILE_SAVING))
     same = weights_of(killed) == weights_of(undisturbed) != {}
