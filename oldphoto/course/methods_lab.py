@@ -54,13 +54,13 @@ PRESETS_OF = {
 MODULES = {module.NAME: module for module in (attention, pix2pix, cyclegan, sequential)}
 
 BUDGET = {
-    attention.NAME: 240,
-    pix2pix.NAME: 640,
-    cyclegan.NAME: 176,
-    sequential.NAME: 200,
-    OURS: 184,
+    attention.NAME: 192,
+    pix2pix.NAME: 512,
+    cyclegan.NAME: 140,
+    sequential.NAME: 160,
+    OURS: 120,
 }
-"""Crops that each network of a method is shown: what one core does in about five seconds.
+"""Crops that each network of a method is shown: what one core does in about four seconds.
 
 A dear network sees fewer crops than a cheap one. The two networks of Sequential and the three of
 ours share the time of their method. Numbers of crops, not seconds, are fixed, so that a run can be
@@ -68,13 +68,13 @@ repeated on any machine.
 """
 
 DIP_LESSON = dip.DIPConfig(
-    width=16, depth=3, noise_channels=8, num_steps=100, window=10, patience=40
+    width=16, depth=3, noise_channels=8, num_steps=80, window=10, patience=40
 )
 """For the table: the photos are small, and so is what has to be fitted to each."""
 
 DIP_SIDE = 64
 DIP_FIT = dip.DIPConfig(
-    width=32, depth=3, noise_channels=8, noise_sigma=0.0, num_steps=180, window=10
+    width=32, depth=3, noise_channels=8, noise_sigma=0.0, num_steps=150, window=10
 )
 """To watch a fit rise and fall: wider, and without fresh noise on the input, which would only
 put off the fall. For photos of ``DIP_SIDE`` pixels."""

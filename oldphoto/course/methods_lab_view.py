@@ -124,10 +124,10 @@ def methods_view(rows: Sequence[Row], photos: Sequence[TestPhoto]) -> ipywidgets
 
 
 def enlarged(pixels: np.ndarray, times: int = 3) -> Image.Image:
-    """Return a small photo enlarged, so that a grid shows it well."""
+    """Return a small photo enlarged, smoothly: squares would make the stored pictures large."""
     image = Image.fromarray(pixels)
     size = (times * image.width, times * image.height)
-    return image.resize(size, Image.Resampling.NEAREST)
+    return image.resize(size, Image.Resampling.BICUBIC)
 
 
 def draw_differences(rows: Sequence[tuple[str, float, float, float]], reference: str) -> Figure:
