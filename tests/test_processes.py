@@ -12,7 +12,13 @@ from safetensors.torch import load_file
 
 from oldphoto import processes
 from oldphoto.cli import main
-from oldphoto.processes import any_says_yes, joined, mean_over_processes, wait_for_all
+from oldphoto.processes import (
+    any_says_yes,
+    everyones,
+    joined,
+    mean_over_processes,
+    wait_for_all,
+)
 
 SHORT = ["--photos", "24", "--device", "cpu", "--precision", "fp32"]
 
@@ -76,6 +82,7 @@ def test_a_process_alone_needs_nobody(monkeypatch):
         assert not torch.distributed.is_initialized()
     assert any_says_yes(True, False) == [True, False]
     assert mean_over_processes(torch.tensor(3.0)) == 3.0
+    assert everyones([Path("a.jpg")]) == [Path("a.jpg")]
     wait_for_all()
 
 
@@ -92,4 +99,5 @@ def test_a_group_of_one_is_joined_and_left(monkeypatch, tmp_path):
         assert (place.rank, place.world_size) == (0, 1)
         assert any_says_yes(False, True) == [False, True]
         assert mean_over_processes(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
+        assert everyones([Path("a.jpg"), Path("a.jpg")]) == [Path("a.jpg")]
     assert not torch.distributed.is_initialized()
