@@ -45,7 +45,7 @@ def decibel_view(clean: np.ndarray) -> ipywidgets.Widget:
     Args:
         clean: uint8 (H, W, 3).
     """
-    decibels = slider("PSNR, in dB", 25, 18, 40)
+    decibels = slider("PSNR, in dB", 20, 18, 40)
     change = ipywidgets.Dropdown(options=list(CHANGES), value="noise", description="change")
     picture, guard = ipywidgets.HTML(), Guard()
 

@@ -11,7 +11,12 @@ from PIL import Image
 from oldphoto.samples import sample_photo
 
 SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
-NOTEBOOKS = ("00_restore_a_photo", "08_partial_nonlocal_block")
+NOTEBOOKS = (
+    "00_restore_a_photo",
+    "08_partial_nonlocal_block",
+    "11_measuring_restoration",
+    "12_six_ways_to_restore",
+)
 RUN_ALL_MS = 180_000
 ALL_RAN = """() => {
   const cells = [...document.querySelectorAll('.jp-CodeCell')];
@@ -58,6 +63,8 @@ def test_notebook_in_jupyterlab(page, lab, name):
     assert len(undescribed) == 0
     if name.startswith("00"):
         assert_left_half_is_the_photo(page)
+    if name.startswith("11"):
+        assert_blind_test_can_be_played_by_keyboard(page)
     sliders = page.query_selector_all(".jp-OutputArea .widget-hslider")
     assert sliders, "no slider was drawn"
     for number, slider in enumerate(sliders):
@@ -94,3 +101,19 @@ def assert_left_half_is_the_photo(page) -> None:
     photo = sample_photo("taped_postcard").astype(int)
     half = photo.shape[1] // 2 - 8
     assert np.abs(pixels[:, :half] - photo[:, :half]).mean() < 3
+
+
+def assert_blind_test_can_be_played_by_keyboard(page) -> None:
+    """Judge all pairs with the space bar; names are hidden until the table comes."""
+    button = page.get_by_role("button", name="A is nearer")
+    button.scroll_into_view_if_needed()
+    view = button.evaluate_handle("node => node.closest('.jp-OutputArea')").as_element()
+    view.screenshot(path=SCREENSHOTS / "11_blind_test.png")
+    assert len(view.query_selector_all("img")) == 3 and view.query_selector("table") is None
+    for number in range(1, 9):
+        page.get_by_text(f"Pair {number} of 8.").wait_for(timeout=20_000)
+        button.focus()
+        page.keyboard.press("Space")
+    page.get_by_text("All 8 pairs are judged.").wait_for(timeout=20_000)
+    assert "agrees with you in" in view.inner_text() and view.query_selector("table")
+    view.screenshot(path=SCREENSHOTS / "11_blind_test_judged.png")
