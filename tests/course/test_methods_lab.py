@@ -159,7 +159,7 @@ def rows_of(photos) -> list[Row]:
     for name, shade in shades.items():
         row = Row(Contender(name, None))
         if shade is not None:
-            row.restored = [np.full_like(p.clean, shade) for p in photos]
+            row.restored = [np.full_like(p.clean, shade + n) for n, p in enumerate(photos)]
         made.append(row)
     return made
 
@@ -168,6 +168,7 @@ def test_results_end_with_the_clean_photo_and_leave_out_what_was_not_measured(ph
     results = view.results_of(rows_of(photos), photos[1], 1)
     assert list(results) == ["dark", "grey", "clean"]
     assert results["clean"] is photos[1].clean
+    assert results["grey"].mean() == 129  # that of the second photo
     words = view.result_words("grey", results["grey"], photos[1].clean)
     assert words == f"grey: {psnr(results['grey'], photos[1].clean):.1f} dB."
     assert "no method has seen" in view.result_words("clean", photos[1].clean, photos[1].clean)
