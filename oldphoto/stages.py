@@ -33,6 +33,7 @@ from oldphoto.networks.vae import VAE
 from oldphoto.processes import everyones, wait_for_all
 from oldphoto.starting_points import StartingPoint
 from oldphoto.steps import CriticLoss, DetectorLoss, FeatureNetwork, MappingLoss, VAELoss
+from oldphoto.training_card import run_facts
 from oldphoto.weights import (
     DETECTOR,
     MAPPINGS,
@@ -303,7 +304,10 @@ def train_stage(
         settings = prepare(stage, settings)
     finished = train(stage, plan.folder(name), settings, report)
     if settings.rank == 0:
+        log, batch = plan.folder(name) / "log.csv", stage.config.batch
+        photos = [*plan.old, *plan.clean]
         card = stage_facts(plan, name) | {"finished": finished}
+        card |= run_facts(photos, log, batch, str(settings.device))
         for network_name, network in stage.trained.items():
             save_network(plan.weights, network_name, network, network.config, card)
     wait_for_all()  # the next stage reads these weights
