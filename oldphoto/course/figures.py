@@ -6,6 +6,7 @@ with alternative text, because viewers drop the text that belongs to a plain pic
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping
 from html import escape
 from typing import Literal
@@ -34,6 +35,7 @@ COLOURS = {
     "red": "#D55E00",
     "pink": "#CC79A7",
 }
+_LETTERS_PER_INCH = 10  # of a title
 _LINES = (("blue", "-"), ("red", "--"), ("green", "-."), ("orange", ":"), ("pink", "-"))
 STYLE = {
     "font.size": 12,
@@ -90,13 +92,16 @@ def show_photos(photos: Mapping[str, Photo], alt: str, caption: str = "", column
     alt = require_description(alt)
     if not photos:
         raise InputError("expected at least one photo to show, got none")
-    shown = {title: as_pixels(photo) for title, photo in photos.items()}
-    columns = min(columns, len(shown))
+    columns = min(columns, len(photos))
+    letters = round(_LETTERS_PER_INCH * 11 / columns)  # a longer title would run into the next
+    wrap = textwrap.TextWrapper(letters, break_on_hyphens=False).fill
+    shown = {wrap(title): as_pixels(photo) for title, photo in photos.items()}
+    lines = max(title.count("\n") for title in shown)
     rows = -(-len(shown) // columns)
     height = max(pixels.shape[0] / pixels.shape[1] for pixels in shown.values())
     with pyplot.rc_context(STYLE):
         width = 11 / columns
-        size = (11, rows * (min(width, 5.5) * height + 0.45))
+        size = (11, rows * (min(width, 5.5) * height + 0.45 + 0.25 * lines))
         fig, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
         for axis in axes.flat:
             axis.axis("off")

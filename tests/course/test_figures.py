@@ -71,6 +71,20 @@ def test_all_forms_of_a_photo_become_pixels():
         figures.as_pixels(np.zeros((2, 3), dtype=float))
 
 
+def test_titles_too_long_for_their_column_are_wrapped(shown):
+    titles = []
+    photo = np.zeros((4, 4, 3), np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "show", lambda fig, *_a, **_k: titles.extend(fig.axes))
+        names = ("ours without partial non-local", "ours with partial non-local", "c", "d", "e")
+        figures.show_photos(dict.fromkeys(names, photo), "Five black photos.", columns=5)
+    wrapped = [axis.get_title() for axis in titles]
+    assert wrapped == ["ours without partial\nnon-local", "ours with partial\nnon-local", *"cde"]
+    titles[0].figure.canvas.draw()
+    boxes = [axis.title.get_window_extent() for axis in titles[:2]]
+    assert boxes[0].x1 < boxes[1].x0
+
+
 def test_show_photos_lays_out_a_grid(shown):
     photo = np.zeros((40, 60, 3), np.uint8)
     figures.show_photos({name: photo for name in "abcd"}, "Four black photos.", columns=2)
