@@ -333,5 +333,5 @@ beaten_everywhere = Exercise(
     praise="Among the others the table alone cannot choose: it depends on what you want.",
 )
 
-sheet = Sheet((energy, shares, generator_pull, cycle, kept, beaten_everywhere))
+sheet = Sheet((energy, kept, shares, generator_pull, cycle, beaten_everywhere))
 """The exercises in the order of the notebook."""

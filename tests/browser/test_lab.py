@@ -24,6 +24,11 @@ ALL_RAN = """() => {
   return cells.length > 0 && prompts.every(text => /^\\[\\d+\\]:$/.test(text));
 }"""
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
+VIEW_OF = """node => {  // the innermost box that holds both the slider and a picture
+  let box = node.closest('.widget-vbox');
+  while (!box.querySelector('img, svg')) box = box.parentElement.closest('.widget-vbox');
+  return box;
+}"""
 UNDESCRIBED = ".jp-OutputArea img:not([alt]), .jp-OutputArea img[alt='']"
 STDERR = '[data-mime-type="application/vnd.jupyter.stderr"]'
 
@@ -74,7 +79,7 @@ def test_notebook_in_jupyterlab(page, lab, name):
 
 def move_and_compare(page, slider, screenshot: Path) -> None:
     """Move a slider by the keyboard, and see its picture change."""
-    view = slider.evaluate_handle("node => node.closest('.widget-vbox')").as_element()
+    view = slider.evaluate_handle(VIEW_OF).as_element()
     shown = view.query_selector("img, svg")
     shown.scroll_into_view_if_needed()
     before, source = picture(shown), shown.evaluate("node => node.outerHTML")
