@@ -100,9 +100,12 @@ def torchvision_state() -> str:
     return "cured" if compat.was_needed() else "whole"
 
 
+_NO_CARD = "results.json"  # what the ablation measured: no weights beside it
+
+
 def damaged_weights(folder: Path) -> list[str]:
     """Return the files of weights below folder whose content is not what their card says."""
-    cards = sorted(folder.glob("*/*.json"))
+    cards = sorted(card for card in folder.glob("*/*.json") if card.name != _NO_CARD)
     if not cards:
         return [f"the folder of weights {folder.name}"]
     return [str(c.with_suffix(".safetensors").relative_to(folder)) for c in cards if _differs(c)]
