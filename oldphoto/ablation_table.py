@@ -30,6 +30,7 @@ from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.networks.restorer import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
+from oldphoto.weights import RESULTS_FILE
 
 INPUT = "degraded input"
 HOLES = "PSNR in holes"
@@ -212,7 +213,7 @@ def measure_all(
 
 def write_results(folder: Path, results: Results) -> None:
     """Write ``results.json`` with all values, and ``table.csv`` and ``table.md`` for people."""
-    write_json(folder / "results.json", asdict(results))
+    write_json(folder / RESULTS_FILE, asdict(results))
     for name, text in (("table.csv", as_csv(results)), ("table.md", as_markdown(results))):
         (folder / name).write_bytes(text.encode())
 
@@ -223,7 +224,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         InputError: if the file is missing or damaged.
     """
-    path = require_file(folder / "results.json", "the results of `oldphoto ablation`")
+    path = require_file(folder / RESULTS_FILE, "the results of `oldphoto ablation`")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         columns = tuple(Column(**column) for column in found["columns"])

@@ -305,7 +305,7 @@ def train_stage(
     finished = train(stage, plan.folder(name), settings, report)
     if settings.rank == 0:
         log, batch = plan.folder(name) / "log.csv", stage.config.batch
-        photos = [*plan.old, *plan.clean]
+        photos = [*plan.old, *plan.clean, *(photo for photo, _mask in plan.labelled)]
         card = stage_facts(plan, name) | {"finished": finished}
         card |= run_facts(photos, log, batch, str(settings.device))
         for network_name, network in stage.trained.items():

@@ -24,7 +24,7 @@ from oldphoto.course.setting_up import on_colab
 from oldphoto.files import sha256_of
 from oldphoto.installed import needed_here, version_of
 from oldphoto.memory import available_bytes
-from oldphoto.weights import SHIPPED
+from oldphoto.weights import RESULTS_FILE, SHIPPED
 
 METRIC_FILES = Path(oldphoto.__file__).parent / "metrics" / "weights"
 BATCHES, RUNS = 6, 5  # of the small computation: the fastest batch counts
@@ -100,12 +100,9 @@ def torchvision_state() -> str:
     return "cured" if compat.was_needed() else "whole"
 
 
-_NO_CARD = "results.json"  # what the ablation measured: no weights beside it
-
-
 def damaged_weights(folder: Path) -> list[str]:
     """Return the files of weights below folder whose content is not what their card says."""
-    cards = sorted(card for card in folder.glob("*/*.json") if card.name != _NO_CARD)
+    cards = sorted(card for card in folder.glob("*/*.json") if card.name != RESULTS_FILE)
     if not cards:
         return [f"the folder of weights {folder.name}"]
     return [str(c.with_suffix(".safetensors").relative_to(folder)) for c in cards if _differs(c)]

@@ -31,6 +31,9 @@ MAPPINGS: dict[str, Callable[[MappingConfig], nn.Module]] = {
 """The mapping of each variant; the first one that a folder has is its default."""
 
 DETECTOR = "detector"
+RESULTS_FILE = "results.json"
+"""What an ablation measured, beside the cards of its networks: the one JSON that is no card."""
+
 REMEDY = "copy the folder again from where it was made, or name other weights"
 
 
