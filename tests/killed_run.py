@@ -102,8 +102,38 @@ def die(*_: object) -> None:
 DEATHS_WHILE_SAVING = (die_in_half_a_file, die_before_the_sum, die_while_tidying)
 
 
-def run_with_kills(plan: Plan, num_kills: int, longest_life: float, seed: int) -> dict[str, int]:
+def newest_step(plan: Plan) -> int:
+    """Return the step of the newest checkpoint that has its sum, 0 without any."""
+    found = (plan.folder(STAGE) / "checkpoints").glob("*.json")
+    return max((int(path.stem.removeprefix("step-")) for path in found), default=0)
+
+
+def wait_for_a_moment(plan: Plan, moments: random.Random, start: float, step: float) -> None:
+    """Let a life that has just begun go on: into its start, or past its first checkpoint.
+
+    The checkpoint is waited for, so that a slow or a fast machine comes as far as any other.
+
+    Args:
+        start: seconds from the beginning of a life to its first step.
+        step: seconds of a step.
+    """
+    if moments.random() < 0.5:
+        time.sleep(moments.uniform(0, start))
+        return
+    before, limit = newest_step(plan), time.monotonic() + 60
+    num_steps = plan.config(STAGE).num_steps
+    while newest_step(plan) == before < num_steps and time.monotonic() < limit:
+        time.sleep(0.002)
+    time.sleep(moments.uniform(0, step))
+
+
+def run_with_kills(
+    plan: Plan, num_kills: int, start: float, step: float, seed: int
+) -> dict[str, int]:
     """Kill a run at random moments and, in between, in each moment of saving; then finish it.
+
+    Args:
+        start, step: as in ``wait_for_a_moment``.
 
     Returns:
         How many lives were killed, how many while a checkpoint was being written, how many ended
@@ -116,17 +146,16 @@ def run_with_kills(plan: Plan, num_kills: int, longest_life: float, seed: int) -
         _, status = os.waitpid(start_life(plan, prepare), 0)
         counts["while_saving"] += os.waitstatus_to_exitcode(status) == -signal.SIGKILL
         for _ in range(-(-num_kills // (2 * len(DEATHS_WHILE_SAVING)))):
-            if counts["kills"] == num_kills:
+            if counts["kills"] + counts["finished_early"] == num_kills:
                 break
             life = start_life(plan)
-            time.sleep(moments.uniform(0, longest_life))
+            wait_for_a_moment(plan, moments, start, step)
             os.kill(life, signal.SIGKILL)
             _, status = os.waitpid(life, 0)
             was_killed = os.waitstatus_to_exitcode(status) == -signal.SIGKILL
             counts["kills" if was_killed else "finished_early"] += 1
             counts["while_saving"] += was_killed and any(checkpoints.glob("*.partial"))
-        steps = [int(path.stem.removeprefix("step-")) for path in checkpoints.glob("*.json")]
-        counts["last_step"] = max(steps, default=0)
+        counts["last_step"] = newest_step(plan)
     run_to_the_end(plan)
     return counts
 
@@ -150,10 +179,7 @@ def main() -> None:
     start_seconds = run_to_the_end(undisturbed)  # nothing is left to do
     step_seconds = max(0.01, (seconds - start_seconds) / arguments.steps)
     started = time.monotonic()
-    # Most lives end before their first step, the others make up for it: one step a life, so that
-    # the kills spread over the whole run.
-    longest_life = start_seconds + 5 * step_seconds
-    counts = run_with_kills(killed, arguments.kills, longest_life, arguments.seed)
+    counts = run_with_kills(killed, arguments.kills, start_seconds, step_seconds, arguments.seed)
     lost = (time.monotonic() - started - seconds) / (arguments.kills + 2 * len(DEATHS_WHILE_SAVING))
     same = weights_of(killed) == weights_of(undisturbed) != {}
     left = sorted(path.name for path in (killed.folder(STAGE) / "checkpoints").iterdir())
