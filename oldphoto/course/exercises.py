@@ -5,6 +5,7 @@ each with the message that helps. An answer is tried on the same inputs as the s
 results differ, it is compared with the typical wrong ones.
 """
 
+import contextlib
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
@@ -108,17 +109,32 @@ class Exercise:
             expected = self.solution(*_copies(trial))
             fault = self._compare(given, expected) or ""
             if fault:
-                return self._known_fault(given, expected, trial) or fault
+                return self._known_fault(answer, given, expected, trial) or fault
         return ""
 
-    def _known_fault(self, given: Any, expected: Any, trial: tuple) -> str:
-        """Return the message of the typical wrong answer that gives the same result."""
-        for misconception in self.misconceptions:
-            typical = _result(misconception.answer, trial)
-            differs_here = _difference(typical, expected) > self.tolerance
-            if differs_here and _difference(given, typical) <= self.tolerance:
-                return misconception.message
-        return ""
+    def _known_fault(self, answer: Any, given: Any, expected: Any, trial: tuple) -> str:
+        """Return the message of the typical wrong answer that gives the same result.
+
+        Two typical answers can meet by chance in one trial, so the one that agrees with the given
+        answer in most trials is taken.
+        """
+        alike = [
+            wrong
+            for wrong in self.misconceptions
+            if _difference(typical := _result(wrong.answer, trial), expected) > self.tolerance
+            and _difference(given, typical) <= self.tolerance
+        ]
+        best = max(alike, key=lambda wrong: self._agreement(answer, wrong), default=None)
+        return best.message if best else ""
+
+    def _agreement(self, answer: Any, wrong: Misconception) -> int:
+        """Return in how many trials an answer and a typical wrong one give the same result."""
+        agreed = 0
+        for trial in self.trials:
+            with contextlib.suppress(Exception):  # a reader's code may raise anything
+                given, typical = _result(answer, trial), _result(wrong.answer, trial)
+                agreed += _difference(given, typical) <= self.tolerance
+        return agreed
 
     def _compare(self, given: Any, expected: Any) -> str:
         if given is None or given is ...:

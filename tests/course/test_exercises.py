@@ -111,6 +111,14 @@ def test_wrong_answer_that_is_right_at_the_first_trial_is_found_at_the_second():
     assert double().check(lambda x: x**2).message == "This is the square."
 
 
+def test_of_two_wrong_answers_that_meet_by_chance_the_one_that_agrees_more_often_is_named():
+    exercise = double()
+    meets_once = Misconception(lambda x: torch.tensor([1.0, 4.0]) * x[0], "By chance.")
+    exercise.misconceptions = (meets_once, *exercise.misconceptions)
+    assert exercise.check(lambda x: x**2).message == "This is the square."
+    assert exercise.check(meets_once.answer).message == "By chance."
+
+
 def test_an_answer_that_changes_its_input_does_not_spoil_the_trial():
     exercise = double()
     assert exercise.check(lambda x: x.mul_(2)).right
