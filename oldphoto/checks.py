@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line needs these checks, but should not wait for torch
-    from torch import Tensor
+    from torch import Size, Tensor
 
 
 class InputError(ValueError):
@@ -66,3 +67,22 @@ def require_in(value: object, choices: tuple[object, ...], name: str) -> None:
     if value not in choices:
         listed = ", ".join(str(choice) for choice in choices)
         raise InputError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def first_misfit(wanted: Mapping[str, Size], tensors: Mapping[str, Tensor]) -> str:
+    """Return why tensors are not those wanted, naming the first such; "" if they are.
+
+    Args:
+        wanted: the shape that each tensor should have, by name.
+        tensors: what came, by name.
+    """
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        return f"the tensor {missing[0]} is missing ({len(missing)} of {len(wanted)} are)"
+    extra = [name for name in tensors if name not in wanted]
+    if extra:
+        return f"there is no place for the tensor {extra[0]} ({len(extra)} such)"
+    for name, shape in wanted.items():
+        if tensors[name].shape != shape:
+            return f"expected {name} of shape {tuple(shape)}, got {tuple(tensors[name].shape)}"
+    return ""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from oldphoto import official_keys
-from oldphoto.checks import InputError, require_folder, require_in
+from oldphoto.checks import InputError, first_misfit, require_folder, require_in
 from oldphoto.config import DetectorConfig, VAEConfig
 from oldphoto.networks.mapping import (
     OFFICIAL_HR,
@@ -178,7 +178,9 @@ def load_file(root: Path, file: OfficialFile) -> nn.Module:
     tensors = _read_tensors(path, file.entry)
     with torch.random.fork_rng(devices=[]):  # reading weights must not move the caller's seed
         network = file.build()
-    _require_same(path, tensors, expected_shapes(network, file.modules))
+    misfit = first_misfit(expected_shapes(network, file.modules), tensors)
+    if misfit:
+        raise InputError(f"{path} does not hold the authors' network: {misfit}; {REMEDY}")
     state = {
         ours: _as_type(path, tensors[official_keys.official_name(ours, file.modules)], like)
         for ours, like in network.state_dict().items()
@@ -221,27 +223,6 @@ def _read(path: Path) -> Any:
         raise InputError(
             f"{path} is damaged, cut short, or not a file of weights; {REMEDY}"
         ) from error
-
-
-def _require_same(path: Path, tensors: dict[str, Tensor], shapes: dict[str, torch.Size]) -> None:
-    missing = [name for name in shapes if name not in tensors]
-    if missing:
-        raise InputError(
-            f"expected the tensor {missing[0]} in {path}, it is missing "
-            f"({len(missing)} of {len(shapes)} are); {REMEDY}"
-        )
-    extra = [name for name in tensors if name not in shapes]
-    if extra:
-        raise InputError(
-            f"{path} holds the tensor {extra[0]}, which the network has no place for "
-            f"({len(extra)} such); {REMEDY}"
-        )
-    for name, shape in shapes.items():
-        if tensors[name].shape != shape:
-            raise InputError(
-                f"expected {name} of shape {tuple(shape)} in {path}, "
-                f"got {tuple(tensors[name].shape)}; {REMEDY}"
-            )
 
 
 def _as_type(path: Path, tensor: Tensor, like: Tensor) -> Tensor:

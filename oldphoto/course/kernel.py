@@ -33,9 +33,10 @@ def write_kernel(folder: Path, threads: int | None = None) -> Path:
     }
     if threads:
         variables |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    # Errors of cells are in the notebook; the kernel itself logs one when it is shut down.
     launch = [sys.executable, "-m", "ipykernel_launcher"]
     kernel = {
-        "argv": [*launch, "-f", "{connection_file}", "--log-level=ERROR"],
+        "argv": [*launch, "-f", "{connection_file}", "--log-level=CRITICAL"],
         "display_name": "Python 3",
         "language": "python",
         "env": variables,

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from oldphoto.checks import InputError, require_file, require_in
+from oldphoto.checks import InputError, first_misfit, require_file, require_in
 from oldphoto.config import DetectorConfig, MappingConfig, VAEConfig
 from oldphoto.files import sha256_of, write_json, written_whole
 from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapping, PlainMapping
@@ -131,27 +131,12 @@ def _load_into(network: nn.Module, path: Path) -> nn.Module:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}): {REMEDY}") from error
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    misfit = _first_misfit(network, floats)
+    shapes = {name: like.shape for name, like in network.state_dict().items()}
+    misfit = first_misfit(shapes, floats)
     if misfit:
         raise InputError(f"{path} does not fit its settings: {misfit}; {REMEDY}")
     network.load_state_dict(floats, strict=True)
     return network.eval()
-
-
-def _first_misfit(network: nn.Module, tensors: Mapping[str, Tensor]) -> str:
-    """Return what is wrong with the tensors, naming the first such; "" if they fit."""
-    wanted = network.state_dict()
-    missing = [name for name in wanted if name not in tensors]
-    if missing:
-        return f"the tensor {missing[0]} is missing ({len(missing)} of {len(wanted)} are)"
-    extra = [name for name in tensors if name not in wanted]
-    if extra:
-        return f"there is no place for the tensor {extra[0]} ({len(extra)} such)"
-    for name, like in wanted.items():
-        if tensors[name].shape != like.shape:
-            shapes = tuple(like.shape), tuple(tensors[name].shape)
-            return f"expected {name} of shape {shapes[0]}, got {shapes[1]}"
-    return ""
 
 
 def load_network(
