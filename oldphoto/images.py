@@ -216,8 +216,19 @@ def _open(path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise InputError(_too_large(path)) from error
     except _BROKEN as error:
-        what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is not an image we can read"
-        raise InputError(f"{path} {what}: give a JPEG, PNG, TIFF or WebP file") from error
+        raise InputError(f"{path} {_why_no_image(path)}") from error
+
+
+def _why_no_image(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError as error:
+        return f"cannot be read ({error.strerror}): look at its rights and its disk"
+    if start[:4] == b"RIFF" and start[8:] == b"WEBP":  # which Pillow knows only when it is whole
+        return "is damaged or cut short: copy it again from its source"
+    what = "is not an image we can read" if start else "is empty (0 bytes)"
+    return f"{what}: give a JPEG, PNG, TIFF or WebP file"
 
 
 def _too_large(name: object) -> str:

@@ -96,6 +96,9 @@ def broken_files(folder: Path) -> dict[str, Path]:
     tiff = io.BytesIO()
     Image.fromarray(noise).save(tiff, "TIFF", compression="tiff_deflate")
     (folder / "cuttiff.tif").write_bytes(tiff.getvalue()[:3000])
+    webp = io.BytesIO()
+    Image.fromarray(noise).save(webp, "WEBP")
+    (folder / "cutwebp.webp").write_bytes(webp.getvalue()[:2000])
     return {path.stem: path for path in folder.iterdir()}
 
 
@@ -106,6 +109,7 @@ def broken_files(folder: Path) -> dict[str, Path]:
         ("text", r"text\.png is not an image we can read: give a JPEG"),
         ("cut", r"cut\.png is damaged or cut short .*: copy it again"),
         ("cutjpeg", r"cutjpeg\.jpg is damaged or cut short .*: copy it again"),
+        ("cutwebp", r"cutwebp\.webp is damaged or cut short: copy it again"),
         ("cuttiff", r"cuttiff\.tif is (damaged or cut short|not an image)"),
     ],
 )
@@ -113,6 +117,18 @@ def test_broken_files_are_one_sentence(tmp_path, name, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
         read_photo(broken_files(tmp_path)[name])
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "locked.png"
+    path.write_bytes(b"")
+    monkeypatch.setattr(Image, "open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"locked\.png cannot be read \(Permission denied\)"):
+        read_photo(path)
 
 
 def test_missing_file_and_folder_are_named(tmp_path):

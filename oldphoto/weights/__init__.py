@@ -205,6 +205,7 @@ def load_detector_weights(name_or_folder: str | Path) -> ScratchUNet:
     if not (folder / f"{DETECTOR}.json").is_file():
         raise InputError(
             f"{folder} holds no scratch detector: mark the damage by hand, train one with "
-            "'oldphoto train --stage detector', or use the authors' with from_official"
+            "'oldphoto train --stage detector', or use the authors' (--weights official:FOLDER, in "
+            "Python ScratchDetector.from_official)"
         )
     return load_network(folder, DETECTOR, lambda config: ScratchUNet(DetectorConfig(**config)))
