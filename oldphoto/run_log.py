@@ -154,11 +154,16 @@ class RunLog:
             file.write(text.getvalue().encode())
 
     def save_samples(self, step: int, samples: dict[str, Tensor]) -> None:
-        """Write a picture whose rows are input, output and target of some photos of the batch."""
+        """Write a picture whose rows are input, output and target of some photos of the batch.
+
+        They are spread over the batch: the VAE of old photos gets old ones first, then synthetic.
+        """
         if not self.writes:
             return
-        columns = [samples[name][:_PREVIEW_ROWS] for name in ("input", "output", "target")]
-        rows = [torch.cat(list(column.float().cpu()), dim=-2) for column in columns]
+        size = len(samples["input"])
+        shown = torch.linspace(0, size - 1, min(size, _PREVIEW_ROWS)).round().long()
+        columns = [samples[name].cpu()[shown] for name in ("input", "output", "target")]
+        rows = [torch.cat(list(column.float()), dim=-2) for column in columns]
         grid = torch.cat(rows, dim=-1).clamp(-1, 1)
         if grid.shape[0] == 1:
             grid = grid.expand(3, -1, -1)

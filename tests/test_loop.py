@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from oldphoto import loop, players
 from oldphoto.checkpoint import load_newest
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS, StageConfig
+from oldphoto.images import read_photo
 from oldphoto.players import LoopSettings, Player
 from oldphoto.run_log import NonFiniteLossError, RunLog
 from oldphoto.samples import sample_paths
@@ -129,6 +131,17 @@ def test_what_a_run_writes(undisturbed):
     ]
     header = (folder / "log.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header.startswith("step,photos_per_second,rate,") and "latent_l1" in header
+
+
+def test_the_picture_of_a_step_shows_photos_from_all_over_the_batch(tmp_path):
+    levels = torch.linspace(-1, 1, 12)  # a batch of the first stage: old photos, then synthetic
+    photos = levels[:, None, None, None].expand(12, 3, 32, 32)
+    log = RunLog(tmp_path, "vae-degraded", step=0, photos_per_step=12, every=1)
+    log.save_samples(1, {"input": photos, "output": photos, "target": photos})
+    log.close()
+    rows = read_photo(tmp_path / "samples" / "step-00000001.jpg").pixels[16::32, 48, 0]
+    assert len(rows) == 6
+    assert rows[0] == 0 and rows[-1] == 255 and (np.diff(rows.astype(int)) > 0).all()
 
 
 def test_the_mapping_needs_the_stages_before_it(tmp_path):
