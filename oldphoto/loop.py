@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from oldphoto.checkpoint import load_newest, save_checkpoint
+from oldphoto.checkpoint import Stateful, load_newest, save_checkpoint
 from oldphoto.config import StageConfig
 from oldphoto.data import make_loader
 from oldphoto.players import (
@@ -87,8 +87,7 @@ def train(
         parts |= player.parts()
 
     # Where to start.
-    found = load_newest(checkpoints, parts, device, report) if settings.resume else None
-    step = found[0] if found else 0
+    step = _go_on(stage, checkpoints, parts, device, report) if settings.resume else 0
     for player in players:
         player.keep_rate()
     loader = make_loader(
@@ -146,3 +145,20 @@ def train(
 
     stage.trained.load_state_dict(average.module.state_dict())
     return step >= config.num_steps
+
+
+def _go_on(
+    stage: Stage,
+    checkpoints: Path,
+    parts: Mapping[str, Stateful],
+    device: torch.device,
+    report: Callable[[str], None],
+) -> int:
+    """Restore the newest checkpoint, say so, and return the steps done; 0 if there is none."""
+    found = load_newest(checkpoints, parts, device, report)
+    if found is None:
+        return 0
+    step, num_steps = found[0], stage.config.num_steps
+    is_done = step >= num_steps
+    report(f"{stage.name}: {'finished' if is_done else 'goes on'} after step {step} of {num_steps}")
+    return step

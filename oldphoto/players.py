@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,18 @@ class LoopSettings:
         )
 
 
+class Scaler(torch.amp.GradScaler):
+    """A loss scaler that begins anew where the checkpoint was written without one.
+
+    Only fp16 needs a scaler, so a run that goes on with another precision than before, because
+    it was given another GPU, finds none in its checkpoint.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict:
+            super().load_state_dict(state_dict)
+
+
 class Player:
     """One side of adversarial training: a loss, and the optimizer of the networks it holds.
 
@@ -85,7 +98,7 @@ class Player:
             self.optimizer, lambda step: linear_decay(step, config.num_steps, config.decay_from)
         )
         self.device_type = torch.device(settings.device).type
-        self.scaler = torch.amp.GradScaler(
+        self.scaler = Scaler(
             self.device_type, enabled=settings.precision == "fp16" and self.device_type == "cuda"
         )
         self._call: nn.Module = loss

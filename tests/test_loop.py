@@ -78,7 +78,9 @@ def test_three_steps_and_three_more_equal_six_in_every_stage(
         with monkeypatch.context() as patch:
             patch.setattr(loop, "StopRequest", lambda: StopAfter(3))
             assert not train_stage(plan, stage, settings)
-        assert train_stage(plan, stage, replace(settings, resume=True))
+        said = []
+        assert train_stage(plan, stage, replace(settings, resume=True), report=said.append)
+        assert said == [f"{make_stage(plan, stage).name}: goes on after step 3 of 6"]
         log = (plan.folder(stage) / "log.csv").read_text(encoding="utf-8")
         assert [row["step"] for row in csv.DictReader(log.splitlines())] == ["2", "3", "5", "6"]
     expected = weights_of(undisturbed)
@@ -94,9 +96,20 @@ def test_the_other_forms_of_the_mapping_train_too(undisturbed, tmp_path, variant
 
 
 def test_a_finished_stage_that_is_resumed_stays_as_it_is(undisturbed):
-    before = weights_of(undisturbed)
-    assert train_stage(undisturbed, "vae-clean", replace(QUICK, resume=True))
+    before, said = weights_of(undisturbed), []
+    assert train_stage(undisturbed, "vae-clean", replace(QUICK, resume=True), report=said.append)
     assert weights_of(undisturbed) == before
+    assert said == ["vae-clean: finished after step 6 of 6"]
+
+
+def test_a_run_may_go_on_with_another_precision():
+    fp16, fp32 = players.Scaler("cpu", init_scale=4.0), players.Scaler("cpu", enabled=False)
+    fp32.load_state_dict(fp16.state_dict())
+    fp16.load_state_dict(fp32.state_dict())  # PyTorch's own scaler refuses the empty state
+    assert fp16.get_scale() == 4.0
+    other = players.Scaler("cpu")
+    other.load_state_dict(fp16.state_dict())
+    assert other.get_scale() == 4.0
 
 
 def test_another_seed_gives_other_weights(undisturbed, tmp_path):
