@@ -245,6 +245,10 @@ cycle = Exercise(
             ),
             "You square. The paper takes absolute differences, which blur less.",
         ),
+        Misconception(
+            lambda restore, damage, damaged, clean: 10 * _cycle(restore, damage, damaged, clean),
+            "The factor 10 is left out here: the next cell multiplies by it.",
+        ),
     ),
     hints=(
         "Write down where each photo is after one step, and after two.",

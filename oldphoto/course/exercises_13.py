@@ -42,6 +42,10 @@ top_share = Exercise(
             lambda places, k: 100 * (places <= k).mean(axis=1),
             "One number for each ranking? Each method should get one: mind the axis of the mean.",
         ),
+        Misconception(
+            lambda places, k: (places <= k).sum(axis=0),
+            "These are counts. A share is a part of all rankings.",
+        ),
     ),
     hints=(
         "Which places are among the best k? Compare the whole table with k at once.",
@@ -100,6 +104,14 @@ resampled = Exercise(
         Misconception(
             lambda raters, drawn: drawn,
             "These are raters. Wanted are the rows of their rankings.",
+        ),
+        Misconception(
+            lambda raters, drawn: raters[_resampled(raters, drawn)],
+            "These are codes of raters, one for each ranking. Wanted are the rows they stand in.",
+        ),
+        Misconception(
+            lambda raters, drawn: np.sort(_resampled(raters, drawn)),
+            "These are the right rows, in another order: take the raters as they were drawn.",
         ),
         Misconception(
             lambda raters, drawn: np.arange(len(raters)),

@@ -12,8 +12,9 @@ _restored = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
 _mask = np.zeros((6, 10), dtype=bool)
 _mask[1:4, 2:6] = True
 _noise = torch.Generator().manual_seed(0)
-_samples = 0.3 * torch.randn(8, 3, 4, 6, generator=_noise)
-_truth = 0.5 * torch.randn(3, 4, 6, generator=_noise)
+# So many values that two different answers do not get the same share by chance.
+_samples = 0.3 * torch.randn(8, 3, 16, 24, generator=_noise)
+_truth = 0.5 * torch.randn(3, 16, 24, generator=_noise)
 
 
 def _mse_inside(restored: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> float:
@@ -44,6 +45,17 @@ mse_inside = Exercise(
         Misconception(
             lambda restored, clean, mask: ((restored - clean)[mask].astype(float) ** 2).mean(),
             "uint8 cannot go below 0: 3 - 5 gives 254. Turn the photo into float first.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: ((restored - clean)[mask] ** 2).mean(),
+            "uint8 ends at 255 and begins again at 0, in the difference and in its square. Turn "
+            "the photo into float first.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: (
+                ((restored.astype(float) - clean)[mask] ** 2).sum() / mask.sum()
+            ),
+            "You divide by the pixels; each of them has three numbers.",
         ),
         Misconception(
             lambda restored, clean, mask: np.abs(restored.astype(float) - clean)[mask].mean(),
@@ -130,6 +142,21 @@ covered = Exercise(
                 ((truth - samples.mean(dim=0)).abs() > 2 * samples.std(dim=0)).float().mean()
             ),
             "This is the share OUTSIDE.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)).abs() <= 2 * samples.std(dim=0, correction=0))
+                .float()
+                .mean()
+            ),
+            "Divided by the number of samples, a spread comes out too small: their mean was made "
+            "from them as well. Divide by one less, as torch does by itself.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)).abs() <= 2 * samples.var(dim=0)).float().mean()
+            ),
+            "This is the variance; the spread is its root.",
         ),
     ),
     hints=(

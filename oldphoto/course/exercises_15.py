@@ -34,6 +34,11 @@ scan_pixels = Exercise(
         Misconception(
             lambda cm, dpi: round((cm / 2.54 * dpi) ** 2), "One side is asked for, not the area."
         ),
+        Misconception(lambda cm, dpi: cm / 2.54 * dpi, "There are no parts of pixels: round."),
+        Misconception(
+            lambda cm, dpi: int(cm / 2.54 * dpi),
+            "int() cuts off; the nearest whole number, please.",
+        ),
     ),
     hints=(
         "dpi means dots per inch. How many inches is the side long?",
@@ -73,6 +78,12 @@ grow = Exercise(
             ),
             "Twice too wide: the window already reaches to both sides.",
         ),
+        Misconception(
+            lambda scratch_mask, pixels: F.max_pool2d(
+                scratch_mask, pixels + 1, stride=1, padding=pixels // 2
+            ),
+            "The window is too narrow: it has to reach so many pixels to both sides.",
+        ),
     ),
     hints=(
         "A pixel is damaged afterwards if any pixel near it was: that is the largest value nearby.",
@@ -103,6 +114,14 @@ largest_side = Exercise(
         Misconception(
             lambda budget, fixed, per_pixel: math.isqrt((budget + fixed) // per_pixel),
             "The fixed part is taken from the budget, it is not a gift.",
+        ),
+        Misconception(
+            lambda budget, fixed, per_pixel: math.sqrt((budget - fixed) / per_pixel),
+            "There are no parts of pixels: which whole side still fits?",
+        ),
+        Misconception(
+            lambda budget, fixed, per_pixel: math.ceil(math.sqrt((budget - fixed) / per_pixel)),
+            "Rounded up, the photo needs more than the budget.",
         ),
     ),
     hints=(
