@@ -61,6 +61,8 @@ class Exercise:
         praise: one sentence that is shown with a right answer.
         limits: least and greatest value that a result may have.
         tolerance: relative and absolute difference that is still right.
+        same_kind: whether numbers must be of the solution's kind, such as uint8 or float32; set
+            where the notebook goes on with them and another kind would stop it.
     """
 
     title: str
@@ -72,6 +74,7 @@ class Exercise:
     trials: Sequence[tuple] = ((),)
     limits: tuple[float, float] | None = None
     tolerance: float = 1e-4
+    same_kind: bool = False
     solved: bool = field(default=False, init=False)
     hints_shown: int = field(default=0, init=False)
 
@@ -142,14 +145,11 @@ class Exercise:
         if isinstance(expected, str):
             same = isinstance(given, str) and given.strip().lower() == expected
             return "" if same else f"{given!r} is not it."
+        return _other_form(given, expected) or self._other_values(given, expected)
+
+    def _other_values(self, given: Any, expected: Any) -> str:
+        """Return what is wrong with values of the right form, or an empty text."""
         values = _array(given)
-        if values is None:
-            return f"Expected {_kind(expected)}, got {type(given).__name__}."
-        wanted = _array(expected)
-        if isinstance(expected, Tensor) != isinstance(given, Tensor):
-            return f"Expected {_kind(expected)}, got {_kind(given)}."
-        if values.shape != wanted.shape:
-            return f"The shape should be {wanted.shape}, but it is {values.shape}."
         if not np.isfinite(values).all():
             return "There are values that are not numbers (nan) or infinite."
         if self.limits and (values.min() < self.limits[0] or values.max() > self.limits[1]):
@@ -160,8 +160,12 @@ class Exercise:
             )
         difference = _difference(given, expected)
         if difference > self.tolerance:
-            share = 100 * difference
-            return f"The shape is right, but values are off by {share:.3g} % of the largest one."
+            off = f"off by {100 * difference:.3g} % of the"
+            if not values.shape:
+                return f"The number that comes out is {off} right one."
+            return f"The shape is right, but values are {off} largest one."
+        if self.same_kind and given.dtype != expected.dtype:
+            return f"The values are right, but of kind {given.dtype}: make them {expected.dtype}."
         return ""
 
 
@@ -181,6 +185,22 @@ class Sheet:
         print(f"{solved} of {len(self.exercises)} solved")
 
 
+def _other_form(given: Any, expected: Any) -> str:
+    """Return how an answer differs from numbers of the expected type and shape, or nothing."""
+    values, wanted = _array(given), _array(expected)
+    if values is None and isinstance(given, np.ndarray):
+        return "Expected numbers, got an array of something else."
+    if values is None:
+        return f"Expected {_kind(expected)}, got {type(given).__name__}."
+    if isinstance(expected, Tensor) != isinstance(given, Tensor):
+        return f"Expected {_kind(expected)}, got {_kind(given)}."
+    if values.shape != wanted.shape and not wanted.shape:
+        return f"Expected a single number, got values of shape {values.shape}."
+    if values.shape != wanted.shape:
+        return f"The shape should be {wanted.shape}, but it is {values.shape}."
+    return ""
+
+
 def _result(answer: Any, trial: tuple) -> Any:
     """Call an answer that is a function on copies of the trial; a value is its own result."""
     return answer(*_copies(trial)) if callable(answer) else answer
@@ -194,8 +214,9 @@ def _array(value: Any) -> np.ndarray | None:
     """Return numbers as an array of float64, or None where they are no numbers."""
     if isinstance(value, Tensor):
         return value.detach().cpu().double().numpy()
-    if isinstance(value, bool | int | float | np.ndarray | np.number):
-        return np.asarray(value, dtype=np.float64)
+    if isinstance(value, bool | int | float | np.ndarray | np.generic):
+        numbers = np.asarray(value)
+        return numbers.astype(np.float64) if numbers.dtype.kind in "biuf" else None
     return None
 
 
@@ -217,4 +238,6 @@ def _difference(first: Any, second: Any) -> float:
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
         return "a tensor"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return "an array"
     return "a text" if isinstance(value, str) else "a number"

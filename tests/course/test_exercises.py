@@ -104,6 +104,37 @@ def test_generic_messages_tell_what_is_wrong():
     assert "off by 25 % of the largest" in check(lambda x: x + 1).message
     assert check(lambda x: "no").message == "Expected a tensor, got str."
     assert check(lambda x: 2.0).message == "Expected a tensor, got a number."
+    assert check(lambda x: x.numpy()).message == "Expected a tensor, got an array."
+
+
+def exercise_of(solution, **options):
+    """An exercise with one trial and no typical wrong answers."""
+    trials = ((np.array([1.0, 2.0]),),)
+    return Exercise("a", "modify", solution, (), ("a", "b"), "Yes.", trials=trials, **options)
+
+
+def test_messages_about_arrays_and_numbers_name_what_came():
+    check = exercise_of(lambda x: 2 * x).check
+    assert check(lambda x: [2.0, 4.0]).message == "Expected an array, got list."
+    texts = check(lambda x: np.array(["two", "four"]))
+    assert texts.message == "Expected numbers, got an array of something else."
+    assert check(lambda x: (x > 0).any()).message == "The shape should be (2,), but it is ()."
+    check = exercise_of(lambda x: x.sum()).check
+    assert check(lambda x: x).message == "Expected a single number, got values of shape (2,)."
+    assert (
+        check(lambda x: 6.0).message
+        == "The number that comes out is off by 100 % of the right one."
+    )
+
+
+def test_an_answer_of_another_kind_is_right_unless_the_notebook_goes_on_with_it():
+    to_bytes, to_float = (lambda x: x.astype(np.uint8)), (lambda x: x)
+    assert exercise_of(to_bytes).check(to_float).right
+    exercise = exercise_of(to_bytes, same_kind=True)
+    assert exercise.check(to_float).message == (
+        "The values are right, but of kind float64: make them uint8."
+    )
+    assert exercise.check(to_bytes).right
 
 
 def test_wrong_answer_that_is_right_at_the_first_trial_is_found_at_the_second():
