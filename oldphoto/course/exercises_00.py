@@ -30,7 +30,7 @@ damaged_share = Exercise(
         Misconception(lambda mask: 1 - mask.mean(), "This is the share of SOUND pixels."),
         Misconception(lambda mask: 100 * mask.mean(), "A share lies between 0 and 1."),
         Misconception(
-            lambda mask: mask.sum() / mask.shape[0] / 100,
+            lambda mask: mask.sum() / mask.shape[0],
             "Divide by the number of all pixels: height times width.",
         ),
     ),
@@ -53,6 +53,7 @@ to_tensor = Exercise(
     solution=_to_tensor,
     trials=((_pixels,),),
     limits=(-1.0, 1.0),
+    same_kind=True,
     misconceptions=(
         Misconception(
             lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float(),
@@ -100,6 +101,14 @@ paint_white = Exercise(
     trials=((_photo, _scratch_mask),),
     limits=(-1.0, 1.0),
     misconceptions=(
+        Misconception(
+            lambda degraded, scratch_mask: 0 * degraded,
+            "The whole photo is grey now. Sound pixels must stay as they are.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: torch.ones_like(degraded),
+            "The whole photo is white now. Sound pixels must stay as they are.",
+        ),
         Misconception(
             lambda degraded, scratch_mask: degraded * (1 - scratch_mask),
             "Damaged pixels become 0, which is grey in [-1, 1]. White is the largest value.",
@@ -155,6 +164,14 @@ change_outside = Exercise(
         Misconception(
             lambda before, after, mask: np.abs(before - after)[~mask].mean(),
             "uint8 cannot go below 0: 3 - 5 gives 254. Turn both photos into float first.",
+        ),
+        Misconception(
+            lambda before, after, mask: np.abs(before.astype(float) - after)[~mask].sum(),
+            "This is the sum over all sound pixels. Their mean is asked for.",
+        ),
+        Misconception(
+            lambda before, after, mask: np.abs(before.astype(float) - after).sum(2)[~mask].mean(),
+            "The three colours of a pixel were added up. Take their mean as well.",
         ),
         Misconception(
             lambda before, after, mask: (

@@ -49,6 +49,18 @@ psnr = Exercise(
             "20 goes with the root of the mean square; with the mean square itself it is 10.",
         ),
         Misconception(
+            lambda output, clean: 20 * np.log10(255 / _mse(output, clean)),
+            "20 goes with the root of the mean square; here the root is missing.",
+        ),
+        Misconception(
+            lambda output, clean: np.log10(255**2 / _mse(output, clean)),
+            "The logarithm alone counts in bels; a decibel is a tenth of one.",
+        ),
+        Misconception(
+            lambda output, clean: 10 * np.log10(255**2 / (_mse(output, clean) * clean.size)),
+            "This is the SUM of the squared errors. Take their mean.",
+        ),
+        Misconception(
             lambda output, clean: 10 * np.log10(_mse(output, clean) / 255**2),
             "The sign is the wrong way round: the smaller the error, the larger the PSNR.",
         ),
@@ -107,10 +119,15 @@ add_noise = Exercise(
             "The values of this photo go from 0 to 255, not from 0 to 1.",
         ),
         Misconception(
+            lambda photo, noise: photo + noise,
+            "Some values lie below 0 or above 255, and none is whole yet.",
+        ),
+        Misconception(
             lambda photo, noise: np.rint(photo + noise),
             "Some values lie below 0 or above 255.",
         ),
     ),
+    same_kind=True,
     # One trial of random photos: half a level of 255 must count as a difference.
     tolerance=1e-3,
     hints=(
@@ -173,6 +190,8 @@ smallest_margin = Exercise(
     misconceptions=(
         Misconception(3, "Enough for the first filter alone. The second one reaches further out."),
         Misconception(2, "Enough for the second filter alone. What does it read at the rim?"),
+        Misconception(4, "Not yet enough: some pixels at the rim are still wrong. Count them."),
+        Misconception(8, "It is enough, but not the smallest. How far does each filter reach?"),
         Misconception(6, "It is enough, but not the smallest: try one less."),
         Misconception(7, "The kernel is 7 wide, but it reaches only half of that to each side."),
         Misconception(10, "It is enough, but not the smallest. How far does each filter reach?"),

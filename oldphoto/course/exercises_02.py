@@ -14,6 +14,7 @@ _after = _before.copy()
 _after[1:3, 2:5] += 5  # all channels lighter
 _after[4, 1:4, 2] += 3  # only blue
 _after[0, 6, 0] += 3  # only red
+_after[4, 6] += np.array([3, 254, 255], dtype=np.uint8)  # red lighter, the others darker: 0 in sum
 _after[5, 5:7] -= np.minimum(_after[5, 5:7], 9)  # darker
 
 
@@ -45,6 +46,15 @@ spline_point = Exercise(
                 + (3 * start - before - 3 * end + after) * t**3
             ),
             "At t = 0 it gives twice the starting point. Which factor stands in front?",
+        ),
+        Misconception(
+            lambda before, start, end, after, t: (
+                0.5 * 2 * start
+                + (end - before) * t
+                + (2 * before - 5 * start + 4 * end - after) * t**2
+                + (3 * start - before - 3 * end + after) * t**3
+            ),
+            "The start is right, but 1/2 stands before all four terms, not before the first alone.",
         ),
         Misconception(
             lambda before, start, end, after, t: _spline_point(before, start, end, after, 1 - t),
@@ -97,6 +107,10 @@ screen = Exercise(
             "darkness.",
         ),
         Misconception(
+            lambda photo, layer, coverage: photo + coverage * ((1 - photo) * (1 - layer) - photo),
+            "The product is the darkness of both. Turn it back into light.",
+        ),
+        Misconception(
             lambda photo, layer, coverage: photo + coverage * (np.maximum(photo, layer) - photo),
             "This is the mode lighten: the lighter of the two.",
         ),
@@ -143,6 +157,10 @@ changed_mask = Exercise(
         Misconception(
             lambda before, after: (after > before).any(axis=2),
             "Damage can be darker than the photo, too.",
+        ),
+        Misconception(
+            lambda before, after: before.sum(axis=2) != after.sum(axis=2),
+            "More red and less blue can cancel in a sum. Compare each channel by itself.",
         ),
         Misconception(
             lambda before, after: before[..., 0] != after[..., 0],

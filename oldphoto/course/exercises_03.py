@@ -20,6 +20,7 @@ ADDRESSES = [
     "http://rightsstatements.org/vocab/InC/1.0/",
 ]
 """Addresses of licences and rights statements, as archives give them."""
+_UNHEARD_OF = [f"{_CC}licenses/by/3.0/", "https://example.org/terms-of-our-own/"]
 
 
 def _allowed(addresses: list[str]) -> np.ndarray:
@@ -39,8 +40,18 @@ allowed = Exercise(
     title="which licences may pass",
     level="complete a line",
     solution=_allowed,
-    trials=((ADDRESSES,),),
+    trials=((ADDRESSES,), (_UNHEARD_OF,)),
     misconceptions=(
+        Misconception(
+            lambda addresses: np.array(
+                [not any(p in a for p in ("nc", "nd", "sa", "NoC", "InC")) for a in addresses]
+            ),
+            "You name what is refused, so terms that nobody has heard of pass. Name what may pass.",
+        ),
+        Misconception(
+            lambda addresses: np.array(["nc" not in a for a in addresses]),
+            "You only look for NC, and everything else passes. Name what may pass.",
+        ),
         _with_parts(
             "creativecommons",
             "Not every Creative Commons licence will do: it lets BY-NC, BY-ND and BY-SA pass.",
