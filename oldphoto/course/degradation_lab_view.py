@@ -26,7 +26,7 @@ from oldphoto.course.widgets import Guard, slider
 from oldphoto.degradations.named import RECIPES
 
 MAX_SEED = 99
-STRIP_WIDTH = 960  # pixels on the page
+STRIP_WIDTH = 960  # pixels on the page, at most
 
 
 def lab_view(
@@ -127,20 +127,26 @@ def show_strip(photos: Mapping[str, np.ndarray], alt: str, columns: int = 4) -> 
     rows = []
     for start in range(0, len(photos), columns):
         row = dict(list(photos.items())[start : start + columns])
-        titles = "".join(f"<th width='{100 // columns}%'>{escape(title)}</th>" for title in row)
-        image = strip_html(list(row.values()), f"{', '.join(row)}. {alt}", len(row) / columns)
-        rows.append(f"<tr>{titles}</tr><tr><td colspan='{len(row)}'>{image}</td></tr>")
-    display(HTML(f"<table width='{STRIP_WIDTH}'>{''.join(rows)}</table>"))
+        titles = "".join(_title_cell(title, 100 // columns) for title in row)
+        image = strip_html(list(row.values()), f"{', '.join(row)}. {alt}")
+        cell = f"<td colspan='{len(row)}' style='padding: 0'>{image}</td>"
+        rows.append(f"<tr>{titles}</tr><tr>{cell}</tr>")
+    style = f"table-layout: fixed; max-width: {STRIP_WIDTH}px"  # never wider than the page
+    display(HTML(f"<table width='100%' style='{style}'>{''.join(rows)}</table>"))
 
 
-def strip_html(photos: Sequence[np.ndarray], alt: str, share: float = 1.0) -> str:
-    """Return HTML of photos of one size in a row; share: of the full width."""
+def _title_cell(title: str, percent: int) -> str:
+    style = "text-align: center; padding: 4px 0"
+    return f"<th width='{percent}%' align='center' style='{style}'>{escape(title)}</th>"
+
+
+def strip_html(photos: Sequence[np.ndarray], alt: str) -> str:
+    """Return HTML of photos of one size in a row, as wide as the place that they are put in."""
     joined = beside(*photos, gap=max(1, photos[0].shape[1] // 40))
     buffer = io.BytesIO()
     Image.fromarray(joined).save(buffer, format="JPEG", quality=88)
     html = figure_html("image/jpeg", buffer.getvalue(), alt)
-    width = round(STRIP_WIDTH * share)
-    return html.replace("<img ", f"<img width='{width}' ", 1).replace(
+    return html.replace("<img ", "<img width='100%' ", 1).replace(
         'style="', 'style="image-rendering: pixelated; ', 1
     )
 

@@ -48,8 +48,10 @@ def guess_view(photos: Mapping[str, np.ndarray], kinds: Sequence[str]) -> ipywid
 
     @guard
     def next_round(_change: object = None) -> None:
-        for dial in dials.values():
+        for dial in dials.values():  # drawn once, at the end
+            dial.unobserve(draw, "value")
             dial.value = 0
+            dial.observe(draw, "value")
         draw()
 
     @guard

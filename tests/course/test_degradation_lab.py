@@ -237,12 +237,20 @@ def test_fault_in_the_panel_is_not_hidden(monkeypatch):
 
 
 def test_strip_is_one_described_table(capsys):
-    html = view.strip_html([PHOTO, PHOTO], "Two photos of waves.", 0.5)
+    html = view.strip_html([PHOTO, PHOTO], "Two photos of waves.")
     assert html.count("<img") == 1 and 'alt="Two photos of waves."' in html
-    assert "width='480'" in html and "image-rendering: pixelated" in html
+    assert "width='100%'" in html and "image-rendering: pixelated" in html
     with pytest.raises(InputError, match="alt="):
         view.show_strip({"a": PHOTO}, alt="")
     view.show_strip({"a": PHOTO, "b": PHOTO, "c": PHOTO}, "Three times the same waves.", columns=2)
+
+
+def test_strip_is_never_wider_than_its_page_and_titles_stand_above_their_photos(monkeypatch):
+    shown = []
+    monkeypatch.setattr(view, "display", lambda html: shown.append(html.data))
+    view.show_strip({"a": PHOTO, "b": PHOTO, "c": PHOTO}, "Three times the same waves.", columns=2)
+    assert "<table width='100%'" in shown[0] and "max-width: 960px" in shown[0]
+    assert shown[0].count("text-align: center") == 3 and shown[0].count("<img") == 2
 
 
 def test_features_of_known_photos():

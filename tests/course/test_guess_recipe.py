@@ -186,6 +186,18 @@ def test_next_round_starts_afresh():
     assert sliders["fading, %"].value == 0 and not errors_of(panel)
 
 
+def test_next_round_is_drawn_once_however_many_dials_go_back(monkeypatch):
+    panel, sliders, _ = play()
+    for label in ("fading, %", "sepia, %"):
+        sliders[label].value = 70
+    drawn = []
+    monkeypatch.setattr(view, "beside", lambda *photos: drawn.append(photos) or photos[0])
+    sliders["round"].value = 2
+    assert len(drawn) == 1
+    sliders["sepia, %"].value = 30  # and the dials still draw
+    assert len(drawn) == 2 and not errors_of(panel)
+
+
 def test_game_is_driven_through_its_range():
     panel, sliders, button = play()
     assert all(w.continuous_update is False for w in sliders.values())
