@@ -199,7 +199,10 @@ class Repeated:
     def words(self) -> str:
         """Return how often either interval holds the truth."""
         parts = [f"over {u}: {100 * self.covers(u).mean():.0f} percent" for u in self.intervals]
-        return f"Intervals that hold the truth, bootstrap {'; '.join(parts)}."
+        return (
+            f"Intervals of {len(self.shares)} studies that hold the truth, "
+            f"bootstrap {'; '.join(parts)}."
+        )
 
 
 def repeat_study(
@@ -250,7 +253,8 @@ def draw_repeated(repeated: Repeated, shown: int = 40) -> tuple[Figure, str]:
             axis.plot(repeated.shares[:shown], "o", color="black", markersize=4)
             axis.axhline(repeated.truth, color="black", linewidth=1)
             missed = int((~repeated.covers(unit)[:shown]).sum())
-            title = f"bootstrap over {unit}: {missed} of {len(repeated.shares[:shown])} miss"
+            first = len(repeated.shares[:shown])
+            title = f"bootstrap over {unit}: {missed} of the first {first} miss"
             axis.set(title=title, xlabel="study")
         axes[0].set_ylabel("Top 1, percent")
     return fig, (
