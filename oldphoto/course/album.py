@@ -25,7 +25,7 @@ Restore = Callable[[np.ndarray, np.ndarray | None], Image.Image | np.ndarray]
 """Takes a photo, uint8 (H, W, 3), and its mask, bool (H, W) or None; returns it restored."""
 
 LONGEST = 360  # pixels of the pictures on the page; the restored photos themselves keep their size
-_GREY_LEVELS, _BROWN_LEVELS, _ONE_TONE = 4.0, 8.0, 12.0  # of 255, see ``look_words``
+_GREY_LEVELS, _BROWN_LEVELS, _ONE_TONE = 6.0, 8.0, 12.0  # of 255, see ``look_words``
 _STYLE = """
 .album { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; padding: 1rem; }
 .album article { border-top: 1px solid #ccc; margin-top: 1rem; break-inside: avoid; }

@@ -121,6 +121,8 @@ def test_a_single_damaged_pixel_survives_reduction():
 def test_words_tell_tones_and_brightness():
     ramp = np.repeat(np.arange(0, 250, 5, dtype=np.uint8)[:, None], 3, axis=1)[None]
     assert album.look_words(ramp).startswith("in grey, mean brightness 48 %")
+    traces = np.clip(ramp.astype(int) + (0, 3, 5), 0, 255).astype(np.uint8)  # nobody sees them
+    assert album.look_words(traces).startswith("in grey")
     brown = np.clip(ramp.astype(int) + (20, 5, -15), 0, 255).astype(np.uint8)
     assert album.look_words(brown[:, 5:]).startswith("in brown tones")
     halves = np.zeros((2, 2, 3), np.uint8)
