@@ -38,6 +38,21 @@ def is_fast_at_bf16(device: torch.device) -> bool:
     return False
 
 
+def require_compiler(device: torch.device) -> None:
+    """Raise InputError unless torch.compile works for a device.
+
+    It needs a C++ compiler for the CPU, Triton for a GPU; one small function shows it.
+    """
+    try:
+        torch.compile(torch.sin)(torch.ones(4, device=device))
+    except Exception as error:  # each backend has exceptions of its own
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"torch.compile does not work here ({reason}): leave out --compile, or install what "
+            "it lacks"
+        ) from error
+
+
 def _is_here(kind: str) -> bool:
     if kind == "cuda":
         return torch.cuda.is_available()

@@ -1,5 +1,9 @@
 """The best device that is here is chosen; one that is not here is refused in a sentence."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -54,3 +58,19 @@ def test_bf16_is_fast_on_a_cpu_that_says_so(monkeypatch):
     for name in names:
         monkeypatch.delattr(torch.cpu, name)
     assert is_fast_at_bf16(torch.device("cpu")) is False
+
+
+def test_without_a_compiler_compile_is_refused_in_a_sentence_before_anything_is_written(tmp_path):
+    # The compiler is looked up once per process, so this takes one of its own.
+    command = [sys.executable, "-m", "oldphoto", "train", "--preset", "tiny", "--device", "cpu"]
+    done = subprocess.run(
+        [*command, "--stage", "vae-clean", "--compile", "--run", str(tmp_path / "run")],
+        env={**os.environ, "CXX": str(tmp_path / "no-compiler")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "torch.compile does not work here" in done.stderr
+    assert "leave out --compile" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError, require_positive
 from oldphoto.commands.train_plan import describe, make_plan, require_start, stages_of
 from oldphoto.config import PRESETS
-from oldphoto.devices import is_fast_at_bf16
+from oldphoto.devices import is_fast_at_bf16, require_compiler
 from oldphoto.loop import Stage
 from oldphoto.memory import GIB, available_bytes, require_memory_limit
 from oldphoto.players import LoopSettings, share_of_batch
@@ -109,6 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError(
                 f"{plan.run} holds a run already: add --resume, or choose another folder"
             )
+        if arguments.compile:
+            say("compiling: the first steps of each stage may take minutes")
+            require_compiler(place.device)
         with _plain_warnings(say), _told_of_full_disk(plan.run):
             if place.rank == 0:
                 write_run_config(plan, vars(arguments))
