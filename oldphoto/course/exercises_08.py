@@ -22,7 +22,12 @@ masked_softmax = Exercise(
     title="the masked softmax",
     level="complete a line",
     solution=_masked_softmax,
-    trials=((_scores, _keep), (_scores - 50, _keep), (3 * _scores, torch.ones(6))),
+    trials=(
+        (_scores, _keep),
+        (_scores - 50, _keep),
+        (3 * _scores, torch.ones(6)),
+        (_scores + 100, _keep),  # exp() of these is infinite in float32
+    ),
     limits=(0.0, 1.0),
     misconceptions=(
         Misconception(
@@ -49,7 +54,13 @@ masked_softmax = Exercise(
         ),
         Misconception(
             lambda scores, keep: scores.masked_fill(keep == 0, float("-inf")).softmax(dim=0),
-            "A whole column is -inf, so its softmax is 0/0: the softmax runs over the wrong axis.",
+            "A whole column has no share at all, 0/0: the shares are taken over the wrong axis.",
+        ),
+        Misconception(
+            lambda scores, keep: (
+                (scores.exp() * keep) / (scores.exp() * keep).sum(dim=-1, keepdim=True)
+            ),
+            "exp() of a large score is infinite. PyTorch's softmax takes off the largest first.",
         ),
     ),
     hints=(
@@ -127,6 +138,10 @@ fuse = Exercise(
         Misconception(
             lambda local, borrowed, keep: keep * (local + borrowed),
             "The mask multiplies both branches, so damaged positions end up with nothing.",
+        ),
+        Misconception(
+            lambda local, borrowed, keep: keep * local,
+            "Sound positions are right, but damaged ones are empty: they take what was borrowed.",
         ),
         Misconception(
             lambda local, borrowed, keep: (local + borrowed) / 2,
