@@ -42,6 +42,10 @@ precision = Exercise(
             "That is the share of false alarms among what was found; you want the others.",
         ),
         Misconception(
+            lambda found, truth: 2 * (found & truth).sum() / (found.sum() + truth.sum()),
+            "That is F1, which counts misses as well.",
+        ),
+        Misconception(
             lambda found, truth: (found & truth).mean(),
             "You divide by all pixels. Only those called damaged count for precision.",
         ),
@@ -106,6 +110,10 @@ def _area(precision: np.ndarray, recall: np.ndarray) -> float:
     return (np.diff(recall, prepend=0) * precision).sum()
 
 
+def _trapezoids(precision: np.ndarray, recall: np.ndarray) -> float:
+    return (np.diff(recall) * (precision[1:] + precision[:-1]) / 2).sum()
+
+
 area = Exercise(
     title="average precision",
     level="modify",
@@ -128,6 +136,14 @@ area = Exercise(
         Misconception(
             lambda precision, recall: (np.diff(recall) * precision[:-1]).sum(),
             "The precision at the end of a step counts, and the first step starts at recall 0.",
+        ),
+        Misconception(
+            _trapezoids,
+            "Trapezoids, from the first point on. The formula takes steps, and it starts at 0.",
+        ),
+        Misconception(
+            lambda precision, recall: _trapezoids(np.r_[1, precision], np.r_[0, recall]),
+            "These are trapezoids: straight lines between the points. The formula takes steps.",
         ),
         Misconception(
             lambda precision, recall: recall.mean(),
@@ -203,6 +219,7 @@ strictest = Exercise(
             _scores.min(),
             "That finds everything, at the price of calling everything damaged. Be stricter.",
         ),
+        Misconception(0.8, "0.8 is the recall that is demanded. At which threshold is it reached?"),
         Misconception(
             _curve.best[0],
             "That is the threshold with the best F1, which nobody asked for here.",
