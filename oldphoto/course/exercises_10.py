@@ -68,6 +68,10 @@ moving_average = Exercise(
             "The two factors must add up to 1, or the average grows without end.",
         ),
         Misconception(
+            lambda average, weights, decay: decay * average + weights,
+            "The new weights count in full: the two factors add up to more than 1.",
+        ),
+        Misconception(
             lambda average, weights, decay: (average + weights) / 2,
             "This is the mean of the two. How much of each is kept should depend on decay.",
         ),
@@ -94,7 +98,7 @@ go_on_from = Exercise(
     solution=_go_on_from,
     trials=(
         ([(120, True), (140, False)],),
-        ([(20, True), (30, True), (40, False), (10, True)],),
+        ([(20, True), (30, True), (40, False), (10, True), (25, True)],),
         ([(20, False)],),
         ([],),
     ),
@@ -110,6 +114,10 @@ go_on_from = Exercise(
         Misconception(
             lambda found: next((step for step, is_whole in found if is_whole), 0),
             "This takes the first whole one of the list; nobody promised that it is sorted.",
+        ),
+        Misconception(
+            lambda found: ([0] + [step for step, is_whole in found if is_whole])[-1],
+            "This takes the last whole one of the list; nobody promised that it is sorted.",
         ),
     ),
     hints=(
@@ -210,6 +218,11 @@ lost_part = Exercise(
             "loss_optimizer",
             "That part moves the VAE. Which part holds discriminators, and thus featD?",
         ),
+        Misconception(
+            "critic_loss_optimizer",
+            "That is what Adam remembers of the discriminators. In which part are they themselves?",
+        ),
+        Misconception("featD", "That is a name in their code. Which part of ours holds it?"),
         Misconception("random", "Random states are not in their files at all. What is featD?"),
     ),
     hints=(

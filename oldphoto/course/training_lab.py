@@ -272,7 +272,7 @@ def memory_words(name: str, cost: StepCost, photos: int) -> str:
     """Say in words what a step with so many photos takes."""
     fixed = (cost.weights + cost.constant) / GIB
     return (
-        f"{name}, {photos} photos at once: {fixed:.2f} GB whatever the batch, and "
+        f"{name}, {_counted(photos)} at once: {fixed:.2f} GB whatever the batch, and "
         f"{photos * cost.per_photo / GIB:.2f} GB for the photos: "
         f"{cost.peak_bytes(photos) / GIB:.2f} GB."
     )
@@ -306,9 +306,13 @@ def draw_memory(costs: Mapping[str, StepCost], photos: int) -> Figure:
             axis.annotate(f" {total:.2f} GB", (total, row), va="center")
         axis.margins(x=0.15)
         axis.invert_yaxis()
-        axis.set_xlabel(f"GB with {photos} photos at once")
+        axis.set_xlabel(f"GB with {_counted(photos)} at once")
         axis.legend(fontsize=11, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return fig
+
+
+def _counted(photos: int) -> str:
+    return "1 photo" if photos == 1 else f"{photos} photos"
 
 
 def memory_view(costs: Mapping[str, StepCost]) -> ipywidgets.Widget:
