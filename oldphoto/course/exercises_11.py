@@ -91,6 +91,11 @@ def _for_unit_range(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
     return luminance * (2 * cov + c2) / (var_x + var_y + c2)
 
 
+def _without_structure(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    _, _, var_x, var_y, _ = _moments(x, y, w)
+    return _terms(x, y, w)[0] * (2 * np.sqrt(var_x * var_y) + C2) / (var_x + var_y + C2)
+
+
 def _uncentred(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
     _, _, var_x, var_y, _ = _moments(x, y, w)
     return _terms(x, y, w)[0] * (2 * (w * x * y).sum() + C2) / (var_x + var_y + C2)
@@ -120,7 +125,11 @@ window_ssim = Exercise(
         ),
         Misconception(
             _for_unit_range,
-            "These constants are for values in [0, 1]. Here the range is 255.",
+            "The constants are missing or too small: lab.C1 and lab.C2 are for the range 255.",
+        ),
+        Misconception(
+            _without_structure,
+            "Brightness and contrast are there. Do the same pixels stand out? The covariance says.",
         ),
         Misconception(
             _uncentred,
@@ -229,6 +238,10 @@ frechet = Exercise(
             "Equal curves would not be at distance 0: the mixed term, minus twice, is missing.",
         ),
         Misconception(
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1 + s2 - 2 * math.sqrt(s1 * s2),
+            "You take the deviations for variances. A variance is the square of a deviation.",
+        ),
+        Misconception(
             lambda m1, s1, m2, s2: abs(m1 - m2) + abs(s1 - s2),
             "Both differences are squared before they are added.",
         ),
@@ -285,6 +298,10 @@ interval = Exercise(
             "This holds the middle half. For 95 %, leave 2.5 % on either side.",
         ),
         Misconception(
+            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.05, 0.95]),
+            "This leaves 5 % on either side, so it holds 90 %. How much may be left out for 95 %?",
+        ),
+        Misconception(
             lambda values, seed: np.quantile(_means(values, seed, 2), [0.025, 0.975]),
             "Each draw must have as many values as there are photos, or its mean is too unsure.",
         ),
@@ -305,6 +322,7 @@ coin = Exercise(
     title="what a coin would say",
     level="investigate",
     solution=_coin,
+    tolerance=0.01,  # a rounded share is right
     misconceptions=(
         Misconception(8 / 256, "This is exactly 7 of 8. At least 7 counts one more way."),
         Misconception(1 / 256, "This is all 8. With exactly 7 there are more ways."),
