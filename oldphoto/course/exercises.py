@@ -18,6 +18,7 @@ from torch import Tensor
 
 Level = Literal["complete a line", "modify", "investigate"]
 NOT_DONE = "Not done yet."
+LINE_WIDTH = 88
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Verdict:
     def __repr__(self) -> str:
         if self.message == NOT_DONE:
             return NOT_DONE
-        return f"Right. {self.message}" if self.right else f"Not yet. {self.message}"
+        text = f"Right. {self.message}" if self.right else f"Not yet. {self.message}"
+        return textwrap.fill(text, LINE_WIDTH)  # JupyterLab would break it inside a word
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from oldphoto.course import exercises_00, exercises_08
-from oldphoto.course.exercises import NOT_DONE, Exercise, Misconception, Sheet
+from oldphoto.course.exercises import NOT_DONE, Exercise, Misconception, Sheet, Verdict
 from oldphoto.course.notebooks import CourseNotebook, all_notebooks
 
 ALL = [
@@ -154,6 +154,13 @@ def test_an_answer_that_changes_its_input_does_not_spoil_the_trial():
     exercise = double()
     assert exercise.check(lambda x: x.mul_(2)).right
     assert exercise.check(lambda x: x * 2).right
+
+
+def test_a_long_message_is_shown_in_lines_that_a_page_holds():
+    message = "It is too long for a line. " * 10
+    shown = repr(Verdict(False, message)).splitlines()
+    assert len(shown) > 2 and max(map(len, shown)) <= 88
+    assert " ".join(shown) == f"Not yet. {message}".strip()
 
 
 def test_or_solution_lets_the_notebook_go_on(capsys):
