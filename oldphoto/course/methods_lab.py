@@ -60,7 +60,7 @@ BUDGET = {
     sequential.NAME: 160,
     OURS: 120,
 }
-"""Crops that each network of a method is shown: what one core does in about four seconds.
+"""Crops that each network of a method is shown: what one core does in four to six seconds.
 
 A dear network sees fewer crops than a cheap one. The two networks of Sequential and the three of
 ours share the time of their method. Numbers of crops, not seconds, are fixed, so that a run can be

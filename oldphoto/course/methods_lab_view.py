@@ -47,14 +47,20 @@ def fit_words(fit: Fit) -> str:
 
 
 def draw_lesson(lesson: Lesson, terms: Mapping[str, str]) -> Figure:
-    """Draw one term of each stage of a lesson over the steps.
+    """Draw one term of each stage of a lesson over the steps, two curves to a row.
 
     Args:
         terms: stage to the column of its log.
     """
+    columns = min(2, len(terms))  # more would make the words on a page too small to read
+    rows = -(-len(terms) // columns)
     with pyplot.rc_context(STYLE):
-        fig, axes = pyplot.subplots(1, len(terms), figsize=(4.2 * len(terms), 3.2), squeeze=False)
-        for axis, (stage, term) in zip(axes.flat, terms.items(), strict=True):
+        fig, axes = pyplot.subplots(
+            rows, columns, figsize=(4.2 * columns, 3.2 * rows), squeeze=False
+        )
+        for spare in axes.flat[len(terms) :]:
+            spare.axis("off")
+        for axis, (stage, term) in zip(axes.flat, terms.items(), strict=False):
             axis.plot(lesson.logs[stage]["step"], lesson.logs[stage][term], "o-")
             axis.set(title=f"{stage}: {term}", xlabel="step")
     return fig

@@ -111,6 +111,16 @@ def test_falls_are_read_from_the_logs_of_a_lesson():
     pyplot.close(fig)
 
 
+def test_curves_of_a_lesson_stand_two_to_a_row():
+    log = {"step": np.array([1.0, 2.0]), "l1": np.array([4.0, 3.0])}
+    stages = ("first", "second", "third")
+    lesson = lab.Lesson(8, 1.0, dict.fromkeys(stages, log))
+    fig = view.draw_lesson(lesson, dict.fromkeys(stages, "l1"))
+    assert [axis.get_title() for axis in fig.axes] == ["first: l1", "second: l1", "third: l1", ""]
+    assert fig.get_figwidth() < 10 and not fig.axes[3].axison
+    pyplot.close(fig)
+
+
 def test_a_traced_fit_is_the_one_of_the_method():
     photo = lab.noisy_photo("lighthouse")
     fit = lab.trace_dip(photo, QUICK, shown=(5,))
