@@ -148,6 +148,8 @@ def verdict(results: Results, switch: str, measure: str) -> str:
     change = results.difference(variant, measure)
     if change is None:
         raise InputError(f"the results hold no {measure} of {variant}")
+    if change.low == change.high == 0:
+        return f"Without {switch}: {measure} does not change, for this part has no share in it."
     if not change.excludes_zero:
         word = "that may be luck: 0 lies inside"
     elif (change.mean > 0) == column.higher_is_better:

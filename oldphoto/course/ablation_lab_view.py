@@ -81,15 +81,14 @@ def draw_bars(results: Results, measure: str, switch: str = NOTHING) -> Figure:
 def _draw_means(
     axis: Axes, results: Results, measure: str, rows: Sequence[str], marked: int
 ) -> None:
-    for row, variant in enumerate(rows):
-        found = results.interval(variant, measure)
+    intervals = [results.interval(variant, measure) for variant in rows]
+    for row, (variant, found) in enumerate(zip(rows, intervals, strict=True)):
         bar = dict(color=COLOURS["sky"], height=0.65, edgecolor="black", linewidth=0.6)
         axis.barh(row, found.mean, **bar | (dict(hatch="//") if row == marked else {}))
         _line(axis, row, found.mean, found.low, found.high)
         seeds = results.seed_means(variant, measure)
         axis.plot(seeds, [row] * len(seeds), "o", color=COLOURS["orange"], markersize=5)
-    lows = [results.interval(variant, measure).low for variant in rows]
-    highs = [results.interval(variant, measure).high for variant in rows]
+    lows, highs = [found.low for found in intervals], [found.high for found in intervals]
     room = 0.15 * (max(highs) - min(lows))
     axis.set_xlim(max(0, min(lows) - room), max(highs) + room)
     axis.locator_params(axis="x", nbins=5)

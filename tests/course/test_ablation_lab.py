@@ -135,6 +135,9 @@ def test_verdicts_tell_losses_gains_and_luck():
         "worse without it."
     )
     assert lab.verdict(results, "nothing", GAP) == "The whole method: 0.200 [0.200, 0.200]."
+    assert lab.verdict(results, "mask", GAP) == (
+        "Without mask: Wasserstein does not change, for this part has no share in it."
+    )
     with pytest.raises(InputError, match="measure must be one of PSNR, SSIM, Wasserstein"):
         lab.verdict(results, "KL", "FID")
 
