@@ -23,6 +23,8 @@ from oldphoto.course.notebooks import CourseNotebook, read_notebook
 from oldphoto.course.worker import Result
 
 PICTURES = (".png", ".jpg", ".jpeg")
+NORM = re.compile(r"(?<!\\left)(?<!\\right)(?:\\[bB]igg?)?\\([lr])Vert")
+SIDES = {"l": "left", "r": "right"}
 BADGE = re.compile(r"\[!\[([^\]]*)\]\(http[^)]*\)\]\(([^)]*)\)")
 
 
@@ -38,7 +40,9 @@ class _MathMLRenderer(IPythonRenderer):
 
 def _mathml(latex: str, display: str) -> str:
     """Return MathML without its namespace: HTML knows it, and nbconvert would spoil it."""
-    mathml = latex_to_mathml(latex.strip(), display=display)
+    # As a pair, norm bars keep their height in the browser, and \big before them is understood.
+    paired = NORM.sub(lambda bar: rf"\{SIDES[bar[1]]}\{bar[1]}Vert", latex.strip())
+    mathml = latex_to_mathml(paired, display=display)
     return re.sub(r' xmlns="[^"]*"', "", mathml)
 
 
