@@ -42,8 +42,9 @@ kl = Exercise(
             "You put in the standard deviation where the formula has the variance.",
         ),
         Misconception(
-            lambda mean, log_var: 0.5 * (mean**2 + log_var - 1 - log_var.log()).mean().nan_to_num(),
-            "log_var is the logarithm of the variance already, not the variance.",
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - log_var.log()).mean(),
+            "log_var is the logarithm of the variance already; where it is negative, it has no "
+            "logarithm of its own.",
         ),
         Misconception(
             lambda mean, log_var: 0.5 * (mean.abs() + log_var.exp() - 1 - log_var).mean(),
@@ -91,6 +92,10 @@ reparameterise = Exercise(
         Misconception(
             lambda mean, log_var, noise: mean + (2 * log_var).exp() * noise,
             "The square root of the variance is needed, not its square.",
+        ),
+        Misconception(
+            lambda mean, log_var, noise: mean + log_var.sqrt() * noise,
+            "log_var can be negative and has no root then: it is the logarithm of the variance.",
         ),
     ),
     hints=(
@@ -179,6 +184,10 @@ instance_norm = Exercise(
             lambda x: (x - x.mean()) / x.std(correction=0),
             "One mean for the whole batch. Take one for each photo and each channel.",
         ),
+        Misconception(
+            lambda x: (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True),
+            "Nearly: the variance is a mean over all positions, not a sum divided by one less.",
+        ),
     ),
     hints=(
         "Over which axes of (B, C, H, W) does one photo and one channel extend?",
@@ -198,10 +207,11 @@ collapsed_run = Exercise(
     solution=_collapsed_run,
     misconceptions=(
         Misconception(
-            "a", "Run a is sharp, and its KL is far from 0: its code carries a lot. Not collapsed."
+            "a",
+            "Run a has the lowest L1, and its KL is far from 0: its code carries a lot.",
         ),
         Misconception(
-            "b", "Run b is blurred, but photos still have codes of their own: its KL is not 0."
+            "b", "In run b the KL falls, but not to 0: photos still have codes of their own."
         ),
         Misconception(
             "d", "Run d has hardly learned anything yet: both of its terms are still falling."
