@@ -40,6 +40,10 @@ latent_l1 = Exercise(
             "loss.",
         ),
         Misconception(
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).mean(),
+            "Without abs(), differences of both signs cancel, and the loss can fall below 0.",
+        ),
+        Misconception(
             lambda mapped, latent_clean, weight: (
                 weight * (mapped.mean() - latent_clean.mean()).abs()
             ),
@@ -76,6 +80,15 @@ fool_the_critic = Exercise(
         Misconception(
             lambda scores: (scores[0] - 1).square().mean(),
             "You use the finest scale alone. The coarser ones judge as well.",
+        ),
+        Misconception(
+            lambda scores: 0.5 * sum((score - 1).square().mean() for score in scores),
+            "The right aim. But the factor one half belongs to the critic's loss, not to this one.",
+        ),
+        Misconception(
+            lambda scores: -sum(score.square().mean() for score in scores),
+            "Minus the critic's term has no best score: the mapping would chase ever larger ones, "
+            "of either sign.",
         ),
         Misconception(
             lambda scores: sum((score - 1).mean() for score in scores),
@@ -131,6 +144,10 @@ match_features = Exercise(
                 (a - b).abs().sum() for a, b in zip(fake[:-1], real[:-1], strict=True)
             ),
             "Without the 1/n of equation 6 a large layer counts more than a small one.",
+        ),
+        Misconception(
+            lambda fake, real: (fake[0] - real[0]).abs().mean(),
+            "This is the first layer alone. Every layer but the last belongs in the sum.",
         ),
     ),
     hints=(
