@@ -91,6 +91,12 @@ mean_kernel = Exercise(
             ).mean(),
             "The sign is missing: your kernel grows with the distance.",
         ),
+        Misconception(
+            lambda first, second, bandwidth: torch.exp(
+                -torch.cdist(first, second).square() / 2 * bandwidth**2
+            ).mean(),
+            "Python goes from left to right: behind a / 2 the bandwidth multiplies. Use brackets.",
+        ),
     ),
     hints=(
         "Two equal codes should give 1, two far ones nearly 0.",
@@ -131,6 +137,19 @@ push_both = Exercise(
                 score_old.square().mean() - (score_degraded - 1).square().mean()
             ),
             "The second term has the wrong sign: it pushes degraded codes away from 1.",
+        ),
+        Misconception(
+            lambda score_old, score_degraded: (
+                0.5 * (score_old.square().mean() + (score_degraded - 1).square().mean())
+            ),
+            "The right aims, but the factor one half belongs to the critic's loss alone.",
+        ),
+        Misconception(
+            lambda score_old, score_degraded: (
+                -0.5 * (score_degraded.square().mean() + (score_old - 1).square().mean())
+            ),
+            "This is minus the critic's loss: it has no best score, so it would push for ever. "
+            "Give the encoder aims of its own.",
         ),
     ),
     hints=(

@@ -67,7 +67,8 @@ def draw_codes(axis: Axes, recording: Recording, look: int, projection: Projecti
         face = face or {"color": COLOURS[colour]}
         axis.scatter(*places.T, s=16, marker=marker, linewidths=1, alpha=0.7, label=label, **face)
         middle = places.mean(dim=0)
-        axis.plot(*middle, marker=marker, color="black", markersize=13, markeredgewidth=3)
+        ink = {"color": "black", "fillstyle": "none", "markersize": 13, "markeredgewidth": 2.5}
+        axis.plot(*middle, marker=marker, **ink)  # a ring and a cross stay two signs on one place
     axis.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="first axis", ylabel="second axis")
 
 
