@@ -82,6 +82,15 @@ critic_loss = Exercise(
             lambda critic, real, fake: 0.5 * (critic(real) - 1).square().mean(),
             "A critic that sees real photos alone says 1 to everything.",
         ),
+        Misconception(
+            lambda critic, real, fake: critic(fake).square().mean(),
+            "A critic that sees made photos alone says 0 to everything. (And they still hang on "
+            "the generator.)",
+        ),
+        Misconception(
+            lambda critic, real, fake: critic(fake.detach()).square().mean(),
+            "A critic that sees made photos alone says 0 to everything.",
+        ),
     ),
     hints=(
         "Two kinds of photos, two targets: what should be scored 1, and what 0?",
@@ -106,6 +115,10 @@ def _jump_too_early(layers: Layers) -> int:
         jump *= stride
         field += (kernel_size - 1) * jump
     return field
+
+
+def _own_stride(layers: Layers) -> int:
+    return 1 + sum((kernel_size - 1) * stride for kernel_size, stride in layers)
 
 
 def _whole_kernels(layers: Layers) -> int:
@@ -142,6 +155,10 @@ receptive_field = Exercise(
         Misconception(
             _jump_too_early,
             "The stride of a layer spreads the positions behind it, not its own taps.",
+        ),
+        Misconception(
+            _own_stride,
+            "The taps of a layer are spread by the strides before it, not by its own.",
         ),
         Misconception(
             _whole_kernels,
@@ -215,6 +232,16 @@ feature_matching = Exercise(
         Misconception(
             lambda fake, real: _matched(fake, real, lambda a, b: (a - b).mean(), -1),
             "Differences up and down cancel each other: without absolute values nothing is left.",
+        ),
+        Misconception(
+            lambda fake, real: _matched(fake[:1], real[:1], lambda a, b: (a - b).abs().mean(), -1),
+            "The right sum, but over the first scale alone.",
+        ),
+        Misconception(
+            lambda fake, real: (
+                _matched(fake, real, lambda a, b: (a - b).abs().mean(), -1) / (len(fake[0]) - 1)
+            ),
+            "The layers are averaged; equation 6 adds them. Only the scales are averaged.",
         ),
         Misconception(
             lambda fake, real: (fake[0][0] - real[0][0]).abs().mean(),
