@@ -87,10 +87,6 @@ critic_loss = Exercise(
             "A critic that sees made photos alone says 0 to everything. (And they still hang on "
             "the generator.)",
         ),
-        Misconception(
-            lambda critic, real, fake: critic(fake.detach()).square().mean(),
-            "A critic that sees made photos alone says 0 to everything.",
-        ),
     ),
     hints=(
         "Two kinds of photos, two targets: what should be scored 1, and what 0?",
@@ -114,18 +110,6 @@ def _jump_too_early(layers: Layers) -> int:
     for kernel_size, stride in layers:
         jump *= stride
         field += (kernel_size - 1) * jump
-    return field
-
-
-def _own_stride(layers: Layers) -> int:
-    return 1 + sum((kernel_size - 1) * stride for kernel_size, stride in layers)
-
-
-def _whole_kernels(layers: Layers) -> int:
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += kernel_size * jump
-        jump *= stride
     return field
 
 
@@ -157,11 +141,11 @@ receptive_field = Exercise(
             "The stride of a layer spreads the positions behind it, not its own taps.",
         ),
         Misconception(
-            _own_stride,
+            lambda layers: 1 + sum((kernel - 1) * stride for kernel, stride in layers),
             "The taps of a layer are spread by the strides before it, not by its own.",
         ),
         Misconception(
-            _whole_kernels,
+            lambda layers: _receptive_field(tuple((k + 1, stride) for k, stride in layers)),
             "A kernel of k reaches k - 1 positions beyond the one that is there already.",
         ),
         Misconception(
@@ -270,7 +254,6 @@ next_u = Exercise(
     level="complete a line",
     solution=_next_u,
     trials=((_weight, _u), (3 * _weight[:4], _u[:4])),
-    limits=None,
     misconceptions=(
         Misconception(
             lambda weight, u: weight @ F.normalize(weight.T @ u, dim=0),
@@ -287,10 +270,6 @@ next_u = Exercise(
         Misconception(
             lambda weight, u: F.normalize(weight @ (weight.T @ u), dim=0, p=1),
             "The sum of the absolute values is 1 now. Length means the root of the squares.",
-        ),
-        Misconception(
-            lambda weight, u: u,
-            "Nothing has been multiplied yet.",
         ),
     ),
     hints=(
