@@ -1,7 +1,7 @@
 """The shapes that all drawings of the course are made of, as pieces of SVG.
 
-Rounded boxes are data, slanted ones are networks. Orange is old, sky blue is synthetic degraded,
-green is clean, pink is damage, grey is a network.
+Rounded boxes are data, slanted ones are networks, pages are files. Orange is old, sky blue is
+synthetic degraded, green is clean, pink is damage, yellow is numbers, grey is a network.
 """
 
 from html import escape
@@ -9,7 +9,13 @@ from html import escape
 from oldphoto.course.figures import COLOURS
 
 FONT = "font-family='system-ui, sans-serif'"
-OF_DOMAIN = {"old": "orange", "degraded": "sky", "clean": "green", "damage": "pink"}
+OF_DOMAIN = {
+    "old": "orange",
+    "degraded": "sky",
+    "clean": "green",
+    "damage": "pink",
+    "number": "yellow",
+}
 
 
 def svg(width: int, height: int, title: str, words: str, parts: list[str]) -> str:
@@ -26,13 +32,13 @@ def svg(width: int, height: int, title: str, words: str, parts: list[str]) -> st
     )
 
 
-def data_box(x: int, y: int, label: str, domain: str) -> str:
+def data_box(x: int, y: int, label: str, domain: str, width: int = 120) -> str:
     """A rounded box in the colour of its domain."""
     colour = COLOURS[OF_DOMAIN[domain]]
     return (
-        f"<rect x='{x}' y='{y}' width='120' height='50' rx='14' fill='{colour}' "
+        f"<rect x='{x}' y='{y}' width='{width}' height='50' rx='14' fill='{colour}' "
         f"fill-opacity='0.35' stroke='{colour}' stroke-width='3'/>"
-        + text(x + 60, y + 30, label, 15)
+        + text(x + width // 2, y + 30, label, 15)
     )
 
 
@@ -43,6 +49,25 @@ def network_box(x: int, y: int, label: str, detail: str) -> str:
         f"<polygon points='{corners}' fill='#eeeeee' stroke='#333333' stroke-width='2'/>"
         + text(x + 60, y + 21, label, 15, "bold")
         + text(x + 60, y + 40, detail, 12)
+    )
+
+
+def file_box(x: int, y: int, label: str, detail: str, width: int = 120) -> str:
+    """A page with a folded corner: a file."""
+    fold = f"M{x + width - 14} {y}V{y + 14}H{x + width}"
+    return (
+        f"<path d='M{x} {y}H{x + width - 14}L{x + width} {y + 14}V{y + 50}H{x}Z{fold}' "
+        "fill='white' stroke='black' stroke-width='2'/>"
+        + text(x + width // 2, y + 22, label, 14)
+        + text(x + width // 2, y + 41, detail, 12)
+    )
+
+
+def panel(x: int, y: int, width: int, height: int, label: str) -> str:
+    """A pale field round things that belong together, with its name at the bottom."""
+    return (
+        f"<rect x='{x}' y='{y}' width='{width}' height='{height}' fill='#f6f6f6' "
+        "stroke='#999999'/>" + text(x + width // 2, y + height - 10, label, 14, "bold")
     )
 
 

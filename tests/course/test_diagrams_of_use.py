@@ -1,0 +1,110 @@
+"""Drawings on training and on use: described, inside their frames, and true to the package."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from oldphoto.comparison_table import PAPER
+from oldphoto.course import diagrams_training, diagrams_use
+from oldphoto.course.notebooks import all_notebooks
+from oldphoto.stages import STAGES
+from oldphoto.weights import MAPPINGS
+
+SPACE = "{http://www.w3.org/2000/svg}"
+# Notebook to its drawing.
+DRAWINGS = {
+    "10": diagrams_training.training_stages(),
+    "12": diagrams_use.six_methods(),
+    "13": diagrams_use.user_study(),
+    "14": diagrams_use.sampling_and_record(),
+    "15": diagrams_use.own_photo(),
+}
+NOTEBOOKS = {n.number: n for n in all_notebooks(Path(__file__).parents[2] / "notebooks")}
+drawn = pytest.mark.parametrize(("number", "svg"), DRAWINGS.items(), ids=DRAWINGS.keys())
+
+
+def labels(svg: str) -> list[str]:
+    return [text.text for text in ElementTree.fromstring(svg).iter(f"{SPACE}text")]
+
+
+@drawn
+def test_drawings_are_small_described_and_self_contained(number, svg):
+    root = ElementTree.fromstring(svg)
+    assert root.find(f"{SPACE}title").text and len(root.find(f"{SPACE}desc").text) > 40
+    assert len(svg) < 100_000
+    assert "href" not in svg and "url(http" not in svg
+    assert min(int(text.get("font-size")) for text in root.iter(f"{SPACE}text")) >= 12
+
+
+@drawn
+def test_words_stay_inside_the_drawing(number, svg):
+    root = ElementTree.fromstring(svg)
+    width, height = int(root.get("width")), int(root.get("height"))
+    for text in root.iter(f"{SPACE}text"):
+        half = 0.3 * int(text.get("font-size")) * len(text.text)  # letters are 0.6 wide or less
+        assert half <= int(text.get("x")) <= width - half, text.text
+        assert 10 < int(text.get("y")) < height - 3, text.text
+
+
+@drawn
+def test_sections_that_are_named_exist(number, svg):
+    texts = [c.source for c in NOTEBOOKS[number].node.cells if c.cell_type == "markdown"]
+    there = set(re.findall(r"^## (\d+)\. ", "\n".join(texts), re.MULTILINE))
+    named = re.findall(r"sections? (\d+)(?: and (\d+))?", " | ".join(labels(svg)))
+    numbers = {number for pair in named for number in pair if number}
+    assert len(numbers) >= 2 and numbers <= there
+
+
+def test_training_has_all_stages_in_order_and_one_frozen_pair():
+    shown = labels(DRAWINGS["10"])
+    stages = [label.split(": ")[1] for label in shown if re.match(r"\d: ", label)]
+    assert tuple(stages) == STAGES
+    assert shown.count("trained") == 4 and shown.count("frozen") == 1
+    assert shown.index("frozen") == shown.index("both VAEs") + 1
+
+
+def test_all_methods_stand_once_and_ours_twice():
+    shown = labels(DRAWINGS["12"])
+    methods = {name for name in PAPER if name != "Input" and not name.startswith("ours")}
+    for name in methods | {"Classical", "CycleGAN"}:
+        assert shown.count(name) == 1, name
+    assert shown.count("ours") == 2
+    told = [shown[place + 1] for place, label in enumerate(shown) if label == "m"]
+    assert told == ["Classical", "DIP", "Sequential", "ours"]
+
+
+def test_methods_stand_in_the_columns_that_the_notebook_tells():
+    root = ElementTree.fromstring(DRAWINGS["12"])
+    border = int(re.search(r"M(\d+) 10L", DRAWINGS["12"]).group(1))
+    x_of = {text.text: int(text.get("x")) for text in root.iter(f"{SPACE}text")}
+    assert all(x_of[name] < border for name in ("Attention", "Pix2Pix", "CycleGAN"))
+    assert all(x_of[name] > border for name in ("Classical", "DIP", "Sequential"))
+
+
+def test_what_the_rater_must_not_see_is_in_the_panel():
+    root = ElementTree.fromstring(DRAWINGS["13"])
+    panel = next(r for r in root.iter(f"{SPACE}rect") if r.get("fill") == "#f6f6f6")
+    right = int(panel.get("x")) + int(panel.get("width"))
+    bottom = int(panel.get("y")) + int(panel.get("height"))
+    places = {t.text: (int(t.get("x")), int(t.get("y"))) for t in root.iter(f"{SPACE}text")}
+    inside = {label for label, (x, y) in places.items() if x < right and y < bottom}
+    assert {"old photos r", "mask m", "methods", "6 x 6 pictures", "shuffle"} <= inside
+    assert not inside & {"A B C D E F", "a rater", "C A B F E D", "count"}
+
+
+def test_the_record_is_in_the_first_file_and_not_in_the_copy():
+    shown = labels(DRAWINGS["14"])
+    assert shown[shown.index("photo.png") + 1] == "pixels + record"
+    assert shown[shown.index("copy.png") + 1] == "pixels alone"
+
+
+def test_settings_of_ones_own_photo_are_those_of_the_package():
+    shown = labels(DRAWINGS["15"])
+    assert {f'"{variant}"' for variant in MAPPINGS} <= set(shown)
+    assert {'"none"', '"auto"', '"small"'} <= set(shown)
+    questions = [label for label in shown if label.endswith("?")]
+    parameters = NOTEBOOKS["15"].parameters()
+    assert [q[:-1] for q in questions[1:]] == [name for name in ("MASK", "WEIGHTS", "VARIANT")]
+    assert all(question[:-1] in parameters for question in questions[1:])
