@@ -9,7 +9,7 @@ import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from oldphoto.course import diagrams_data
+from oldphoto.course import diagrams_data, diagrams_learning
 from oldphoto.course.notebooks import all_notebooks
 from oldphoto.degradations import RECIPES
 
@@ -18,10 +18,12 @@ SPACE = "{http://www.w3.org/2000/svg}"
 DRAWINGS = {
     "recipe": (diagrams_data.released_recipe, "01", ("clean y", "degraded x", "old photo r")),
     "mask": (diagrams_data.exact_mask, "02", ("clean y", "layer l", "mask m", "degraded x")),
+    "critic of photos": (diagrams_learning.critic_of_photos, "05", ("made ŷ", "critic D")),
+    "critic of codes": (diagrams_learning.critic_of_codes, "06", ("latent z_r", "latent z_x")),
     "sets": (diagrams_data.three_sets, "03", ("clean y", "old photo r", "VAE 1", "mapping T")),
 }
 # Sections that are no step of the drawing.
-NOT_DRAWN = {"01": {6, 8}, "02": {1, 7, 9}, "03": set()}
+NOT_DRAWN = {"01": {6, 8}, "02": {1, 7, 9}, "03": set(), "05": set(), "06": set()}
 
 
 @pytest.fixture(params=DRAWINGS.values(), ids=DRAWINGS.keys())
