@@ -42,15 +42,14 @@ class Variant:
 
 def variants(with_compile: bool, half: str) -> list[Variant]:
     """Return the plain step, each measure alone, and all together."""
-    found = [
-        Variant("plain fp32"),
-        Variant("channels-last", channels_last=True),
-        Variant(half, precision=half),
-        Variant(f"{half}, channels-last", half, channels_last=True),
-    ]
+    found = [Variant("plain fp32"), Variant("channels-last", channels_last=True)]
+    if half != "none":
+        found.append(Variant(half, precision=half))
+        found.append(Variant(f"{half}, channels-last", half, channels_last=True))
     if with_compile:
+        precision = "fp32" if half == "none" else half
         found.append(Variant("compile", compile=True))
-        found.append(Variant("all", half, channels_last=True, compile=True))
+        found.append(Variant("all", precision, channels_last=True, compile=True))
     return found
 
 
@@ -117,7 +116,7 @@ def measure(stage: Stage, batch: int, rounds: int, arguments: argparse.Namespace
     for variant, seconds in zip(found, medians, strict=True):
         share = counter.get_total_flops() / seconds / matrix_speed(variant.precision, device)
         print(
-            f"| {stage.name} | {variant.name} | {batch / seconds:.1f} "
+            f"| {stage.name} | {variant.name} | {batch / seconds:.3g} "
             f"| {medians[0] / seconds:.2f} | {100 * share:.0f} % |",
             flush=True,
         )
@@ -131,7 +130,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="photos in a step, for the preset's")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--half", choices=("bf16", "fp16"), default="bf16")
+    parser.add_argument("--half", choices=("bf16", "fp16", "none"), default="bf16")
     parser.add_argument("--compile", action="store_true", help="measure torch.compile, too")
     arguments = parser.parse_args()
     preset = PRESETS[arguments.preset]
