@@ -24,8 +24,8 @@ def critic_of_photos() -> str:
         curve(680, 148, 560, 20, 222, 86, dashed=False),
         text(400, 46, "G's loss: D(ŷ) should be 1. It moves G alone, through D: section 2", 14),
         curve(680, 202, 640, 280, 532, 226, dashed=False),
-        text(480, 290, "D's loss: D(y) should be 1, D(ŷ) 0. It moves D alone,", 14),
-        text(480, 308, "for ŷ is cut off from G: section 1", 14),
+        text(470, 290, "D's loss: D(y) should be 1, D(ŷ) 0, section 1. It moves D alone,", 14),
+        text(470, 308, "for ŷ is cut off from G: section 2", 14),
         text(150, 180, "feature matching: ŷ and y", 13),
         text(150, 198, "alike inside D: section 5", 13),
         text(150, 240, "what goes wrong: section 8", 13),
@@ -59,13 +59,13 @@ def critic_of_codes() -> str:
         arrow(430, 150, 486, 188),
         arrow(430, 260, 480, 225),
         network_box(480, 180, "critic", "of codes"),
-        text(560, 251, "section 4", 13),
+        text(605, 251, "its own loss, r 1 and x 0: section 4", 13),
         arrow(596, 205, 628, 205),
         data_box(630, 180, "r or x?", "number"),
         curve(690, 178, 430, -70, 222, 176, dashed=False),
-        text(440, 36, "the encoder's loss: the critic should not know. Section 4", 14),
-        text(540, 305, "with and without the critic: section 5", 13),
-        text(540, 323, "what the codes do meanwhile: section 6", 13),
+        text(440, 36, "the encoder's loss: the critic should not know: section 4", 14),
+        text(575, 305, "with and without the critic: section 5", 13),
+        text(575, 323, "what the codes do meanwhile: section 6", 13),
     ]
     words = (
         "Old photos r and degraded photos x go through the one encoder of VAE 1 and become the "
