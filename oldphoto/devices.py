@@ -46,7 +46,7 @@ def require_compiler(device: torch.device) -> None:
     try:
         torch.compile(torch.sin)(torch.ones(4, device=device))
     except Exception as error:  # each backend has exceptions of its own
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(
             f"torch.compile does not work here ({reason}): leave out --compile, or install what "
             "it lacks"

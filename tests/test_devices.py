@@ -9,7 +9,7 @@ import torch
 
 from oldphoto import devices
 from oldphoto.checks import InputError
-from oldphoto.devices import choose_device, is_fast_at_bf16
+from oldphoto.devices import choose_device, is_fast_at_bf16, require_compiler
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,18 @@ def test_bf16_is_fast_on_a_cpu_that_says_so(monkeypatch):
     for name in names:
         monkeypatch.delattr(torch.cpu, name)
     assert is_fast_at_bf16(torch.device("cpu")) is False
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(AssertionError(), "AssertionError"), (RuntimeError("a.\nb"), "a")]
+)
+def test_a_compiler_that_fails_is_one_sentence_whatever_it_says(monkeypatch, error, reason):
+    def fail(_function: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "compile", fail)
+    with pytest.raises(InputError, match=rf"does not work here \({reason}\): leave out"):
+        require_compiler(torch.device("cpu"))
 
 
 def test_without_a_compiler_compile_is_refused_in_a_sentence_before_anything_is_written(tmp_path):
