@@ -179,7 +179,6 @@ def measure_checkpoint(
 def measure_all(
     folder: Path,
     num_seeds: int,
-    metric_files: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> Results:
     """Measure all micro-checkpoints of a folder on the held-out photos of the package.
@@ -187,13 +186,12 @@ def measure_all(
     Args:
         folder: holds the micro-checkpoints.
         num_seeds: of each variant.
-        metric_files: that ``oldphoto download brisque`` filled; without it that column is missing.
         report: is told what is being measured.
 
     Raises:
         InputError: if a checkpoint is missing or damaged.
     """
-    found = [metric for metric in metrics(metric_files) if metric.name in MEASURED]
+    found = [metric for metric in metrics() if metric.name in MEASURED]
     photos, gap = list(make_test_photos(sample_paths("held_out"))), gap_photos()
     given = measure_variant(INPUT, lambda photo, scratch_mask: photo, photos, found)
     values = {INPUT: {name: [row] for name, row in given.items()}}

@@ -13,7 +13,7 @@ from oldphoto.metrics.bootstrap import Interval, bootstrap, bootstrap_difference
 from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.metrics.files import NotAvailableError, find_metric_file
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL, lpips_alex, lpips_squeeze, lpips_vgg
-from oldphoto.metrics.realism import brisque, fid
+from oldphoto.metrics.realism import brisque, fid, require_piq
 
 PairMeasure = Callable[[np.ndarray, np.ndarray], float]
 """Restored and clean photo in, a number out."""
@@ -100,7 +100,7 @@ def metrics(folder: Path | None = None) -> list[Metric]:
     """Return the columns of the table, in the order of the paper; some may be missing.
 
     Args:
-        folder: that ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``, ``brisque``) filled.
+        folder: that ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``) filled.
 
     Raises:
         InputError: if a file in the folder is damaged.
@@ -112,7 +112,7 @@ def metrics(folder: Path | None = None) -> list[Metric]:
         _or_missing("LPIPS (AlexNet)", 3, lambda: {"of_pair": lpips_alex(folder).between}),
         _or_missing("LPIPS (VGG)", 3, lambda: {"of_pair": lpips_vgg(folder).between}),
         _or_missing("FID", 1, lambda: _fid(folder)),
-        _or_missing("BRISQUE", 1, lambda: _brisque(folder)),
+        _or_missing("BRISQUE", 1, _brisque),
     ]
 
 
@@ -129,9 +129,9 @@ def _fid(folder: Path | None) -> dict[str, SetMeasure]:
     return {"of_set": lambda outputs, cleans: fid(outputs, cleans, folder)}
 
 
-def _brisque(folder: Path | None) -> dict[str, PairMeasure]:
-    find_metric_file("brisque", folder)
-    return {"of_pair": lambda output, _: brisque(output, folder)}
+def _brisque() -> dict[str, PairMeasure]:
+    require_piq()
+    return {"of_pair": lambda output, _: brisque(output)}
 
 
 def measure(contender: Contender, photos: Iterable[TestPhoto], columns: Sequence[Metric]) -> Row:

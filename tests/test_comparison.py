@@ -141,7 +141,7 @@ def test_the_papers_table_is_that_of_the_slides():
 
 def test_without_files_the_columns_say_how_to_get_them():
     columns = {metric.name: metric for metric in metrics(None)}
-    for name in ("LPIPS (AlexNet)", "LPIPS (VGG)", "FID", "BRISQUE"):
+    for name in ("LPIPS (AlexNet)", "LPIPS (VGG)", "FID"):
         assert "oldphoto download" in columns[name].missing
         assert columns[name].of_pair is None and columns[name].of_set is None
     for name in ("PSNR", "SSIM", "LPIPS-squeeze (Caffe)"):

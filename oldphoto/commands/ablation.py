@@ -28,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
     parser.add_argument("--photos", type=int, help="photos seen in each stage, for the preset's")
     parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
-    parser.add_argument("--metric-files", type=Path, help="folder that `oldphoto download` filled")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not train_all(job, say):
         say(f"stopped with a checkpoint in {job.run}: the same command with --resume goes on")
         return 1
-    results = measure_all(job.weights, job.num_seeds, arguments.metric_files, say)
+    results = measure_all(job.weights, job.num_seeds, say)
     write_results(job.weights, results)
     print(as_markdown(results))
     print(f"done: micro-checkpoints, results.json and table.csv are in {job.weights}")

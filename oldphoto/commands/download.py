@@ -104,7 +104,6 @@ _ABOUT_METRICS = {
     "lpips_alex": "AlexNet of torchvision, for LPIPS (233 MB)",
     "lpips_vgg": "VGG-16 of torchvision, for LPIPS with VGG (528 MB)",
     "fid": "Inception of 2015, for FID (91 MB)",
-    "brisque": "support vectors of BRISQUE, as piq publishes them (1 MB)",
 }
 ENTRIES = {"official": OFFICIAL, "vgg": VGG} | {
     name: Entry(

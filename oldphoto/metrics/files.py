@@ -36,23 +36,10 @@ INCEPTION = RemoteFile(
     max_bytes=100 * MIB,
     sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
 )
-# piq asks torch.hub for this file, and torch.hub looks into a folder of this name. Nobody
-# published its checksum: the one of the first download is kept and compared with later ones.
-BRISQUE = RemoteFile(
-    path="checkpoints/brisque_svm_weights.pt",
-    urls=(
-        "https://github.com/photosynthesis-team/piq/releases/download/v0.4.0/"
-        "brisque_svm_weights.pt",
-    ),
-    kind="torch",
-    max_bytes=10 * MIB,
-)
-
 DOWNLOADS = {
     "lpips_alex": ALEXNET,
     "lpips_vgg": VGG16,
     "fid": INCEPTION,
-    "brisque": BRISQUE,
 }
 """Name of each file in ``oldphoto download NAME``."""
 

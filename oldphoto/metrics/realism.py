@@ -1,20 +1,26 @@
 """FID and BRISQUE: does a photo look real, whatever it should have shown?
 
-FID compares two sets of photos and needs no pairs; BRISQUE looks at one photo. Both need a file
-that this package does not carry, see ``oldphoto.metrics.files``, and are not available without it.
+FID compares two sets of photos and needs no pairs; BRISQUE looks at one photo. FID needs a file
+that this package does not carry, see ``oldphoto.metrics.files``, and is not available without it;
+the support vectors of BRISQUE are part of the package.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 import oldphoto.torchvision_compat  # noqa: F401  torch-fidelity and piq import torchvision
 from oldphoto.checks import InputError
 from oldphoto.metrics.files import NotAvailableError, find_metric_file
+
+_SUPPORT_VECTORS = Path(__file__).parent / "weights" / "brisque_live.safetensors"
 
 FID_PHOTOS = 2048
 """With fewer photos than features, FID is far too high: compare within one table only."""
@@ -91,31 +97,44 @@ def fid(outputs: Sequence[np.ndarray], cleans: Sequence[np.ndarray], folder: Pat
     return frechet_distance(*(inception_features(set_, folder) for set_ in (outputs, cleans)))
 
 
-def brisque(photo: np.ndarray, folder: Path | None) -> float:
+def brisque(photo: np.ndarray) -> float:
     """Return the BRISQUE score: about 0 for a natural photo, 100 for a badly distorted one.
 
     Args:
         photo: (H, W, 3) uint8, not of one colour.
-        folder: of ``oldphoto download brisque``.
 
     Raises:
-        NotAvailableError: if the file or the package piq is missing.
-        InputError: if the file is damaged.
+        NotAvailableError: if the package piq is missing.
 
     Source:
-        Mittal et al. 2012 (doi 10.1109/TIP.2012.2214050), through piq.
+        Mittal et al. 2012 (doi 10.1109/TIP.2012.2214050), with the support vectors that its
+        authors fitted to the LIVE database, through piq.
     """
-    path = find_metric_file("brisque", folder)
+    piq = require_piq()
+    with TemporaryDirectory() as folder, _hub_folder(Path(folder)):
+        _write_for_piq(Path(folder))
+        return float(piq.brisque(_batch(photo).float() / 255, data_range=1.0))
+
+
+def require_piq() -> ModuleType:
+    """Return piq, which computes BRISQUE.
+
+    Raises:
+        NotAvailableError: if it is not installed.
+    """
     try:
         import piq
     except ImportError as error:
         raise NotAvailableError("needs a package: `pip install piq`") from error
-    try:
-        torch.load(path, weights_only=True)  # piq unpickles it: see first that it holds no code
-    except Exception as error:
-        raise InputError(f"{path} is no file of tensors: download it again") from error
-    with _hub_folder(path.parent.parent):
-        return float(piq.brisque(_batch(photo).float() / 255, data_range=1.0))
+    return piq
+
+
+def _write_for_piq(folder: Path) -> None:
+    """Write the shipped support vectors as piq expects to have downloaded them."""
+    vectors = load_file(_SUPPORT_VECTORS)
+    (folder / "checkpoints").mkdir()
+    content = (vectors["coefficients"][:, None], vectors["support_vectors"])
+    torch.save(content, folder / "checkpoints" / "brisque_svm_weights.pt")
 
 
 @contextmanager
