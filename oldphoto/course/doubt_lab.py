@@ -191,14 +191,20 @@ def invented_overlay(restored: np.ndarray, mask: np.ndarray) -> np.ndarray:
         raise InputError(f"expected a mask of {restored.shape[:2]}, got {mask.shape}")
     rows, columns = np.indices(mask.shape)
     stripes = (rows + columns) % _STRIPE < 2
-    inner = mask.copy()
-    inner[1:-1, 1:-1] = mask[1:-1, 1:-1]
-    for axis in (0, 1):
-        for step in (1, -1):
-            inner &= np.roll(mask, step, axis)
     marked = restored.copy()
-    marked[mask & (stripes | ~inner)] = INVENTED
+    marked[mask & stripes | rim_of(mask)] = INVENTED
     return marked
+
+
+def rim_of(mask: np.ndarray) -> np.ndarray:
+    """Return the pixels of a mask, bool (H, W), that have one beside them outside of it.
+
+    What lies beyond the border of the photo is outside, so every rim is closed.
+    """
+    wider = np.pad(mask, 1)
+    middle = slice(1, -1)
+    beside = wider[:-2, middle], wider[2:, middle], wider[middle, :-2], wider[middle, 2:]
+    return mask & ~np.logical_and.reduce(beside)
 
 
 def draw_box(size: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""Samples, spread, coverage: values by hand; the overlay marks the mask and nothing else."""
+"""Samples, spread, coverage: values by hand; overlays mark what they should and nothing else."""
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,7 @@ from matplotlib import pyplot
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.course import doubt_lab as lab
+from oldphoto.course import doubt_lab_view as view
 from oldphoto.course.training_lab import untrained
 
 CLEAN = np.full((16, 16, 3), 128, np.uint8)
@@ -100,3 +102,81 @@ def test_figures():
     line = lab.draw_line((10, 20), [(3, -5), (3, 15)], 3)
     assert line.shape == (10, 20) and line[:, 2:5].all() and line.sum() == 30
     pyplot.close("all")
+
+
+def made_up() -> view.Overlays:
+    """A hole of 64 pixels of 256: half of it is doubted from 4 levels on, all of it is wrong."""
+    spread, error = np.full((16, 16), 2.0), np.full((16, 16), 3.0)
+    spread[:4, :8], error[MASK] = 4.0, 20.0
+    spread[12:, 8:] = 6.0  # 32 of the 192 other pixels
+    return view.Overlays(CLEAN, MASK, spread, error)
+
+
+def test_rim_is_one_pixel_wide():
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 3:8] = True
+    inner = np.zeros((9, 9), bool)
+    inner[3:6, 4:7] = True
+    assert np.array_equal(lab.rim_of(mask), mask & ~inner)
+    assert lab.rim_of(MASK).sum() == 28  # at the border of the photo, too
+
+
+def test_overlays_come_from_the_samples():
+    samples = torch.zeros(2, 3, 16, 16)
+    samples[0], samples[1] = -0.2, 0.2
+    made = view.Overlays.of(samples, CLEAN, MASK)
+    assert made.restored.shape == (16, 16, 3) and abs(int(made.restored[0, 0, 0]) - 127) <= 1
+    np.testing.assert_array_equal(made.spread, lab.spread_of(samples))
+    np.testing.assert_array_equal(made.error, lab.error_of(samples, CLEAN))
+
+
+def test_shares_of_doubt_by_hand():
+    made = made_up()
+    assert view.doubted_shares(made, 2) == (1, 1, 1)
+    assert view.doubted_shares(made, 4) == (1 / 2, 1 / 6, 1 / 2)
+    assert view.doubted_shares(made, 5) == (0, 1 / 6, 0)
+    assert view.doubted_shares(made, 7) == (0, 0, 0)
+    nothing_wrong = view.Overlays(CLEAN, MASK, made.spread, 0 * made.error)
+    assert view.doubted_shares(nothing_wrong, 2) == (1, 1, 0)
+    words = view.overlay_words("wall", made, 4)
+    assert words.startswith("wall: 25 % of the pixels are invented. With a spread of 4 levels")
+    assert "50 % of them and 17 % of the others are doubted." in words
+    assert "100 % of the invented pixels and 0 % of the others; 50 % of all the wrong" in words
+
+
+def test_every_layer_marks_what_it_names():
+    made = made_up()
+    assert np.array_equal(view.layer_picture(made, "restored", 4), CLEAN)
+    invented = view.layer_picture(made, "invented", 4)
+    assert np.array_equal(invented, lab.invented_overlay(CLEAN, MASK))
+    rim = lab.rim_of(MASK)
+    for layer, where in (("doubted", made.spread >= 4), ("wrong", MASK)):
+        picture = view.layer_picture(made, layer, 4)
+        assert (picture[rim] == 255).all()
+        assert np.array_equal(picture[~rim], lab.invented_overlay(CLEAN, where)[~rim])
+    grey = view.layer_picture(made, "spread", 4).mean(axis=2)
+    assert grey[15, 15] > grey[1, 1] > grey[15, 0]  # spreads of 6, 4 and 2
+    assert CLEAN.min() == CLEAN.max() == 128  # the photo itself is not drawn on
+    with pytest.raises(InputError, match="layer must be one of restored, invented, spread"):
+        view.layer_picture(made, "true", 4)
+
+
+def test_the_honesty_overlay_answers_every_photo_layer_and_threshold():
+    other = view.Overlays(CLEAN // 2, MASK, made_up().spread, made_up().error)
+    cases = {"wall": made_up(), "night": other}
+    (layer, controls), picture, log = (
+        widget.children if number == 0 else widget
+        for number, widget in enumerate(view.honesty_view(cases).children)
+    )
+    photo, threshold = controls.children
+    assert isinstance(layer, ipywidgets.RadioButtons) and not threshold.continuous_update
+    assert (threshold.min, threshold.max) == (0, view.HIGHEST)
+    seen = set()
+    for photo.value in cases:
+        for layer.value in view.LAYERS:
+            for threshold.value in range(view.HIGHEST + 1):
+                words = view.overlay_words(photo.value, cases[photo.value], threshold.value)
+                assert f"<p>{words}</p>" in picture.value
+                assert f'alt="Layer {layer.value}. {words}"' in picture.value
+            seen.add(picture.value)
+    assert len(seen) == len(cases) * len(view.LAYERS) and not log.outputs
