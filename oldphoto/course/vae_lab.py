@@ -1,22 +1,17 @@
 """A laboratory for autoencoders: tiny photos, a short live training, and looks into the code."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import ipywidgets
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib import pyplot
-from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
 from oldphoto import losses
 from oldphoto.checks import InputError, require_positive
 from oldphoto.config import VAEConfig
-from oldphoto.course.figures import as_pixels, photo_html
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.figures import as_pixels
 from oldphoto.images import to_tensor
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_names, sample_photo
@@ -65,12 +60,14 @@ class VAERun:
         l1: mean absolute difference of each training step.
         kl: KL term of each training step, before its weight.
         psnr: (step, mean PSNR in dB on the held-out photos), measured now and then.
+        noisy: False if the decoder was trained on codes without noise.
     """
 
     vae: VAE
     l1: list[float] = field(default_factory=list)
     kl: list[float] = field(default_factory=list)
     psnr: list[tuple[int, float]] = field(default_factory=list)
+    noisy: bool = True
 
     @property
     def final_psnr(self) -> float:
@@ -104,7 +101,7 @@ def train_vae(
     require_positive(num_steps=num_steps)
     with torch.random.fork_rng(devices=[]):  # the notebook's own random numbers stay as they are
         torch.manual_seed(seed)
-        run = VAERun(VAE(config))
+        run = VAERun(VAE(config), noisy=noisy)
     if start_log_var is not None:
         torch.nn.init.constant_(run.vae.log_var_head.bias, start_log_var)
     generator = torch.Generator().manual_seed(seed)
@@ -188,6 +185,24 @@ def noisy_psnr(vae: VAE, photos: Tensor, share: float) -> float:
     return float(psnr_of(output, photos).mean())
 
 
+def practised_noise(run: VAERun, photos: Tensor) -> float:
+    """Return how loud the noise was that the decoder was trained with.
+
+    Args:
+        run: a training.
+        photos: (N, 3, H, W) in [-1, 1], whose codes are looked at.
+
+    Returns:
+        Standard deviation of the noise as a share of each channel's own spread, averaged; the same
+        measure as ``share`` of ``noisy_psnr``. 0 for a plain autoencoder.
+    """
+    if not run.noisy:
+        return 0.0
+    with torch.no_grad():
+        mean, log_var = run.vae.eval().encode_moments(photos)
+    return float(((0.5 * log_var).exp() / mean.std((0, 2, 3), keepdim=True)).mean())
+
+
 def channel_kl(vae: VAE, photos: Tensor) -> Tensor:
     """Return the mean KL of each latent channel from N(0, 1), in nats: shape (channels,).
 
@@ -217,56 +232,6 @@ def walk(vae: VAE, first: Tensor, second: Tensor, share: float, noise: float = 0
         one, other = vae.eval().encode(first), vae.encode(second)
         code = (1 - share) * one + share * other
         return vae.decode(code + noise * torch.randn(code.shape, generator=generator))
-
-
-def walk_words(share: float, noise: float) -> str:
-    """Say in words what a setting of the walk shows."""
-    return (
-        f"{100 * (1 - share):.0f} % of the first code, {100 * share:.0f} % of the second; "
-        f"noise of standard deviation {noise:.1f} on the code."
-    )
-
-
-def walk_view(vae: VAE, first: Tensor, second: Tensor) -> ipywidgets.Widget:
-    """Return two sliders, way and noise, and the decoded photo between two photos."""
-    way = slider("way from the first to the second photo, in %", 50, 0, 100, step=5)
-    noise = slider("noise on the code, in tenths", 0, 0, 60, step=2)
-    picture, guard = ipywidgets.HTML(), Guard()
-
-    @guard
-    def draw(_change: object = None) -> None:
-        words = walk_words(way.value / 100, noise.value / 10)
-        photo = walk(vae, first, second, way.value / 100, noise.value / 10)
-        picture.value = f"{photo_html(enlarged(photo), words)}<p>{words}</p>"
-
-    for control in (way, noise):
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([way, noise, picture, guard.log])
-
-
-def draw_runs(runs: Mapping[str, VAERun]) -> tuple[Figure, str]:
-    """Draw the L1 term and the KL term of some runs over the steps, smoothed over ten steps.
-
-    Returns:
-        The figure, and its words: where each term of each run begins and ends.
-    """
-    fig, axes = pyplot.subplots(1, 2, figsize=(10, 4))
-    words = []
-    for number, (name, run) in enumerate(runs.items()):
-        marker = "os^Dv"[number % 5]  # at the end of a curve, which may be short and hidden
-        curves = [smoothed(run.l1), smoothed(run.kl)]
-        for axis, curve in zip(axes, curves, strict=True):
-            axis.plot(np.arange(len(curve)) + 1, curve, marker=marker, markevery=[-1], label=name)
-        l1, kl = ([curve[0], curve[-1]] for curve in curves)
-        words.append(
-            f"{name}: {len(run.l1)} steps, L1 {l1[0]:.2f} to {l1[1]:.2f}, "
-            f"KL {kl[0]:.2f} to {kl[1]:.2f}."
-        )
-    axes[0].set(xlabel="step", ylabel="L1 term")
-    axes[1].set(xlabel="step", ylabel="KL term, nats")
-    axes[1].legend()
-    return fig, " ".join(words)
 
 
 def smoothed(values: list[float], window: int = 10) -> np.ndarray:

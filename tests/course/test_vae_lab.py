@@ -1,14 +1,18 @@
 """The laboratory of autoencoders: its photos, its training, its measures, and the walk."""
 
+import math
+
 import ipywidgets
 import pytest
 import torch
 from matplotlib import pyplot
+from torch.distributions import Normal, kl_divergence
 
 from oldphoto import losses
 from oldphoto.checks import InputError
 from oldphoto.config import VAEConfig
 from oldphoto.course import vae_lab as lab
+from oldphoto.course import vae_lab_view as view
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_names
 
@@ -136,6 +140,18 @@ def test_noise_is_a_share_of_the_spread_of_the_code(run, photos):
     assert lab.noisy_psnr(louder, photos, 0.5) == pytest.approx(scores[1], abs=0.01)
 
 
+def test_practised_noise_is_that_of_the_kind_beside_the_code(run, photos):
+    code = run.vae.encode(photos).detach()
+    by_hand = (1 / code.std((0, 2, 3))).mean()  # variance 1 beside each channel's spread
+    assert lab.practised_noise(run, photos) == pytest.approx(float(by_hand), rel=1e-5)
+    plain = lab.VAERun(run.vae, noisy=False)
+    assert lab.practised_noise(plain, photos) == 0
+    learned = VAE(VAEConfig("unshuffle", 4, 3, 1, norm=False, noise="learned"))
+    mean, log_var = (part.detach() for part in learned.encode_moments(photos))
+    by_hand = ((0.5 * log_var).exp() / mean.std((0, 2, 3), keepdim=True)).mean()
+    assert lab.practised_noise(lab.VAERun(learned), photos) == pytest.approx(float(by_hand))
+
+
 def test_channel_kl_averages_to_the_kl_term_and_sees_a_dead_channel(photos):
     vae = VAE(TINY)
     mean, log_var = vae.encode_moments(photos)
@@ -162,19 +178,19 @@ def test_walk_begins_and_ends_at_the_reconstructions(run, photos):
 
 
 def test_widget_draws_what_its_sliders_say(run, photos):
-    view = lab.walk_view(run.vae, photos[:1], photos[1:2])
-    way, loudness, picture, log = view.children
+    widget = view.walk_view(run.vae, photos[:1], photos[1:2])
+    way, loudness, picture, log = widget.children
     assert isinstance(way, ipywidgets.IntSlider) and not way.continuous_update
     seen = set()
     for percent, tenths in ((50, 0), (0, 0), (100, 0), (100, 60)):
         way.value, loudness.value = percent, tenths
-        assert lab.walk_words(percent / 100, tenths / 10) in picture.value
+        assert view.walk_words(percent / 100, tenths / 10) in picture.value
         seen.add(picture.value.partition("base64,")[2].partition('"')[0])
     assert len(seen) == 4 and not log.outputs
 
 
 def test_words_of_the_walk():
-    assert lab.walk_words(0.25, 1.0) == (
+    assert view.walk_words(0.25, 1.0) == (
         "75 % of the first code, 25 % of the second; noise of standard deviation 1.0 on the code."
     )
 
@@ -189,13 +205,63 @@ def test_curves_of_runs_are_told_in_words():
         "long": lab.VAERun(VAE(TINY), l1=[0.5] * 10 + [0.3] * 10, kl=[2.0] * 10 + [1.0] * 10),
         "short": lab.VAERun(VAE(TINY), l1=[0.4, 0.2], kl=[1.0, 0.0]),
     }
-    fig, words = lab.draw_runs(runs)
+    fig, words = view.draw_runs(runs)
     assert words == (
         "long: 20 steps, L1 0.50 to 0.30, KL 2.00 to 1.00. "
         "short: 2 steps, L1 0.30 to 0.30, KL 0.50 to 0.50."
     )
     assert [len(axis.lines) for axis in fig.axes] == [2, 2]
     assert fig.axes[0].lines[0].get_ydata().shape == (11,)
+    pyplot.close(fig)
+
+
+def test_bound_touches_the_evidence_with_the_true_variance_alone():
+    posterior = Normal(torch.tensor(0.5), torch.tensor(2.0))
+    evidence = torch.tensor(-3.0)
+    fig, words = view.draw_bounds(
+        lambda q: evidence - kl_divergence(q, posterior), posterior, evidence
+    )
+    # KL of two normals with one mean: half of (share - 1 - log share).
+    gaps = [(share - 1 - math.log(share)) / 2 for share in (1.0, 0.2, 4.0)]
+    told = ", ".join(
+        f"{g:.2f} below it at {s} times" for g, s in zip(gaps, ("1", "0.2", "4"), strict=True)
+    )
+    assert words == f"The tops: {told} the true variance."
+    (axis,) = fig.axes
+    assert len(axis.lines) == 4 and axis.lines[3].get_ydata() == [-3.0, -3.0]
+    pyplot.close(fig)
+
+
+def test_noise_on_codes_is_drawn_and_told(run, photos):
+    plain = lab.VAERun(run.vae, psnr=run.psnr, noisy=False)
+    fig, words = view.draw_disturbed({"plain": plain, "noisy": run}, photos)
+    quiet, loud = (lab.noisy_psnr(run.vae, photos, share) for share in (0, 1))
+    told = f"{quiet:.1f} dB undisturbed, {loud:.1f} dB disturbed; noise in training"
+    share = 100 * lab.practised_noise(run, photos)
+    assert words == (
+        f"plain: {told} 0 % of the code's spread. noisy: {told} {share:.0f} % of the code's spread."
+    )
+    assert [len(axis.lines) for axis in fig.axes] == [2, 2]
+    assert fig.axes[0].lines[0].get_xdata().tolist() == [0, 25, 30]
+    pyplot.close(fig)
+
+
+def test_tones_are_bars_with_their_numbers():
+    fig, words = view.draw_tones({"erased": (15.0, 19.0), "kept": (21.0, 21.5)})
+    assert words == "erased 15.0 dB, tone given 19.0 dB; kept 21.0 dB, tone given 21.5 dB."
+    (axis,) = fig.axes
+    assert [bar.get_width() for bar in axis.patches] == [19.0, 15.0, 21.5, 21.0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["erased", "kept"]
+    pyplot.close(fig)
+
+
+def test_weights_of_the_kl_are_told_with_their_price(run, photos):
+    fig, words = view.draw_weights((0.1, 1.0), {"unit": [run, run]}, photos)
+    nats = float(lab.channel_kl(run.vae, photos).mean())
+    each = f"{run.final_psnr:.1f} dB, {nats:.2f} nats"
+    assert words == f"variance 1, KL weight 0.1: {each}; 1: {each}."
+    assert fig.axes[1].lines[0].get_ydata() == pytest.approx([nats, nats])
+    assert fig.axes[0].get_xscale() == fig.axes[1].get_xscale() == "log"
     pyplot.close(fig)
 
 
