@@ -69,6 +69,17 @@ def ssim_maps(output: np.ndarray, clean: np.ndarray) -> SsimMaps:
     )
 
 
+def ssim_terms(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+    """Return the mean of each term of SSIM over all windows and colours, and SSIM itself.
+
+    Args:
+        output, clean: as in ``ssim_maps``.
+    """
+    maps = ssim_maps(output, clean)
+    terms = {"luminance": maps.luminance, "contrast": maps.contrast, "structure": maps.structure}
+    return {name: float(found.mean()) for name, found in (terms | {"SSIM": maps.ssim}).items()}
+
+
 def _window_mean(values: np.ndarray) -> np.ndarray:
     """Return the weighted mean over each window that lies inside of (H, W, 3)."""
     rim = WINDOW // 2

@@ -203,6 +203,42 @@ def blind_view(pairs: Sequence[Pair], judged: Sequence[Judged], seed: int = 0) -
 # --- figures -------------------------------------------------------------------------------------
 
 
+def draw_ssim_maps(photo: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
+    """Draw a photo, and beside it where SSIM is high and low under some changes.
+
+    Args:
+        photo: uint8 (H, W, 3).
+        maps: change to its SSIM (H', W', 3), of which the mean over the colours is drawn.
+    """
+    with pyplot.rc_context(STYLE):
+        fig, axes = pyplot.subplots(1, 1 + len(maps), figsize=(3.5 * (1 + len(maps)), 3.6))
+        axes[0].imshow(photo)
+        axes[0].set_title("clean")
+        for axis, (change, found) in zip(axes[1:], maps.items(), strict=True):
+            drawn = axis.imshow(found.mean(axis=2), vmin=0, vmax=1)
+            axis.set_title(f"SSIM under {change}")
+        for axis in axes:
+            axis.axis("off")
+        fig.colorbar(drawn, ax=axes, shrink=0.8)
+    return fig
+
+
+def draw_brightness(photos: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the histograms of some photos' normalised brightness, a line each.
+
+    Args:
+        photos: name to ``metrics_lab.normalised_brightness``.
+    """
+    bins = np.linspace(-2.5, 2.5, 51)
+    with pyplot.rc_context(STYLE):
+        fig, axis = pyplot.subplots(figsize=(7, 3.8))
+        for name, values in photos.items():
+            axis.plot(bins[1:], np.histogram(values, bins, density=True)[0], label=name)
+        axis.set(xlabel="normalised brightness", ylabel="share of the pixels, density")
+        axis.legend()
+    return fig
+
+
 def draw_bias(bias: Mapping[int, Sequence[float]]) -> tuple[Figure, str]:
     """Draw the Fréchet distance of two sets of one distribution over their size.
 
