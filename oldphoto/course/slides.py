@@ -1,11 +1,11 @@
 """Which slide shows what: the rule that turns a notebook into a deck.
 
 No notebook is marked up for it. A heading of level 2 starts a section (a slide to the right), one
-of level 3 a slide below. A question that the reader should decide first stands alone, and what
-follows it comes on the next slide. Code and what it printed share a slide where they fit, pictures
-and remarks follow. Drawings stand without their code. Of a long paragraph the slide shows the first
-sentence; the speaker's notes keep the whole, and also answers and times. Parameters and set-up are
-left out.
+of level 3 a slide below. A question that the reader should decide first stands alone, or under
+its heading, and what follows it comes on the next slide. Code and what it printed share a slide
+where they fit, pictures and remarks follow. Drawings stand without their code. Of a long paragraph
+the slide shows the first sentence; the speaker's notes keep the whole, and also answers and times.
+Parameters and set-up are left out.
 
 Where a cell has Jupyter's own mark for slides (``slideshow.slide_type``), that mark is obeyed:
 ``skip`` and ``notes`` take the cell out of the deck, ``slide`` and ``subslide`` start one.
@@ -164,12 +164,10 @@ class _Plan:
         if block.kind == "details" or FOR_NOTES.match(block.text):
             self.add_note(block.text)
         elif block.kind == "heading" and block.level > 1:
-            self.start(section=block.level == 2)
-            self.add(Part("text", block))
-            self.in_exercise = bool(EXERCISE.match(block.text))
+            self._add_heading(block)
         elif block.is_question:
-            self.start()  # alone: what follows must not give it away
-            self.add(Part("question", block))
+            self._start_below_heading()
+            self.add(Part("question", block))  # what follows must not give it away
             self.start()
         elif block.text.startswith("**You will be able to**"):
             self.start()
@@ -183,6 +181,19 @@ class _Plan:
             self.add(Part("text", shown))
             if rest:
                 self.add_note(rest)
+
+    def _add_heading(self, block: Block) -> None:
+        if block.level == 2:
+            self.start(section=True)
+        else:
+            self._start_below_heading()
+        self.add(Part("text", block))
+        self.in_exercise = bool(EXERCISE.match(block.text))
+
+    def _start_below_heading(self) -> None:
+        """Go on with an empty slide, or with one that has nothing but headings yet."""
+        if not self.slides[-1].only_headings:
+            self.start()
 
     def add_code(self, cell: NotebookNode, is_exercise: bool) -> None:
         """Put a code cell and what it showed on slides; of an exercise, the stub alone."""

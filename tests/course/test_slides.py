@@ -120,6 +120,17 @@ def test_setup_parameters_and_the_sheet_are_left_out():
     assert shown == "a = 1"
 
 
+def test_no_slide_is_a_heading_alone():
+    question = "> **Decide first.** Which?"
+    slides = plan(text(f"## S\n\n### T\n\n{question}\n\nWords."), text("## U\n\n### V\n\nMore."))
+    assert [words_on(s) for s in slides] == [
+        f"## S | ### T | {question}",
+        "Words.",
+        "## U | ### V | More.",
+    ]
+    assert [s.section for s in slides] == [True, False, True]
+
+
 def test_a_question_stands_alone_before_its_answer():
     question = "> **Decide first.** Which?"
     slides = plan(text(f"## S\n\nWords.\n\n{question}"), code("answer()", printed("this one")))
@@ -184,8 +195,9 @@ def test_every_notebook_has_a_whole_deck(notebook):
     assert sum(p.kind == "picture" for s in slides for p in s.parts) == pictures
     assert all(cell.source.strip() in shown for cell in exercises)
     asks = sum(t.count("> **Decide first") for t in texts)
-    alone = [s for s in slides if [p.kind for p in s.parts] == ["question"]]
-    assert len(alone) == asks >= 2
+    last = [s for s in slides if s.parts[-1].kind == "question"]
+    assert len(last) == asks >= 2  # nothing on the same slide gives an answer away
+    assert not any(slide.only_headings for slide in slides)
     assert sum(bool(slide.notes) for slide in slides) >= 5
 
 
