@@ -1,7 +1,7 @@
 """A laboratory of methods: each learns for seconds from the same photos, and is looked into."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -128,6 +128,21 @@ def noisy_photo(name: str, sigma: float = 38.0, side: int = DIP_SIDE, seed: int 
     mask[side // 2 : side // 2 + side // 8, side // 4 : side // 2] = True
     noisy = (clean + noise).round().clip(0, 255).astype(np.uint8)
     return TestPhoto(name, paint_white(noisy, mask), clean, mask)
+
+
+def answer_to(method: Callable[..., np.ndarray], photo: np.ndarray, mask: np.ndarray | None) -> str:
+    """Return in words what a method answers to a call: the form of its result, or its refusal.
+
+    Args:
+        method: called with photo and mask.
+        photo: uint8 (H, W, 3).
+        mask: whatever may be mistaken for a scratch mask.
+    """
+    try:
+        restored = method(photo, mask)
+    except InputError as error:
+        return str(error)
+    return f"served, {restored.dtype} {restored.shape}"
 
 
 def lesson_preset(name: str, times: int = 1) -> object:

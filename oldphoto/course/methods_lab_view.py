@@ -136,6 +136,12 @@ def enlarged(pixels: np.ndarray, times: int = 3) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
+def with_clean(photos: Sequence[TestPhoto]) -> dict[str, Image.Image]:
+    """Return each degraded photo by its name, and after them the clean ones, all enlarged."""
+    pictures = {photo.name: enlarged(photo.degraded) for photo in photos}
+    return pictures | {f"{photo.name}, {CLEAN}": enlarged(photo.clean) for photo in photos}
+
+
 def draw_differences(rows: Sequence[tuple[str, float, float, float]], reference: str) -> Figure:
     """Draw differences to one method with their intervals, a line each.
 

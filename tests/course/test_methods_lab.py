@@ -65,6 +65,15 @@ def test_noisy_photo_has_the_noise_and_the_hole_that_it_says():
     assert (photo.degraded[photo.scratch_mask] == 255).all()
 
 
+def test_a_call_is_answered_by_a_form_or_by_the_words_of_the_refusal():
+    pixels = np.zeros((16, 20, 3), np.uint8)
+    assert lab.answer_to(lambda photo, mask: photo, pixels, None) == "served, uint8 (16, 20, 3)"
+    wrong = lab.answer_to(lambda *job: require_job(*job) and pixels, pixels, pixels[..., 0])
+    assert wrong == "expected a scratch mask as bool (16, 20), got uint8 (16, 20)"
+    with pytest.raises(ZeroDivisionError):  # an error of the method itself is not hidden
+        lab.answer_to(lambda photo, mask: 1 / 0, pixels, None)
+
+
 @pytest.mark.parametrize("name", lab.PRESETS_OF)
 def test_lessons_show_whole_batches_of_crops_that_fit(name):
     preset = lab.lesson_preset(name, times=3)
@@ -206,6 +215,14 @@ def test_enlarged_photo_is_the_same_but_larger():
     large = np.asarray(view.enlarged(pixels, 2))
     assert large.shape == (8, 12, 3)
     assert (large[:, :3] == 77).all() and (large[:, -3:] == 200).all()
+
+
+def test_degraded_photos_come_first_and_each_has_its_clean_one(photos):
+    pictures = view.with_clean(photos[:2])
+    first, second = (photo.name for photo in photos[:2])
+    assert list(pictures) == [first, second, f"{first}, clean", f"{second}, clean"]
+    assert pictures[second] == view.enlarged(photos[1].degraded)
+    assert pictures[f"{second}, clean"] == view.enlarged(photos[1].clean)
 
 
 def test_differences_are_drawn_where_they_lie():
