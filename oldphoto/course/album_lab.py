@@ -167,6 +167,12 @@ def score_words(scores: Mapping[str, Sequence[float]]) -> str:
 # --- memory ------------------------------------------------------------------------------------
 
 
+def scan_size(sides_cm: tuple[float, float], dpi: int) -> tuple[int, int]:
+    """Return height and width in pixels of a print, scanned at ``dpi`` dots per inch."""
+    height, width = (round(side / 2.54 * dpi) for side in sides_cm)
+    return height, width
+
+
 def memory_table(
     memory: WorkingMemory, sides_cm: tuple[float, float], resolutions: Sequence[int]
 ) -> list[dict[str, str]]:
@@ -181,7 +187,7 @@ def memory_table(
     """
     rows = []
     for dpi in resolutions:
-        height, width = (round(side / 2.54 * dpi) for side in sides_cm)
+        height, width = scan_size(sides_cm, dpi)
         without, with_mask = (memory.predict_bytes(height, width, m) / GIB for m in (False, True))
         rows.append(
             {
