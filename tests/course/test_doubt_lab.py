@@ -164,10 +164,8 @@ def test_every_layer_marks_what_it_names():
 def test_the_honesty_overlay_answers_every_photo_layer_and_threshold():
     other = view.Overlays(CLEAN // 2, MASK, made_up().spread, made_up().error)
     cases = {"wall": made_up(), "night": other}
-    (layer, controls), picture, log = (
-        widget.children if number == 0 else widget
-        for number, widget in enumerate(view.honesty_view(cases).children)
-    )
+    choices, picture, log = view.honesty_view(cases).children
+    layer, controls = choices.children
     photo, threshold = controls.children
     assert isinstance(layer, ipywidgets.RadioButtons) and not threshold.continuous_update
     assert (threshold.min, threshold.max) == (0, view.HIGHEST)
@@ -179,4 +177,8 @@ def test_the_honesty_overlay_answers_every_photo_layer_and_threshold():
                 assert f"<p>{words}</p>" in picture.value
                 assert f'alt="Layer {layer.value}. {words}"' in picture.value
             seen.add(picture.value)
-    assert len(seen) == len(cases) * len(view.LAYERS) and not log.outputs
+    assert len(seen) == len(cases) * len(view.LAYERS)
+    for control, value in ((photo, "wall"), (layer, "doubted"), (threshold, 4)):  # each by itself
+        before, control.value = picture.value, value
+        assert picture.value != before
+    assert not log.outputs

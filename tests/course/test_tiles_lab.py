@@ -134,4 +134,9 @@ def test_the_tiles_view_answers_every_setting(network, memory):
                     assert f"<p>{lab.plan_words(made)}</p>" in picture.value
                     assert f'alt="{lab.plan_words(made)}"' in picture.value
                     seen.add(picture.value)
-    assert len(seen) == 3 * 4 * 2 * 3 and not log.outputs
+    assert len(seen) == 3 * 4 * 2 * 3
+    alone = ((photo, "9 x 13 cm"), (dpi, 600), (masked, False), (allowed, 1024))
+    for control, value in alone:
+        before, control.value = picture.value, value
+        assert picture.value != before
+    assert not log.outputs
