@@ -1,7 +1,7 @@
 """A laboratory for GANs: a game on a ring of eight clouds, recorded as it is played."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -122,6 +122,18 @@ def _lsgan_generator(fake: Tensor) -> Tensor:
 SATURATING = Rules(log_critic, saturating, undecided=0.0)
 NON_SATURATING = Rules(log_critic, non_saturating, undecided=0.0)
 LSGAN = Rules(_lsgan_critic, _lsgan_generator, undecided=0.5)
+
+
+def learners(loss: Tensor, networks: Mapping[str, nn.Module]) -> list[str]:
+    """Return the names of the networks whose weights collect a gradient of a loss."""
+    for network in networks.values():
+        network.zero_grad(set_to_none=True)
+    loss.backward()
+    return [
+        name
+        for name, network in networks.items()
+        if any(weight.grad is not None for weight in network.parameters())
+    ]
 
 
 @dataclass(frozen=True)

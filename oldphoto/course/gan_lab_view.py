@@ -1,4 +1,4 @@
-"""Pictures of games on the ring and of enlargers, and a slider over the looks of a recording."""
+"""Pictures of critics, of games on the ring and of enlargers, and a slider over recordings."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,55 @@ from oldphoto.course.widgets import Guard
 Games = Mapping[str, Recording]
 Enlargers = Mapping[str, Enlarger]
 _SHOWN = 250  # points in a picture; more hide each other
+
+
+def critics_figure(p: Tensor, q: Tensor, x: Tensor, critics: Mapping[str, Tensor]) -> Figure:
+    """Draw two densities, the best critic between them, and critics that were learned.
+
+    Args:
+        p, q: densities of real and of generated samples at each place, (N,).
+        x: the places, rising.
+        critics: name to "probably real" at each place, (N,).
+    """
+    with pyplot.rc_context(STYLE):
+        fig, axis = pyplot.subplots(figsize=(9, 4))
+        hills = (("real, p", p, "//", "blue"), ("generated, q", q, "..", "red"))
+        for name, density, hatch, colour in hills:
+            edge = COLOURS[colour]
+            axis.fill_between(
+                x, density, alpha=0.25, label=name, hatch=hatch, facecolor="none", edgecolor=edge
+            )
+        axis.plot(x, p / (p + q), color="black", label="best critic D*")
+        for (name, d), style in zip(critics.items(), ("--", ":", "-."), strict=False):
+            axis.plot(x, d, style, label=f"learned, {name}")
+        axis.set(xlim=(-4, 4), ylim=(-0.15, 1.2), xlabel="x", ylabel="density, or score")
+        axis.legend(fontsize=11, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    return fig
+
+
+def field_figure(photo: Tensor, maps: Sequence[Tensor], sides: Sequence[int]) -> Figure:
+    """Draw the patches that two scores see, on the photo, and how strongly they see each pixel.
+
+    Args:
+        photo: (1, 3, H, W) in [-1, 1].
+        maps: ``gan_lab_pixels.listening`` of each scale, (H, W).
+        sides: of the patch of each scale, in pixels.
+    """
+    with pyplot.rc_context(STYLE):
+        fig, axes = pyplot.subplots(1, 1 + len(maps), figsize=(11, 4))
+        axes[0].imshow(as_pixels(photo))
+        axes[0].set_title("the patches on a photo")
+        looks = (("orange", "-"), ("sky", "--"))
+        for scale, (weights, side, look) in enumerate(zip(maps, sides, looks, strict=True)):
+            left, top = (length / 2 - side / 2 for length in reversed(weights.shape))
+            square = pyplot.Rectangle((left, top), side, side, fill=False, lw=3)
+            square.set(edgecolor=COLOURS[look[0]], linestyle=look[1])
+            axes[0].add_patch(square)
+            axes[scale + 1].imshow((weights / weights.max()).sqrt().numpy())
+            axes[scale + 1].set_title(f"scale {scale}: {side} pixels")
+        for axis in axes:
+            axis.axis("off")
+    return fig
 
 
 def draw_look(axis: Axes, look: Look) -> None:
@@ -137,7 +186,10 @@ def enlargers_figure(enlargers: Enlargers, number: int, photo: Tensor) -> tuple[
             axis.set_title(name)
             axis.axis("off")
         fig.subplots_adjust(0.01, 0.01, 0.99, 0.88, wspace=0.04)
-    words = "; ".join(f"{name} {run.peaks[number]:.1f}" for name, run in enlargers.items())
+    words = "; ".join(
+        f"{name} {run.peaks[number]:.1f}, L1 {run.l1[number]:.3f}"
+        for name, run in enlargers.items()
+    )
     return fig, f"Step {steps[number]}, peak at the frequencies of the stride: {words}."
 
 

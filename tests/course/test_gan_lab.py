@@ -8,12 +8,14 @@ import pytest
 import torch
 from matplotlib import pyplot
 from torch import nn
+from torch.distributions import Normal
 
 from oldphoto import losses
 from oldphoto.checks import InputError
 from oldphoto.config import DiscriminatorConfig
 from oldphoto.course import exercises_05 as exercises
 from oldphoto.course import gan_lab as lab
+from oldphoto.course import gan_lab_line as line
 from oldphoto.course import gan_lab_pixels as pixels
 from oldphoto.course import gan_lab_view as view
 from oldphoto.course import gan_lab_wires as wire_lab
@@ -62,6 +64,56 @@ def test_losses_are_the_formulas():
     torch.testing.assert_close(lab.non_saturating(fake), -d_fake.log().mean())
     assert lab.LSGAN.critic(real, fake).item() == pytest.approx(0.5 * (0.625 + 5.0))
     assert lab.LSGAN.generator(fake).item() == pytest.approx((4 + 4) / 2)
+
+
+def test_a_loss_tells_whom_it_moves():
+    generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
+    networks = {"generator": generator, "critic": critic}
+    made = generator(torch.ones(3, 2))
+    assert lab.learners(critic(made).sum(), networks) == ["generator", "critic"]
+    assert lab.learners(critic(made.detach()).sum(), networks) == ["critic"]
+    critic.requires_grad_(False)
+    assert lab.learners(critic(generator(torch.ones(3, 2))).sum(), networks) == ["generator"]
+
+
+X = torch.linspace(-9, 9, 1801, dtype=torch.float64)
+
+
+def densities(*middles: float) -> list[torch.Tensor]:
+    return [Normal(middle, 1.0).log_prob(X).exp() for middle in middles]
+
+
+def test_value_of_the_game_between_equal_and_separate_densities():
+    p, near, far = densities(-3.0, -2.5, 3.5)
+    assert line.area(p, X) == pytest.approx(1.0)
+    assert line.best_value(p, p, X) == pytest.approx(-math.log(4))
+    assert line.jensen_shannon(p, p, X) == pytest.approx(0)
+    assert line.jensen_shannon(p, far, X) == pytest.approx(math.log(2), abs=2e-3)
+    # The definition, and the mean of log-ratios over samples.
+    value = -math.log(4) + 2 * line.jensen_shannon(p, near, X)
+    assert line.best_value(p, near, X) == pytest.approx(value)
+    real, fake = Normal(-3.0, 1.0), Normal(-2.5, 1.0)
+    torch.manual_seed(0)
+    y, made = real.sample((200_000,)), fake.sample((200_000,))
+    odds = [fake.log_prob(at).exp() / real.log_prob(at).exp() for at in (y, made)]
+    drawn = -odds[0].log1p().mean() - (1 / odds[1]).log1p().mean()
+    assert line.best_value(p, near, X) == pytest.approx(float(drawn), abs=0.005)
+
+
+def test_both_losses_learn_the_best_critic():
+    p, q = densities(-1.0, 1.0)
+    real, fake = Normal(-1.0, 1.0), Normal(1.0, 1.0)
+    scores = line.train_critic(lab.LSGAN, real, fake, X, num_steps=200)
+    assert scores.shape == X.shape and scores.dtype == torch.float64
+    assert line.area((p + q) / 2 * (scores - p / (p + q)).abs(), X) < 0.1
+    before = torch.get_rng_state()
+    logits = line.train_critic(lab.NON_SATURATING, real, fake, X, num_steps=200)
+    assert line.area((p + q) / 2 * (logits.sigmoid() - p / (p + q)).abs(), X) < 0.1
+    assert torch.equal(before, torch.get_rng_state())
+    again = line.train_critic(lab.NON_SATURATING, real, fake, X, num_steps=200)
+    assert torch.equal(again, logits)
+    with pytest.raises(InputError, match="num_steps"):
+        line.train_critic(lab.LSGAN, real, fake, X, num_steps=0)
 
 
 def test_game_is_recorded_and_depends_on_its_seed_alone(game):
@@ -218,10 +270,36 @@ def test_static_figures_say_what_they_show(game):
     curves, words = view.curves_figure({"one": game})
     assert [axis.get_yscale() for axis in curves.axes] == ["linear", "linear", "log"]
     assert curves.axes[0].lines[0].get_ydata()[-1] == game.looks[-1].coverage.modes
-    peaks, words = view.peaks_figure({"resize": short_enlarger(pixels.resized, (0, 2))}, 4.0)
+    resize = {"resize": short_enlarger(pixels.resized, (0, 2))}
+    enlarged, words = view.enlargers_figure(resize, 1, torch.zeros(3, 64, 64))
+    run = resize["resize"]
+    assert words.endswith(f"resize {run.peaks[1]:.1f}, L1 {run.l1[1]:.3f}.")
+    peaks, words = view.peaks_figure(resize, 4.0)
     assert words.endswith("true photos 4.0.") and len(peaks.axes[0].lines) == 2
-    for figure in (fig, curves, peaks):
+    for figure in (fig, curves, enlarged, peaks):
         pyplot.close(figure)
+
+
+def test_critics_are_drawn_beside_the_best_one():
+    p, q = densities(-1.0, 1.0)
+    fig = view.critics_figure(p, q, X, {"log": p, "least squares": q})
+    (axis,) = fig.axes
+    assert axis.lines[0].get_ydata() == pytest.approx((p / (p + q)).numpy())
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert labels == [
+        *("real, p", "generated, q", "best critic D*"),
+        *("learned, log", "learned, least squares"),
+    ]
+    pyplot.close(fig)
+
+
+def test_patches_are_drawn_in_the_middle_of_the_photo():
+    photo, weights = torch.zeros(1, 3, 40, 60), torch.ones(40, 60)
+    fig = view.field_figure(photo, [weights, weights], [10, 20])
+    squares = [(*s.get_xy(), s.get_width(), s.get_height()) for s in fig.axes[0].patches]
+    assert squares == [(25, 15, 10, 10), (20, 10, 20, 20)]
+    assert fig.axes[2].get_title() == "scale 1: 20 pixels"
+    pyplot.close(fig)
 
 
 def test_log_has_a_row_for_every_third_look(game):
