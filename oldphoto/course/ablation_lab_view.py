@@ -1,6 +1,5 @@
 """The switchboard: switch a part off, see the photo and the measured bars; and figures of both."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import ipywidgets
@@ -24,12 +23,11 @@ from oldphoto.course.ablation_lab import (
     variant_of,
     verdict,
 )
-from oldphoto.course.figures import COLOURS, STYLE, figure_html, photo_html
+from oldphoto.course.figures import COLOURS, STYLE, figure_as_html, photo_html
 from oldphoto.course.vae_lab import enlarged
 from oldphoto.course.widgets import Guard, slider
 
 _GAP = 4  # white pixels between two photos
-_DPI = 70
 
 
 def photo_row(name: str, switch: str, seed: int) -> tuple[np.ndarray, str]:
@@ -167,10 +165,7 @@ def _our_bars(axis: Axes, results: Results, measure: str, part: str) -> None:
 
 def bars_html(results: Results, measure: str, switch: str) -> str:
     """Return the figure of ``draw_bars`` as HTML, with the verdict as its description."""
-    fig, buffer = draw_bars(results, measure, switch), io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=_DPI)
-    pyplot.close(fig)
-    return figure_html("image/png", buffer.getvalue(), verdict(results, switch, measure))
+    return figure_as_html(draw_bars(results, measure, switch), verdict(results, switch, measure))
 
 
 def switchboard(results: Results) -> ipywidgets.Widget:

@@ -15,7 +15,9 @@ import numpy as np
 from cycler import cycler
 from IPython.display import HTML, display
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 from torch import Tensor
 
@@ -36,6 +38,7 @@ COLOURS = {
     "pink": "#CC79A7",
 }
 _LETTERS_PER_INCH = 10  # of a title
+_WIDGET_DPI = 70  # a picture that is drawn anew at each move
 _LINES = (("blue", "-"), ("red", "--"), ("green", "-."), ("orange", ":"), ("pink", "-"))
 STYLE = {
     "font.size": 12,
@@ -136,6 +139,41 @@ def figure_html(kind: str, content: bytes, alt: str, caption: str = "") -> str:
     if not caption:
         return image
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def figure_as_html(fig: Figure, alt: str, caption: str = "") -> str:
+    """Return a figure as HTML with its description, for the picture of a widget, and close it.
+
+    It is drawn once, where ``savefig`` lays it out and draws it twice: a reader waits for it.
+    """
+    fig.set_dpi(_WIDGET_DPI)
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    pyplot.close(fig)
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "PNG")
+    return figure_html("image/png", buffer.getvalue(), require_description(alt), caption)
+
+
+class SteadyFigure:
+    """Turns the figures of one widget into HTML; all axes keep the places they had at first.
+
+    To lay a figure out takes longer than to draw it, and axes that move with every move of a
+    slider are hard to compare. For figures whose labels stay as long as they are.
+    """
+
+    def __init__(self) -> None:
+        self._places: list[Bbox] = []
+
+    def html(self, fig: Figure, alt: str, caption: str = "") -> str:
+        """Return the figure as ``figure_as_html`` does, and close it."""
+        if len(self._places) == len(fig.axes):
+            fig.set_layout_engine("none")
+            for axis, place in zip(fig.axes, self._places, strict=True):
+                axis.set_position(place)
+        picture = figure_as_html(fig, alt, caption)
+        self._places = [axis.get_position(original=True) for axis in fig.axes]
+        return picture
 
 
 def photo_html(photo: Photo, alt: str) -> str:

@@ -1,6 +1,5 @@
 """Pictures of critics, of games on the ring and of enlargers, and a slider over recordings."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.course.figures import COLOURS, STYLE, as_pixels, figure_html
+from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, as_pixels
 from oldphoto.course.gan_lab import LIMIT, Look, Recording, ring_centres
 from oldphoto.course.gan_lab_pixels import Enlarger
 from oldphoto.course.widgets import Guard
@@ -225,15 +224,6 @@ def _common_steps(enlargers: Enlargers) -> list[int]:
 Draw = Callable[[int], tuple[Figure, str]]
 
 
-def picture_of(draw: Draw, number: int) -> str:
-    """Return the picture of one look as HTML, with its words below it."""
-    fig, words = draw(number)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=60)
-    pyplot.close(fig)
-    return figure_html("image/png", buffer.getvalue(), words, words)
-
-
 def recorded_view(steps: Sequence[int], draw: Draw) -> ipywidgets.Widget:
     """Return a slider over the looks of a recording, and the picture of the chosen one.
 
@@ -249,11 +239,12 @@ def recorded_view(steps: Sequence[int], draw: Draw) -> ipywidgets.Widget:
         style={"description_width": "initial"},
         layout={"width": "min(100%, 32rem)"},
     )
-    picture, guard = ipywidgets.HTML(), Guard()
+    picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
 
     @guard
     def redraw(_change: object = None) -> None:
-        picture.value = picture_of(draw, choice.value)
+        fig, words = draw(choice.value)
+        picture.value = figure.html(fig, words, words)
 
     choice.observe(redraw, "value")
     redraw()

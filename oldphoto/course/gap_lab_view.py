@@ -1,6 +1,5 @@
 """Pictures of codes in one fixed projection, and a slider over the steps of a recording."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.course.figures import COLOURS, STYLE, figure_html
+from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure
 from oldphoto.course.gap_lab import GapPhotos, Recording, mean_gap, reconstruction_error
 from oldphoto.course.widgets import Guard
 
@@ -98,15 +97,6 @@ def looks_figure(
     return fig, "; ".join(look_words(recording, look) for recording in recordings.values())
 
 
-def trajectory_html(recordings: Mapping[str, Recording], look: int, projection: Projection) -> str:
-    """Return the picture of one look as HTML, with the gap in its caption."""
-    fig, words = looks_figure(recordings, look, projection)
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=60)
-    pyplot.close(fig)
-    return figure_html("image/png", buffer.getvalue(), f"Codes as points. {words}", words)
-
-
 def trajectory_view(
     recordings: Mapping[str, Recording], projection: Projection
 ) -> ipywidgets.Widget:
@@ -122,11 +112,12 @@ def trajectory_view(
         style={"description_width": "initial"},
         layout={"width": "min(100%, 32rem)"},
     )
-    picture, guard = ipywidgets.HTML(), Guard()
+    picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
 
     @guard
     def draw(_change: object = None) -> None:
-        picture.value = trajectory_html(recordings, choice.value, projection)
+        fig, words = looks_figure(recordings, choice.value, projection)
+        picture.value = figure.html(fig, f"Codes as points. {words}", words)
 
     choice.observe(draw, "value")
     draw()

@@ -1,7 +1,6 @@
 """A laboratory for training runs: short presets, logs as curves, kills, checkpoints, memory."""
 
 import csv
-import io
 import os
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ from matplotlib.figure import Figure
 from oldphoto.checkpoint import checkpoint_path
 from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.config import Preset
-from oldphoto.course.figures import COLOURS, STYLE, figure_html
+from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, figure_as_html
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.files import sha256_of
 from oldphoto.memory import GIB
@@ -35,7 +34,6 @@ Log = dict[str, np.ndarray]
 
 NOT_TERMS = ("step", "photos_per_second", "rate")
 _LOOK_EVERY = 0.02  # seconds between two looks at the folder of a run that is to be killed
-_DPI = 80
 
 
 def shortened(preset: Preset, num_photos: Mapping[str, int]) -> Preset:
@@ -168,14 +166,6 @@ def curves_view(logs: Mapping[str, Log]) -> ipywidgets.Widget:
 
 def _terms(log: Log) -> list[str]:
     return [name for name in log if name not in NOT_TERMS]
-
-
-def figure_as_html(fig: Figure, alt: str) -> str:
-    """Return a figure as HTML with its description, and close it."""
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=_DPI)
-    pyplot.close(fig)
-    return figure_html("image/png", buffer.getvalue(), alt)
 
 
 def kill_after(
@@ -318,12 +308,13 @@ def _counted(photos: int) -> str:
 def memory_view(costs: Mapping[str, StepCost]) -> ipywidgets.Widget:
     """Return a slider of the photos at once, and the memory that a step takes with them."""
     photos = slider("photos in the networks at once", 8, 1, 64)
-    picture, guard = ipywidgets.HTML(), Guard()
+    picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
 
     @guard
     def draw(_change: object = None) -> None:
         words = " ".join(memory_words(name, cost, photos.value) for name, cost in costs.items())
-        picture.value = f"{figure_as_html(draw_memory(costs, photos.value), words)}<p>{words}</p>"
+        drawn = figure.html(draw_memory(costs, photos.value), words)
+        picture.value = f"{drawn}<p>{words}</p>"
 
     photos.observe(draw, "value")
     draw()

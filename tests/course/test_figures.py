@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 from PIL import Image
 
 from oldphoto.checks import InputError
@@ -109,3 +110,36 @@ def test_memory_chart_says_the_predicted_bytes():
 )
 def test_bytes_are_readable(size_bytes, text):
     assert diagrams.readable_bytes(size_bytes) == text
+
+
+def drawn(width: float, label: str = "") -> Figure:
+    with pyplot.rc_context(figures.STYLE):
+        fig, axes = pyplot.subplots(1, 2, figsize=(width, 3))
+    axes[0].set_ylabel(label)
+    return fig
+
+
+def test_a_figure_for_a_widget_is_white_described_and_closed():
+    before = len(pyplot.get_fignums())
+    html = figures.figure_as_html(drawn(6), "Two empty axes beside each other.", "empty")
+    assert 'alt="Two empty axes' in html and "<figcaption>empty</figcaption>" in html
+    picture = picture_of(html).convert("RGB")
+    assert picture.size == (420, 210) and picture.getpixel((0, 0)) == (255, 255, 255)
+    assert len(pyplot.get_fignums()) == before
+    with pytest.raises(InputError, match="a figure needs alt="):
+        figures.figure_as_html(drawn(6), "")
+
+
+def test_axes_keep_their_places_while_a_slider_moves():
+    steady, long_label = figures.SteadyFigure(), "a label\nof three\nlines"
+    first = drawn(6)
+    assert steady.html(first, ALT) == figures.figure_as_html(drawn(6), ALT)
+    moved = drawn(6, long_label)
+    steady.html(moved, ALT)
+    places = [
+        [axis.get_position(original=True).bounds for axis in fig.axes] for fig in (first, moved)
+    ]
+    assert places[0] == places[1]
+    laid_out = drawn(6, long_label)
+    figures.figure_as_html(laid_out, ALT)
+    assert laid_out.axes[0].get_position(original=True).bounds != places[0][0]
