@@ -5,12 +5,15 @@ import ast
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 
 from oldphoto.checks import InputError
 from oldphoto.course.notebooks import CourseNotebook, all_notebooks, find_folder, select
+
+if TYPE_CHECKING:
+    from oldphoto.course.worker import Result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +61,9 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=Path("out/course"), metavar="DIR")
     parser.add_argument("--cell-timeout", type=float, metavar="SECONDS", help="longest cell")
     parser.add_argument(
-        "--save", action="store_true", help="store the outputs in the notebooks themselves"
+        "--save",
+        action="store_true",
+        help="store the outputs in the notebooks themselves; with --full, time and memory alone",
     )
 
 
@@ -85,8 +90,8 @@ def run_course(args: argparse.Namespace) -> int:
     values = {name: parse_value(text) for name, text in args.parameters}
     if args.fast is not None:
         values["FAST"] = args.fast
-    if args.save and (values.keys() - {"FAST"} or args.fast is False):
-        raise InputError("--save stores the outputs of the fast run; leave out -p and --full")
+    if args.save and (values.keys() - {"FAST"} or any(n == "FAST" for n, _ in args.parameters)):
+        raise InputError("--save stores runs with the notebooks' own parameters; leave out -p")
     notebooks = select(all_notebooks(args.notebooks), args.names)
     output = args.output.resolve()
     results = run_notebooks(notebooks, output, values, args.jobs, args.cell_timeout)
@@ -98,16 +103,20 @@ def run_course(args: argparse.Namespace) -> int:
     if args.save:
         for notebook, result in zip(notebooks, results, strict=True):
             if result.ok:
-                _save(notebook, output, result.seconds, result.peak_memory)
+                _save(notebook, output, result, full=args.fast is False)
     print(f"Open this page to see them: {index}")
     return 0 if all(result.ok for result in results) else 1
 
 
-def _save(notebook: CourseNotebook, output: Path, seconds: float, peak_memory: int) -> None:
-    from oldphoto.course.clean import stored_form
+def _save(notebook: CourseNotebook, output: Path, result: "Result", full: bool) -> None:
+    """Store what a run showed and needed; of a full run only what it needed."""
+    from oldphoto.course.clean import stored_form, with_full_run
 
-    executed = nbformat.read(output / notebook.path.name, as_version=4)
-    stored = stored_form(notebook.node, executed, seconds, peak_memory)
+    if full:
+        stored = with_full_run(notebook.node, result.seconds, result.peak_memory)
+    else:
+        executed = nbformat.read(output / notebook.path.name, as_version=4)
+        stored = stored_form(notebook.node, executed, result.seconds, result.peak_memory)
     nbformat.write(stored, notebook.path)
 
 
@@ -125,33 +134,43 @@ def parse_value(text: str) -> Any:
 
 
 def list_course(args: argparse.Namespace) -> int:
-    """Print the notebooks with the time and memory of their stored run."""
-    rows = [
-        (n.number, n.title, n.measured.get("seconds", "?"), n.measured.get("peak_memory_mib", "?"))
-        for n in all_notebooks(args.notebooks)
-    ]
+    """Print the notebooks with time and memory of their stored runs, the fast and the full one."""
+    notebooks = all_notebooks(args.notebooks)
     if args.markdown:
         from oldphoto.course.badges import read_address
 
         address = read_address(find_folder(args.notebooks).parent)
-        print("| No. | Notebook | Fast run | Memory | |\n|---|---|---|---|---|")
-        for notebook, row in zip(all_notebooks(args.notebooks), rows, strict=True):
-            number, title, seconds, memory = row
+        print("| No. | Notebook | Fast run | Memory | Full run | Memory | |")
+        print("|---|---|---|---|---|---|---|")
+        for notebook in notebooks:
             link, badge = f"notebooks/{notebook.path.name}", address.badge(notebook.path.name)
-            print(f"| {number} | [{title}]({link}) | {seconds} s | {memory} MiB | {badge} |")
+            cells = [f"[{notebook.title}]({link})", *_needs(notebook), badge]
+            print(f"| {notebook.number} | {' | '.join(cells)} |")
         return 0
-    width = min(60, shutil.get_terminal_size().columns - 30)
-    for number, title, seconds, memory in rows:
-        print(f"{number}  {title:{width}.{width}} {seconds:>5} s {memory:>6} MiB")
+    width = min(60, shutil.get_terminal_size().columns - 50)
+    for notebook in notebooks:
+        needs = " ".join(f"{cell:>9}" for cell in _needs(notebook))
+        print(f"{notebook.number}  {notebook.title:{width}.{width}} {needs}")
     return 0
+
+
+def _needs(notebook: CourseNotebook) -> list[str]:
+    """Return time and memory of the fast run, and of the full one; "?" where not measured."""
+    found = [
+        (f"{prefix}{key}", unit)
+        for prefix in ("", "full_")
+        for key, unit in (("seconds", "s"), ("peak_memory_mib", "MiB"))
+    ]
+    return [f"{notebook.measured.get(key, '?')} {unit}" for key, unit in found]
 
 
 def check_course(args: argparse.Namespace) -> int:
     """Print each broken rule on stderr; return 1 when there is one."""
     from oldphoto.course.rules import check_notebook
+    from oldphoto.course.shape import check_shape
 
     notebooks = all_notebooks(args.notebooks)
-    problems = [problem for notebook in notebooks for problem in check_notebook(notebook)]
+    problems = [p for n in notebooks for p in (*check_notebook(n), *check_shape(n))]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(notebooks)} notebooks checked, {len(problems)} problems")

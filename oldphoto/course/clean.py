@@ -3,11 +3,14 @@
 import copy
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from oldphoto.checks import InputError
 from oldphoto.course.notebooks import code_digest
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -49,20 +52,65 @@ def stored_form(
         "seconds": round(seconds),
         "peak_memory_mib": round(peak_memory / 2**20),
     }
+    before = source.metadata.get("oldphoto", {})
+    measured |= {key: value for key, value in before.items() if key.startswith("full_")}
     node.metadata = nbformat.from_dict(
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "oldphoto": measured}
     )
-    node.cells[0].source = MEASURED.sub(measured_line(seconds, peak_memory), node.cells[0].source)
+    _tell_measured(node)
     replace_widgets(node)
     return node
 
 
-def measured_line(seconds: float, peak_memory: int) -> str:
-    """Return the line of the first cell that tells time and memory of the fast run."""
-    return (
-        f"**Measured:** the fast run takes {seconds:.0f} s and {peak_memory / 2**30:.1f} GiB "
-        f"of memory on a computer with {os.cpu_count()} CPU cores."
-    )
+def with_full_run(source: NotebookNode, seconds: float, peak_memory: int) -> NotebookNode:
+    """Return the notebook with time and memory of its full run; its outputs stay the fast run's.
+
+    Args:
+        source: a notebook whose fast run is stored.
+        seconds: time of the run with ``FAST = False``.
+        peak_memory: bytes at its peak.
+
+    Raises:
+        InputError: if no fast run is stored.
+    """
+    if "seconds" not in source.metadata.get("oldphoto", {}):
+        raise InputError(
+            "expected a notebook whose fast run is stored, got one without: "
+            "run `oldphoto course run --save` first"
+        )
+    node = copy.deepcopy(source)
+    node.metadata.oldphoto |= {
+        "full_seconds": round(seconds),
+        "full_peak_memory_mib": round(peak_memory / 2**20),
+    }
+    _tell_measured(node)
+    return node
+
+
+def measured_line(measured: Mapping[str, Any]) -> str:
+    """Return the line of the first cell that tells what a run needs.
+
+    Args:
+        measured: what the notebook's metadata say of its fast run, and of its full one if known.
+    """
+    gib = measured["peak_memory_mib"] / 1024
+    fast = f"the fast run takes {measured['seconds']} s and {gib:.1f} GiB of memory"
+    line = f"**Measured:** {fast} on a computer with {os.cpu_count()} CPU cores"
+    if "full_seconds" in measured:
+        gib = measured["full_peak_memory_mib"] / 1024
+        line += f", the full one (`FAST = False`) {_duration(measured)} and {gib:.1f} GiB"
+    return line + "."
+
+
+def _duration(measured: Mapping[str, Any]) -> str:
+    seconds = measured["full_seconds"]
+    return f"{seconds} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+
+
+def _tell_measured(node: NotebookNode) -> None:
+    """Bring the line **Measured:** up to date, in place."""
+    line = measured_line(node.metadata.oldphoto)
+    node.cells[0].source = MEASURED.sub(line, node.cells[0].source)
 
 
 def replace_widgets(node: NotebookNode) -> None:

@@ -29,6 +29,8 @@ TAGS = {
 }
 # Folders that tell about the machine of whoever stored the outputs.
 PERSONAL = re.compile(r"(?:/home/|/Users/|/root/|/tmp/|/var/folders/|[A-Z]:\\+Users\\+)[^\s\"']*")
+# "<Styler at 0x7f75d9815410>": nothing for a reader, and another one at every run.
+ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(")
 HTML_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 ALT = re.compile(r"""\balt=(?:"\s*[^"\s]|'\s*[^'\s])""")
@@ -186,7 +188,7 @@ def tags_are_known(notebook: CourseNotebook) -> Iterator[Finding]:
 
 
 def outputs_are_stored(notebook: CourseNotebook) -> Iterator[Finding]:
-    """Outputs are those of a whole run, without errors, times or folders of a machine."""
+    """Outputs are those of a whole run, without errors, folders or addresses of a machine."""
     for number, cell in _cells(notebook, "code"):
         skipped = "skip-execution" in cell.metadata.get("tags", [])
         if cell.get("execution_count") is None and not skipped:
@@ -200,6 +202,8 @@ def outputs_are_stored(notebook: CourseNotebook) -> Iterator[Finding]:
         text = cell.source + "".join(_output_texts(cell))
         for path in PERSONAL.findall(text):
             yield number, f"a folder of somebody's machine: {path}"
+        if ADDRESS.search(text):
+            yield number, "an address in memory: show the object in a form for people"
 
 
 def outputs_are_fresh(notebook: CourseNotebook) -> Iterator[Finding]:

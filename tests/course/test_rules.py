@@ -70,6 +70,7 @@ BROKEN = {
     ),
     "path in code": (set_source(3, "open('/home/ann/a.png')"), "/home/ann/a.png"),
     "path in output": (set_output(output(text_plain="C:\\Users\\ann")), "somebody's machine"),
+    "address": (set_output(output(text_plain="<Styler at 0x7f75d9815410>")), "address in memory"),
     "picture": (set_output(output(image_png="aa")), "show it with course.figures.show"),
     "html picture": (set_output(output(text_html="<img src=''>")), "without description"),
     "error": (set_output(nbformat.v4.new_output("error", ename="Oops")), "stored error: Oops"),

@@ -186,11 +186,37 @@ def test_save_stores_outputs_without_traces_of_the_machine(make_notebook, tmp_pa
     assert "Interactive part" in str(stored.cells[3].outputs)
 
 
-@pytest.mark.parametrize("options", [["-p", "SEED", "3"], ["--full"]])
-def test_save_refuses_anything_but_the_fast_run(make_notebook, options):
+@pytest.mark.parametrize("options", [["-p", "SEED", "3"], ["-p", "FAST", "False"]])
+def test_save_refuses_other_parameters(make_notebook, options):
     folder = make_notebook("print(1)").parent
-    with pytest.raises(InputError, match="--save stores the outputs of the fast run"):
+    with pytest.raises(InputError, match="--save stores runs with the notebooks' own parameters"):
         run_command("run", "--notebooks", str(folder), "--save", *options)
+
+
+def test_a_full_run_stores_time_and_memory_alone(make_notebook, tmp_path, capsys):
+    path = make_notebook("print(FAST)", head="# Both\n\n**Measured:** not yet")
+    words = ["--notebooks", str(path.parent)]
+    run = ["run", *words, "--output", str(tmp_path / "out"), "--save"]
+    with pytest.raises(InputError, match="whose fast run is stored, got one without"):
+        run_command(*run, "--full")
+    for speed in ("--fast", "--full", "--fast"):  # a later fast run keeps what the full one needs
+        assert run_command(*run, speed) == 0
+    stored = nbformat.read(path, as_version=4)
+    assert stored.cells[2].outputs[0].text == "True\n"
+    measured = stored.metadata.oldphoto
+    assert set(measured) == {
+        "code", "seconds", "peak_memory_mib", "full_seconds", "full_peak_memory_mib"
+    }  # fmt: skip
+    assert f"the full one (`FAST = False`) {measured.full_seconds} s" in stored.cells[0].source
+    capsys.readouterr()
+    assert run_command("list", *words) == 0
+    assert f"{measured.full_peak_memory_mib} MiB" in capsys.readouterr().out
+
+
+def test_the_readme_shows_the_stored_times(capsys):
+    assert run_command("list", "--markdown") == 0
+    readme = (all_notebooks()[0].path.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in readme, "paste `python -m oldphoto course list --markdown`"
 
 
 @pytest.mark.parametrize(
