@@ -155,11 +155,7 @@ class Exercise:
         if not np.isfinite(values).all():
             return "There are values that are not numbers (nan) or infinite."
         if self.limits and (values.min() < self.limits[0] or values.max() > self.limits[1]):
-            low, high = self.limits
-            return (
-                f"Values should lie in [{low:g}, {high:g}], but they go from {values.min():.4g} "
-                f"to {values.max():.4g}."
-            )
+            return _outside(values, *self.limits)
         difference = _difference(given, expected)
         if difference > self.tolerance:
             off = f"off by {100 * difference:.3g} % of the"
@@ -169,6 +165,16 @@ class Exercise:
         if self.same_kind and given.dtype != expected.dtype:
             return f"The values are right, but of kind {given.dtype}: make them {expected.dtype}."
         return ""
+
+
+def _outside(values: np.ndarray, low: float, high: float) -> str:
+    """Return how far values go that leave their range."""
+    if not values.shape:
+        return f"The number should lie in [{low:g}, {high:g}], but it is {values:.4g}."
+    return (
+        f"Values should lie in [{low:g}, {high:g}], but they go from {values.min():.4g} "
+        f"to {values.max():.4g}."
+    )
 
 
 @dataclass(frozen=True)

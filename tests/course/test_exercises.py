@@ -107,6 +107,11 @@ def test_generic_messages_tell_what_is_wrong():
     assert check(lambda x: x.numpy()).message == "Expected a tensor, got an array."
 
 
+def test_a_single_number_out_of_range_is_called_one():
+    share = exercise_of(lambda x: float(x.mean()), limits=(0.0, 4.0))
+    assert "The number should lie in [0, 4], but it is 23." in share.check(lambda x: 23.0).message
+
+
 def exercise_of(solution, **options):
     """An exercise with one trial and no typical wrong answers."""
     trials = ((np.array([1.0, 2.0]),),)
