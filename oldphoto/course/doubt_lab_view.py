@@ -135,5 +135,5 @@ def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
     for control in (photo, layer, threshold):
         control.observe(draw, "value")
     draw()
-    choices = ipywidgets.HBox([layer, ipywidgets.VBox([photo, threshold])])
-    return ipywidgets.VBox([choices, picture, guard.log])
+    # One below the other: in a row with other controls, a slider shrinks to its label.
+    return ipywidgets.VBox([photo, layer, threshold, picture, guard.log])

@@ -164,9 +164,7 @@ def test_every_layer_marks_what_it_names():
 def test_the_honesty_overlay_answers_every_photo_layer_and_threshold():
     other = view.Overlays(CLEAN // 2, MASK, made_up().spread, made_up().error)
     cases = {"wall": made_up(), "night": other}
-    choices, picture, log = view.honesty_view(cases).children
-    layer, controls = choices.children
-    photo, threshold = controls.children
+    photo, layer, threshold, picture, log = view.honesty_view(cases).children
     assert isinstance(layer, ipywidgets.RadioButtons) and not threshold.continuous_update
     assert (threshold.min, threshold.max) == (0, view.HIGHEST)
     seen = set()
