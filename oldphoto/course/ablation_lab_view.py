@@ -203,5 +203,6 @@ def switchboard(results: Results) -> ipywidgets.Widget:
         control.observe(draw_measure, "value")
     draw_photo()
     draw_measure()
-    choices = ipywidgets.HBox([off, ipywidgets.VBox([photo, seed, measure])])
+    others = ipywidgets.VBox([photo, seed, measure], layout={"flex": "1"})  # room for the slider
+    choices = ipywidgets.HBox([off, others])
     return ipywidgets.VBox([choices, picture, bars, guard.log])
