@@ -62,9 +62,8 @@ def draw_codes(axis: Axes, recording: Recording, look: int, projection: Projecti
     kinds = (("old photos", "orange", "o"), ("degraded photos", "blue", "x"))
     for codes, (label, colour, marker) in zip(recording.codes[look], kinds, strict=True):
         places = projection(codes[:: max(1, len(codes) // SHOWN)])
-        face = {"facecolors": "none", "edgecolors": COLOURS[colour]} if marker == "o" else {}
-        face = face or {"color": COLOURS[colour]}
-        axis.scatter(*places.T, s=16, marker=marker, linewidths=1, alpha=0.7, label=label, **face)
+        look = dict(color=COLOURS[colour], linestyle="", fillstyle="none", markersize=4, alpha=0.7)
+        axis.plot(*places.T, marker=marker, label=label, **look)
         middle = places.mean(dim=0)
         ink = {"color": "black", "fillstyle": "none", "markersize": 13, "markeredgewidth": 2.5}
         axis.plot(*middle, marker=marker, **ink)  # a ring and a cross stay two signs on one place
