@@ -4,6 +4,7 @@ Only the standard library is imported at the top, because on Colab this module r
 package's small dependencies are there.
 """
 
+import gc
 import importlib.metadata
 import platform
 import random
@@ -50,6 +51,10 @@ def setup(seed: int = 0, device: str = "auto") -> str:
     numpy.random.seed(seed)
     torch.manual_seed(seed)
     use_style()
+    # What is loaded by now stays. Else the garbage collector looks through all of it again and
+    # again, half a second each time, and often just when a slider was moved.
+    gc.collect()
+    gc.freeze()
     print(
         f"oldphoto {_version('oldphoto')}, Python {platform.python_version()}, "
         f"torch {torch.__version__}, numpy {numpy.__version__}, "

@@ -1,5 +1,6 @@
 """The set-up cell: seeds, device and versions; on Colab only small missing packages come."""
 
+import gc
 import random
 import subprocess
 import sys
@@ -30,6 +31,13 @@ def test_setup_twice_gives_the_same_numbers(capsys):
     assert draws[0] == draws[1]
     printed = capsys.readouterr().out
     assert "torch" in printed and "device cpu, seed 5" in printed
+
+
+def test_what_is_loaded_is_spared_by_the_garbage_collector():
+    gc.unfreeze()
+    setting_up.setup(seed=0, device="cpu")
+    assert gc.get_freeze_count() > 10_000
+    gc.unfreeze()
 
 
 def test_wrong_device_is_refused():
