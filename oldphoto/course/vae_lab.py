@@ -117,6 +117,8 @@ def train_vae(
         l1, kl = losses.l1_loss(recon, clean), kl_of(config, mean, log_var)
         optimizer.zero_grad()
         (l1 + kl_weight * kl).backward()
+        # A code that shouts has steep slopes: without a limit a long training can leap away.
+        torch.nn.utils.clip_grad_norm_(run.vae.parameters(), max_norm=1.0)
         optimizer.step()
         schedule.step()
         run.l1.append(l1.item())
