@@ -269,3 +269,16 @@ def test_enlarged_pixels_stay_squares(photos):
     image = lab.enlarged(photos[0], times=3)
     assert image.size == (96, 96)
     assert len({image.getpixel((x, y)) for x in (3, 4, 5) for y in (6, 7, 8)}) == 1
+
+
+def test_no_step_of_a_training_is_taken_on_a_steeper_slope_than_1(monkeypatch):
+    norms = []
+
+    def step(self, *args, **kwargs):
+        gradients = [p.grad for group in self.param_groups for p in group["params"]]
+        norms.append(float(torch.cat([g.flatten() for g in gradients if g is not None]).norm()))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    photos = lab.small_photos("held_out")
+    lab.train_vae(TINY, photos, photos, 3, kl_weight=100.0)
+    assert max(norms) == pytest.approx(1, abs=1e-3)  # this KL term alone would make it steeper
