@@ -112,7 +112,7 @@ def assert_blind_test_can_be_played_by_keyboard(page) -> None:
     """Judge all pairs with the space bar; names are hidden until the table comes."""
     button = page.get_by_role("button", name="A is nearer")
     button.scroll_into_view_if_needed()
-    view = button.evaluate_handle("node => node.closest('.jp-OutputArea')").as_element()
+    view = button.evaluate_handle("node => node.closest('.jp-OutputArea-child')").as_element()
     view.screenshot(path=SCREENSHOTS / "11_blind_test.png")
     assert len(view.query_selector_all("img")) == 3 and view.query_selector("table") is None
     for number in range(1, 9):

@@ -58,7 +58,7 @@ def test_the_question_comes_before_its_answer_and_notes_are_the_speakers(page, t
         if page.evaluate("() => Reveal.getCurrentSlide().querySelector('.question') !== null"):
             break
     shown = page.evaluate("() => Reveal.getCurrentSlide().innerText")
-    assert shown.startswith("Decide first.") and "Restorer" not in shown
+    assert shown.startswith("Decide first.") and "restorer" not in shown
     page.screenshot(path=SCREENSHOTS / "deck_question.png")
     page.keyboard.press("Space")
-    assert "Restorer.from_pretrained" in page.evaluate("() => Reveal.getCurrentSlide().innerText")
+    assert "restorer(photo)" in page.evaluate("() => Reveal.getCurrentSlide().innerText")
