@@ -240,11 +240,14 @@ def recorded_view(steps: Sequence[int], draw: Draw) -> ipywidgets.Widget:
         layout={"width": "min(100%, 32rem)"},
     )
     picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
+    drawn = []  # all looks, before anybody moves the slider: then none has to be waited for
+    for number in range(len(steps)):
+        fig, words = draw(number)
+        drawn.append(figure.html(fig, words, words))
 
     @guard
     def redraw(_change: object = None) -> None:
-        fig, words = draw(choice.value)
-        picture.value = figure.html(fig, words, words)
+        picture.value = drawn[choice.value]
 
     choice.observe(redraw, "value")
     redraw()

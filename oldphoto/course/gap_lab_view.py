@@ -112,11 +112,14 @@ def trajectory_view(
         layout={"width": "min(100%, 32rem)"},
     )
     picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
+    drawn = []  # all looks, before anybody moves the slider: then none has to be waited for
+    for look in range(len(steps)):
+        fig, words = looks_figure(recordings, look, projection)
+        drawn.append(figure.html(fig, f"Codes as points. {words}", words))
 
     @guard
     def draw(_change: object = None) -> None:
-        fig, words = looks_figure(recordings, choice.value, projection)
-        picture.value = figure.html(fig, f"Codes as points. {words}", words)
+        picture.value = drawn[choice.value]
 
     choice.observe(draw, "value")
     draw()
