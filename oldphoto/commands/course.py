@@ -90,7 +90,7 @@ def run_course(args: argparse.Namespace) -> int:
     values = {name: parse_value(text) for name, text in args.parameters}
     if args.fast is not None:
         values["FAST"] = args.fast
-    if args.save and (values.keys() - {"FAST"} or any(n == "FAST" for n, _ in args.parameters)):
+    if args.save and args.parameters:
         raise InputError("--save stores runs with the notebooks' own parameters; leave out -p")
     notebooks = select(all_notebooks(args.notebooks), args.names)
     output = args.output.resolve()

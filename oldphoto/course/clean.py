@@ -97,13 +97,12 @@ def measured_line(measured: Mapping[str, Any]) -> str:
     fast = f"the fast run takes {measured['seconds']} s and {gib:.1f} GiB of memory"
     line = f"**Measured:** {fast} on a computer with {os.cpu_count()} CPU cores"
     if "full_seconds" in measured:
-        gib = measured["full_peak_memory_mib"] / 1024
-        line += f", the full one (`FAST = False`) {_duration(measured)} and {gib:.1f} GiB"
+        time, gib = _duration(measured["full_seconds"]), measured["full_peak_memory_mib"] / 1024
+        line += f", the full one (`FAST = False`) {time} and {gib:.1f} GiB"
     return line + "."
 
 
-def _duration(measured: Mapping[str, Any]) -> str:
-    seconds = measured["full_seconds"]
+def _duration(seconds: float) -> str:
     return f"{seconds} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 

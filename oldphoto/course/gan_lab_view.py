@@ -1,6 +1,6 @@
 """Pictures of critics, of games on the ring and of enlargers, and a slider over recordings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, as_pixels
+from oldphoto.course.figures import COLOURS, STYLE, as_pixels
 from oldphoto.course.gan_lab import LIMIT, Look, Recording, ring_centres
 from oldphoto.course.gan_lab_pixels import Enlarger
-from oldphoto.course.widgets import Guard
+from oldphoto.course.widgets import recorded_view
 
 Games = Mapping[str, Recording]
 Enlargers = Mapping[str, Enlarger]
@@ -221,39 +221,6 @@ def _common_steps(enlargers: Enlargers) -> list[int]:
     return steps[0]
 
 
-Draw = Callable[[int], tuple[Figure, str]]
-
-
-def recorded_view(steps: Sequence[int], draw: Draw) -> ipywidgets.Widget:
-    """Return a slider over the looks of a recording, and the picture of the chosen one.
-
-    Args:
-        steps: of the looks, in order.
-        draw: number of a look to its figure and words.
-    """
-    choice = ipywidgets.SelectionSlider(
-        options=[(str(step), number) for number, step in enumerate(steps)],
-        value=len(steps) // 2,
-        description="training step",
-        continuous_update=False,
-        style={"description_width": "initial"},
-        layout={"width": "min(100%, 32rem)"},
-    )
-    picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
-    drawn = []  # all looks, before anybody moves the slider: then none has to be waited for
-    for number in range(len(steps)):
-        fig, words = draw(number)
-        drawn.append(figure.html(fig, words, words))
-
-    @guard
-    def redraw(_change: object = None) -> None:
-        picture.value = drawn[choice.value]
-
-    choice.observe(redraw, "value")
-    redraw()
-    return ipywidgets.VBox([choice, picture, guard.log])
-
-
 def games_view(games: Games) -> ipywidgets.Widget:
     """Return a slider over the steps of several games, drawn side by side.
 
@@ -263,10 +230,15 @@ def games_view(games: Games) -> ipywidgets.Widget:
     steps = [game.steps for game in games.values()]
     if any(other != steps[0] for other in steps):
         raise InputError("expected recordings that were looked at after the same steps")
-    return recorded_view(steps[0], lambda number: pair_figure(games, number))
+    middle = len(steps[0]) // 2
+    return recorded_view(steps[0], lambda number: pair_figure(games, number), start=middle)
 
 
 def enlargers_view(enlargers: Enlargers, photo: Tensor) -> ipywidgets.Widget:
     """Return a slider over the steps of several enlargers, beside the true photo."""
     steps = _common_steps(enlargers)
-    return recorded_view(steps, lambda number: enlargers_figure(enlargers, number, photo))
+    return recorded_view(
+        steps,
+        lambda number: enlargers_figure(enlargers, number, photo),
+        start=len(steps) // 2,
+    )

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure
+from oldphoto.course.figures import COLOURS, STYLE
 from oldphoto.course.gap_lab import GapPhotos, Recording, mean_gap, reconstruction_error
-from oldphoto.course.widgets import Guard
+from oldphoto.course.widgets import recorded_view
 
 SHOWN = 250  # codes of each kind in a picture; more hide each other
 
@@ -62,8 +62,8 @@ def draw_codes(axis: Axes, recording: Recording, look: int, projection: Projecti
     kinds = (("old photos", "orange", "o"), ("degraded photos", "blue", "x"))
     for codes, (label, colour, marker) in zip(recording.codes[look], kinds, strict=True):
         places = projection(codes[:: max(1, len(codes) // SHOWN)])
-        look = dict(color=COLOURS[colour], linestyle="", fillstyle="none", markersize=4, alpha=0.7)
-        axis.plot(*places.T, marker=marker, label=label, **look)
+        ring = dict(color=COLOURS[colour], linestyle="", fillstyle="none", markersize=4, alpha=0.7)
+        axis.plot(*places.T, marker=marker, label=label, **ring)
         middle = places.mean(dim=0)
         ink = {"color": "black", "fillstyle": "none", "markersize": 13, "markeredgewidth": 2.5}
         axis.plot(*middle, marker=marker, **ink)  # a ring and a cross stay two signs on one place
@@ -103,27 +103,12 @@ def trajectory_view(
     steps = next(iter(recordings.values())).steps
     if any(recording.steps != steps for recording in recordings.values()):
         raise InputError("expected recordings that were looked at after the same steps")
-    choice = ipywidgets.SelectionSlider(
-        options=[(str(step), look) for look, step in enumerate(steps)],
-        value=len(steps) - 1,
-        description="training step",
-        continuous_update=False,
-        style={"description_width": "initial"},
-        layout={"width": "min(100%, 32rem)"},
+    return recorded_view(
+        steps,
+        lambda look: looks_figure(recordings, look, projection),
+        start=len(steps) - 1,
+        about="Codes as points. ",
     )
-    picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
-    drawn = []  # all looks, before anybody moves the slider: then none has to be waited for
-    for look in range(len(steps)):
-        fig, words = looks_figure(recordings, look, projection)
-        drawn.append(figure.html(fig, f"Codes as points. {words}", words))
-
-    @guard
-    def draw(_change: object = None) -> None:
-        picture.value = drawn[choice.value]
-
-    choice.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([choice, picture, guard.log])
 
 
 def gap_curves(recordings: Mapping[str, Recording]) -> tuple[Figure, str]:

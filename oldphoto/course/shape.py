@@ -5,10 +5,10 @@ for a notebook of two cells.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from oldphoto.course.notebooks import CourseNotebook
-from oldphoto.course.rules import Finding, Problem
+from oldphoto.course.rules import Finding, Problem, Rule, check_notebook
 
 MIN_CELLS, MAX_CELLS = 30, 60
 MIN_OBJECTIVES, MAX_OBJECTIVES = 3, 5
@@ -22,17 +22,12 @@ ENDING = ("Summary", "Five questions to test yourself", "What we simplified", "W
 
 def check_shape(notebook: CourseNotebook) -> list[Problem]:
     """Return where a notebook of the course leaves the common form, in the order of the rules."""
-    return [
-        Problem(notebook.name, cell, message)
-        for rule in SHAPE_RULES
-        for cell, message in rule(notebook)
-    ]
+    return check_notebook(notebook, SHAPE_RULES)
 
 
 def objectives_name_their_sections(notebook: CourseNotebook) -> Iterator[Finding]:
     """Three to five objectives lead through all sections, in their order."""
-    opening = notebook.node.cells[0].source
-    items = _items(opening.partition("**You will be able to**")[2].partition("**Time:**")[0])
+    items = _objectives(notebook)
     if not MIN_OBJECTIVES <= len(items) <= MAX_OBJECTIVES:
         yield 1, f"{len(items)} objectives; expected {MIN_OBJECTIVES} to {MAX_OBJECTIVES}"
     named: list[int] = []
@@ -82,10 +77,14 @@ def ends_like_the_others(notebook: CourseNotebook) -> Iterator[Finding]:
         yield 0, f"the last headings are {headings[-len(ENDING) :]}, not {list(ENDING)}"
         return
     summary = whole.partition("\n## Summary\n")[2].partition("\n## ")[0]
-    objectives = texts[0].partition("**You will be able to**")[2].partition("**Time:**")[0]
-    answers, questions = len(_items(summary)), len(_items(objectives))
+    answers, questions = len(_items(summary)), len(_objectives(notebook))
     if answers != questions:
         yield 0, f"the summary has {answers} items for {questions} objectives"
+
+
+def _objectives(notebook: CourseNotebook) -> list[str]:
+    opening = notebook.node.cells[0].source
+    return _items(opening.partition("**You will be able to**")[2].partition("**Time:**")[0])
 
 
 def _items(markdown: str) -> list[str]:
@@ -98,7 +97,7 @@ def _sections(notebook: CourseNotebook) -> list[int]:
     return [int(number) for text in texts for number in SECTION.findall(text)]
 
 
-SHAPE_RULES: tuple[Callable[[CourseNotebook], Iterator[Finding]], ...] = (
+SHAPE_RULES: tuple[Rule, ...] = (
     objectives_name_their_sections,
     time_is_that_of_the_sections,
     is_of_one_sitting,

@@ -9,17 +9,18 @@ import functools
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.course.figures import Photo, as_pixels, photo_html
+from oldphoto.course.figures import Photo, SteadyFigure, as_pixels, photo_html
 from oldphoto.images import read_photo
 
 LINE = np.array([255, 255, 255], dtype=np.uint8)
@@ -113,6 +114,40 @@ def before_after_view(before: Photo, after: Photo, alt: str) -> ipywidgets.Widge
     share.observe(draw, "value")
     draw()
     return ipywidgets.VBox([share, picture, guard.log])
+
+
+def recorded_view(
+    steps: Sequence[int], draw: Callable[[int], tuple[Figure, str]], start: int, about: str = ""
+) -> ipywidgets.Widget:
+    """Return a slider over the looks of a recording, and the picture of the chosen one.
+
+    Args:
+        steps: of the looks, in order.
+        draw: number of a look to its figure and words. All are drawn before anybody moves the
+            slider: then none has to be waited for.
+        start: number of the look that is shown first.
+        about: stands before the words in each description.
+    """
+    choice = ipywidgets.SelectionSlider(
+        options=[(str(step), number) for number, step in enumerate(steps)],
+        value=start,
+        description="training step",
+        continuous_update=False,
+        style={"description_width": "initial"},
+        layout={"width": "min(100%, 32rem)"},
+    )
+    picture, figure, guard, drawn = ipywidgets.HTML(), SteadyFigure(), Guard(), []
+    for number in range(len(steps)):
+        fig, words = draw(number)
+        drawn.append(figure.html(fig, about + words, words))
+
+    @guard
+    def show_look(_change: object = None) -> None:
+        picture.value = drawn[choice.value]
+
+    choice.observe(show_look, "value")
+    show_look()
+    return ipywidgets.VBox([choice, picture, guard.log])
 
 
 def photo_view(
