@@ -123,6 +123,8 @@ def load_newest(
 ) -> tuple[int, dict[str, Any]] | None:
     """Restore parts and random states from the newest checkpoint that is whole.
 
+    What a run that was killed while it saved its last checkpoint left behind is removed.
+
     Args:
         folder: where the run keeps its checkpoints.
         parts: the same names and shapes that were saved.
@@ -139,7 +141,9 @@ def load_newest(
     for step in steps:
         path = checkpoint_path(folder, step)
         if _is_whole(path):
-            return _restore(path, parts, device)
+            found = _restore(path, parts, device)
+            _remove_all_but(folder, steps[:NUM_KEPT])
+            return found
         report(f"{path} is damaged (its checksum differs); looking for the checkpoint before it")
     if steps:
         raise InputError(

@@ -55,6 +55,16 @@ def test_only_the_newest_two_are_kept(tmp_path):
     assert names == [f"step-0000000{s}.{kind}" for s in (2, 3) for kind in ("json", "pt")]
 
 
+def test_what_a_kill_in_the_last_save_left_behind_goes_when_the_run_is_resumed(tmp_path):
+    for step in (2, 3):
+        checkpoint.save_checkpoint(tmp_path, step, make_parts())
+    for left_behind in ("step-00000001.pt", "step-00000004.pt", "step-00000005.pt.x.partial"):
+        (tmp_path / left_behind).write_bytes(b"half")
+    assert checkpoint.load_newest(tmp_path, make_parts())[0] == 3
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"step-0000000{s}.{kind}" for s in (2, 3) for kind in ("json", "pt")]
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "no sum", "no text"])
 def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path, damage):
     for step in (1, 2):
