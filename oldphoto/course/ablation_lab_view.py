@@ -6,6 +6,7 @@ import ipywidgets
 import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from oldphoto.ablation import FULL, NONLOCAL
@@ -23,7 +24,7 @@ from oldphoto.course.ablation_lab import (
     variant_of,
     verdict,
 )
-from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, photo_html
+from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, photo_html, pixels_html
 from oldphoto.course.vae_lab import enlarged
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.metrics.bootstrap import Interval
@@ -48,27 +49,24 @@ def photo_row(name: str, switch: str, seed: int) -> tuple[np.ndarray, str]:
     return np.concatenate(columns[:-1], axis=1), " | ".join(parts)
 
 
-def draw_bars(results: Results, measure: str, switch: str = NOTHING) -> Figure:
+def draw_bars(results: Results, measure: str) -> Figure:
     """Draw a measure of all variants, and what each loses against the whole method.
 
     Args:
         results: of an ablation.
         measure: name of a column.
-        switch: the part whose bar is marked.
 
     Returns:
         Left: bars are means over seeds and photos, dots the seeds, lines the 95 % intervals.
         Right: variant minus whole method, pair by pair; a line that crosses 0 may be luck.
     """
-    column = column_of(results, measure)
-    rows = [v for v in shown_variants() if results.table(v, measure) is not None]
+    column, rows = column_of(results, measure), _rows(results, measure)
     with pyplot.rc_context(STYLE):
         fig, (left, right) = pyplot.subplots(
             1, 2, figsize=(11, 0.9 + 0.42 * len(rows)), sharey=True, width_ratios=(3, 2)
         )
-        marked = rows.index(variant_of(switch))
-        _draw_means(left, results, measure, rows, marked)
-        _draw_differences(right, results, measure, rows, marked)
+        _draw_means(left, results, measure, rows)
+        _draw_differences(right, results, measure, rows)
         left.set_yticks(range(len(rows)), rows)
         left.invert_yaxis()
         better = "higher" if column.higher_is_better else "lower"
@@ -77,15 +75,16 @@ def draw_bars(results: Results, measure: str, switch: str = NOTHING) -> Figure:
     return fig
 
 
-def _draw_means(
-    axis: Axes, results: Results, measure: str, rows: Sequence[str], marked: int
-) -> None:
+def _rows(results: Results, measure: str) -> list[str]:
+    """Return the variants of which a measure says something."""
+    return [v for v in shown_variants() if results.table(v, measure) is not None]
+
+
+def _draw_means(axis: Axes, results: Results, measure: str, rows: Sequence[str]) -> None:
     intervals = [results.interval(variant, measure) for variant in rows]
     numbers = np.arange(len(rows))
     look = dict(color=COLOURS["sky"], height=0.65, edgecolor="black", linewidth=0.6)
-    bars = axis.barh(numbers, [found.mean for found in intervals], **look)
-    if marked >= 0:
-        bars[marked].set_hatch("//")
+    axis.barh(numbers, [found.mean for found in intervals], **look)
     _draw_intervals(axis, numbers, intervals)
     seeds = [results.seed_means(variant, measure) for variant in rows]
     places = np.repeat(numbers, [len(means) for means in seeds])
@@ -98,9 +97,7 @@ def _draw_means(
         axis.set_xlabel("the axis does not begin at 0")
 
 
-def _draw_differences(
-    axis: Axes, results: Results, measure: str, rows: Sequence[str], marked: int
-) -> None:
+def _draw_differences(axis: Axes, results: Results, measure: str, rows: Sequence[str]) -> None:
     axis.axvline(0, color="black", linewidth=1)
     axis.locator_params(axis="x", nbins=5)
     numbers = [row for row, variant in enumerate(rows) if variant.startswith("without")]
@@ -111,8 +108,6 @@ def _draw_differences(
         shown = [(found.mean, row) for found, row in pairs if found.excludes_zero == is_sure]
         places = np.reshape(shown, (-1, 2)).T
         axis.plot(*places, style, color=COLOURS["red"], markerfacecolor=face)
-    if marked in numbers:
-        axis.axhspan(marked - 0.4, marked + 0.4, color=COLOURS["yellow"], alpha=0.4, zorder=0)
 
 
 def _draw_intervals(axis: Axes, rows: Sequence[int], found: Sequence[Interval]) -> None:
@@ -164,9 +159,50 @@ def _plain_bars(axis: Axes, values: Mapping[str, float]) -> None:
 
 def _our_bars(axis: Axes, results: Results, measure: str, part: str) -> None:
     rows = (f"without {part}", FULL)
-    _draw_means(axis, results, measure, rows, marked=-1)
+    _draw_means(axis, results, measure, rows)
     axis.set_yticks(range(len(rows)), rows)
     axis.invert_yaxis()
+
+
+class MarkedBars:
+    """The bars of each measure, drawn once; then a row is marked as with a yellow pen.
+
+    To draw the bars takes longer than a reader waits for a switch.
+
+    Args:
+        results: of an ablation.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self._pixels: dict[str, np.ndarray] = {}
+        self._heights: dict[str, dict[str, slice]] = {}
+        figure = SteadyFigure()
+        for column in results.columns:
+            fig = draw_bars(results, column.name)
+            pixels = figure.pixels(fig)
+            heights = _heights_of_rows(fig, len(pixels))
+            self._pixels[column.name] = pixels
+            self._heights[column.name] = dict(
+                zip(_rows(results, column.name), heights, strict=True)
+            )
+
+    def marked(self, measure: str, variant: str) -> np.ndarray:
+        """Return the bars of a measure with the row of a variant marked, uint8 (H, W, 3)."""
+        pixels, rows = self._pixels[measure].copy(), self._heights[measure][variant]
+        ink = np.array(to_rgb(COLOURS["yellow"])) * 255
+        pixels[rows] = np.minimum(pixels[rows], (ink + 255) / 2)  # half as strong: names stay clear
+        return pixels
+
+
+def _heights_of_rows(fig: Figure, height: int) -> list[slice]:
+    """Return for each bar of a drawn figure the rows of pixels that belong to it, from the top."""
+    axis = fig.axes[0]
+    to_share = axis.transData + fig.transFigure.inverted()  # from the number of a bar to [0, 1]
+
+    def down(row: float) -> int:
+        return round((1 - to_share.transform((0, row))[1]) * height)
+
+    return [slice(down(row - 0.45), down(row + 0.45)) for row in axis.get_yticks()]
 
 
 def switchboard(results: Results) -> ipywidgets.Widget:
@@ -183,8 +219,7 @@ def switchboard(results: Results) -> ipywidgets.Widget:
     names = [column.name for column in results.columns]
     measure = ipywidgets.Dropdown(options=names, description="measure")
     picture, bars, guard = ipywidgets.HTML(), ipywidgets.HTML(), Guard()
-    drawn: dict[tuple[str, str], str] = {}  # a figure takes longer than all the rest
-    figure = SteadyFigure()
+    drawn = MarkedBars(results)
 
     @guard
     def draw_photo(_change: object = None) -> None:
@@ -194,10 +229,9 @@ def switchboard(results: Results) -> ipywidgets.Widget:
 
     @guard
     def draw_measure(_change: object = None) -> None:
-        key, words = (measure.value, off.value), verdict(results, off.value, measure.value)
-        if key not in drawn:
-            drawn[key] = figure.html(draw_bars(results, *key), words)
-        bars.value = f"{drawn[key]}<p>{words}</p>"
+        words = verdict(results, off.value, measure.value)
+        pixels = drawn.marked(measure.value, variant_of(off.value))
+        bars.value = f"{pixels_html(pixels, words)}<p>{words}</p>"
 
     for control in (off, photo, seed):
         control.observe(draw_photo, "value")

@@ -142,7 +142,12 @@ def figure_html(kind: str, content: bytes, alt: str, caption: str = "") -> str:
 
 
 def figure_as_html(fig: Figure, alt: str, caption: str = "") -> str:
-    """Return a figure as HTML with its description, for the picture of a widget, and close it.
+    """Return a figure as HTML with its description, for the picture of a widget, and close it."""
+    return pixels_html(figure_pixels(fig), alt, caption)
+
+
+def figure_pixels(fig: Figure) -> np.ndarray:
+    """Return a figure as uint8 (H, W, 3) at the size of a widget's picture, and close it.
 
     It is drawn once, where ``savefig`` lays it out and draws it twice: a reader waits for it.
     """
@@ -150,13 +155,18 @@ def figure_as_html(fig: Figure, alt: str, caption: str = "") -> str:
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     pyplot.close(fig)
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def pixels_html(pixels: np.ndarray, alt: str, caption: str = "") -> str:
+    """Return uint8 (H, W, 3) as HTML with its description, each pixel as it is."""
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG")
     return figure_html("image/png", buffer.getvalue(), require_description(alt), caption)
 
 
 class SteadyFigure:
-    """Turns the figures of one widget into HTML; all axes keep the places they had at first.
+    """Draws the figures of one widget; all axes keep the places they had at first.
 
     To lay a figure out takes longer than to draw it, and axes that move with every move of a
     slider are hard to compare. For figures whose labels stay as long as they are.
@@ -165,15 +175,19 @@ class SteadyFigure:
     def __init__(self) -> None:
         self._places: list[Bbox] = []
 
-    def html(self, fig: Figure, alt: str, caption: str = "") -> str:
-        """Return the figure as ``figure_as_html`` does, and close it."""
+    def pixels(self, fig: Figure) -> np.ndarray:
+        """Return the figure as ``figure_pixels`` does, and close it."""
         if len(self._places) == len(fig.axes):
             fig.set_layout_engine("none")
             for axis, place in zip(fig.axes, self._places, strict=True):
                 axis.set_position(place)
-        picture = figure_as_html(fig, alt, caption)
+        drawn = figure_pixels(fig)
         self._places = [axis.get_position(original=True) for axis in fig.axes]
-        return picture
+        return drawn
+
+    def html(self, fig: Figure, alt: str, caption: str = "") -> str:
+        """Return the figure as ``figure_as_html`` does, and close it."""
+        return pixels_html(self.pixels(fig), alt, caption)
 
 
 def photo_html(photo: Photo, alt: str) -> str:

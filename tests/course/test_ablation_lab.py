@@ -1,11 +1,13 @@
 """The switchboard: the shipped micro-checkpoints, what it shows, what it says, and the widget."""
 
 import json
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from matplotlib.colors import to_rgb
 
 from oldphoto import ablation
 from oldphoto.ablation import FOLDER, FULL, MAX_BYTES, MICRO, PARTS, VARIANTS, checkpoint_name
@@ -14,6 +16,7 @@ from oldphoto.checks import InputError
 from oldphoto.comparison import metrics
 from oldphoto.course import ablation_lab as lab
 from oldphoto.course import ablation_lab_view as view
+from oldphoto.course.figures import COLOURS, figure_pixels
 from oldphoto.damaged_photos import make_test_photos
 from oldphoto.files import sha256_of
 from oldphoto.metrics.fidelity import psnr
@@ -164,12 +167,11 @@ def test_the_papers_ablations_stand_beside_ours():
 
 def test_bars_show_means_intervals_and_differences():
     results = made_up()
-    fig = view.draw_bars(results, "PSNR", "KL")
+    fig = view.draw_bars(results, "PSNR")
     left, right = fig.axes
     assert [label.get_text() for label in left.get_yticklabels()] == [INPUT, *VARIANTS]
     means = [results.interval(variant, "PSNR").mean for variant in (INPUT, *VARIANTS)]
     assert [bar.get_width() for bar in left.patches[:8]] == pytest.approx(means)
-    assert [bool(bar.get_hatch()) for bar in left.patches[:8]].index(True) == 6  # without KL
     low, high = left.get_xlim()
     assert 0 < low < min(means) and max(means) < high
     assert "higher is better" in left.get_title() and right.get_title() == "minus the whole method"
@@ -178,6 +180,23 @@ def test_bars_show_means_intervals_and_differences():
     assert len(fig.axes[0].get_yticklabels()) == 7  # nobody trains the input
     assert "lower is better" in fig.axes[0].get_title()
     pyplot.close(fig)
+
+
+@pytest.mark.parametrize("measure", ["PSNR", GAP])
+def test_the_yellow_pen_marks_the_row_of_its_variant_and_no_other(measure):
+    results = made_up()
+    results = replace(results, columns=(lab.column_of(results, measure),))
+    bars, plain = view.MarkedBars(results), figure_pixels(view.draw_bars(results, measure))
+    sky = (abs(plain - np.array(to_rgb(COLOURS["sky"])) * 255) < 3).all(2).any(1)
+    edges = np.flatnonzero(np.diff(sky.astype(int)))
+    middles = edges.reshape(-1, 2).mean(1)  # of the bars, from the top
+    rows = [v for v in (INPUT, *VARIANTS) if results.table(v, measure) is not None]
+    for variant, middle in zip(rows, middles, strict=True):
+        paper = bars.marked(measure, variant)[:, 1]  # the left edge: white, but where it is marked
+        found = np.flatnonzero((paper != 255).any(1))
+        assert np.array_equal(found, np.arange(found[0], found[-1] + 1))
+        assert found.mean() == pytest.approx(middle, abs=1.5)
+    assert (bars.marked(measure, FULL)[0] == 255).all()  # nothing is left of the mark before
 
 
 def test_the_row_of_photos_has_one_more_when_a_part_is_off():
