@@ -121,8 +121,11 @@ def draw_curves(logs: Mapping[str, Log], terms: Sequence[str], share: float = 0.
                 if share:
                     axis.plot(log["step"], log[term], color=line.get_color(), alpha=0.25, lw=1)
             axis.set(title=term, xlabel="step")
-            if (np.array([log[term].max() for log in logs.values() if term in log]) > 1e4).any():
+            shown = np.concatenate([log[term] for log in logs.values() if term in log])
+            if shown.max() > 1e4:
                 axis.set_yscale("log")
+                if shown.max() > 100 * abs(shown).min():
+                    axis.minorticks_off()  # powers of ten are enough, and soon drawn
         if len(logs) > 1:
             axes.flat[0].legend(fontsize=11)
     return fig
@@ -145,8 +148,6 @@ def curves_view(logs: Mapping[str, Log]) -> ipywidgets.Widget:
 
     @guard
     def draw(_change: object = None) -> None:
-        if term.value is None:
-            return
         log = logs[stage.value]
         words = curve_words(log, term.value)
         fig = draw_curves({stage.value: log}, [term.value], share.value / 100)
@@ -154,12 +155,14 @@ def curves_view(logs: Mapping[str, Log]) -> ipywidgets.Widget:
 
     @guard
     def change_stage(_change: object = None) -> None:
+        term.unobserve(draw, "value")  # the new terms would draw as well, and a reader waits
         term.options = _terms(logs[stage.value])
+        term.observe(draw, "value")
+        draw()
 
-    stage.observe(change_stage, "value")
     for control in (term, share):
         control.observe(draw, "value")
-    stage.observe(draw, "value")
+    stage.observe(change_stage, "value")
     draw()
     return ipywidgets.VBox([ipywidgets.HBox([stage, term]), share, picture, guard.log])
 

@@ -67,15 +67,18 @@ def test_curves_have_a_panel_a_term_and_a_line_a_log():
     pyplot.close(fig)
 
 
-def test_curves_view_is_driven_through_its_range():
+def test_curves_view_is_driven_through_its_range(monkeypatch):
     view = lab.curves_view({"first": LOG, "second": {n: LOG[n] for n in ("step", "critic")}})
     stage, term = find(view, ipywidgets.Dropdown)
     share, picture = find(view, ipywidgets.IntSlider)[0], find(view, ipywidgets.HTML)[0]
     assert term.options == ("l1", "critic") and "first: l1 falls" in picture.value
     share.value = share.max
     term.value = "critic"
+    drawn, genuine = [], lab.draw_curves
+    monkeypatch.setattr(lab, "draw_curves", lambda *a: drawn.append(a) or genuine(*a))
     stage.value = "second"
     assert term.options == ("critic",) and "second: critic rises" in picture.value
+    assert len(drawn) == 1  # not once for the stage and once more for its terms
     assert not errors_of(view)
 
 
