@@ -74,6 +74,7 @@ def test_curves_view_is_driven_through_its_range(monkeypatch):
     assert term.options == ("l1", "critic") and "first: l1 falls" in picture.value
     share.value = share.max
     term.value = "critic"
+    term.value = "l1"  # of the first stage alone
     drawn, genuine = [], lab.draw_curves
     monkeypatch.setattr(lab, "draw_curves", lambda *a: drawn.append(a) or genuine(*a))
     stage.value = "second"
