@@ -1,7 +1,19 @@
-"""One computing thread for each test process: several of them share the cores already."""
+"""Settings of all tests: one computing thread for each process, and an option."""
 
 import os
 
-# Before torch and OpenCV are imported: threads that wait for each other on a busy core make the
-# tests up to ten times as slow. Processes that the tests start inherit it.
+import pytest
+
+# Several processes share the cores already: threads that wait for each other on a busy core make
+# the tests up to ten times as slow. It counts only before torch and OpenCV are imported, and
+# processes that the tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that lets the slow notebooks be opened in the browser as well."""
+    parser.addoption(
+        "--every-notebook",
+        action="store_true",
+        help="run also those notebooks in JupyterLab that take a minute or more; nbval runs all",
+    )

@@ -120,7 +120,7 @@ def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
         cases: by the photo's name.
     """
     photo = ipywidgets.Dropdown(options=list(cases), description="photo")
-    layer = ipywidgets.RadioButtons(options=LAYERS, description="layer:")
+    layer = ipywidgets.RadioButtons(options=LAYERS, value="doubted", description="layer:")
     threshold = slider("doubted from a spread of ... levels", HIGHEST // 2, 0, HIGHEST)
     picture, guard = ipywidgets.HTML(), Guard()
 

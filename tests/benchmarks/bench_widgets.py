@@ -1,65 +1,90 @@
-"""Measure how long each interactive part of the notebooks takes to redraw (the aim: 200 ms).
+"""Measure how long each control of each notebook takes to answer (the aim: 200 ms).
 
-python tests/benchmarks/bench_widgets.py
+python tests/benchmarks/bench_widgets.py [NUMBER ...]
+
+Each notebook is run here, in its fast form; then every slider and every choice that it shows is
+moved through its range. Buttons are left alone: they start things.
 """
 
 import argparse
+import contextlib
+import io
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 
 import ipywidgets
+import matplotlib
 import numpy as np
-import torch
-from PIL import Image
+from IPython.core.interactiveshell import InteractiveShell
 
-from oldphoto.course import attention, widgets
-from oldphoto.networks.partial_nonlocal import PartialNonlocal
-from oldphoto.samples import sample_photo
+from oldphoto.course.notebooks import CourseNotebook, all_notebooks
 
+MOVES = 8
+"""Positions of a slider that are tried."""
 
-def sliders_of(view: ipywidgets.Widget) -> list[ipywidgets.IntSlider]:
-    """Return all sliders inside a view."""
-    inside = [s for child in getattr(view, "children", ()) for s in sliders_of(child)]
-    return ([view] if isinstance(view, ipywidgets.IntSlider) else []) + inside
+Control = ipywidgets.IntSlider | ipywidgets.SelectionSlider | ipywidgets.Dropdown
 
 
-def views() -> dict[str, Callable[[], ipywidgets.Widget]]:
-    """Return the views at the sizes at which the notebooks use them."""
-    photo = sample_photo("taped_postcard")
-    large = Image.fromarray(photo).resize((1024, 651))
-    torch.manual_seed(0)
-    block = PartialNonlocal(128, num_blocks=0)
-    keep = torch.ones(1, 1, 64, 64)
-    keep[..., 20:30, 20:30] = 0
-    scene = attention.Scene(block, torch.randn(1, 128, 64, 64), keep, photo[:256, :256])
-    return {
-        "before and after, 640 x 407": lambda: widgets.before_after_view(photo, photo, "A photo."),
-        "before and after, 1024 x 651": lambda: widgets.before_after_view(large, large, "A photo."),
-        "attention X-ray, 64 x 64": lambda: attention.xray_view(scene, (25, 25)),
-        "memory predictor": attention.memory_view,
-    }
+def run(notebook: CourseNotebook) -> Iterator[ipywidgets.Widget]:
+    """Run all code cells in a shell of their own and yield the views that they leave."""
+    shell, said, made = InteractiveShell(), io.StringIO(), []
+    ipywidgets.Widget.on_widget_constructed(made.append)
+    for cell in notebook.node.cells:
+        if cell.cell_type != "code":
+            continue
+        with contextlib.redirect_stdout(said):
+            result = shell.run_cell(cell.source, store_history=True)
+        result.raise_error()
+    ipywidgets.Widget.on_widget_constructed(None)
+    inside = {child for widget in made for child in getattr(widget, "children", ())}
+    yield from (w for w in made if isinstance(w, ipywidgets.Box) and w not in inside)
 
 
-def measure(view: ipywidgets.Widget, moves: int) -> list[float]:
-    """Move each slider of a view and return the seconds that each redraw took."""
-    seconds = []
-    for slider in sliders_of(view):
-        for value in np.linspace(slider.min, slider.max, moves).round().astype(int):
-            start = time.perf_counter()
-            slider.value = int(value)
-            seconds.append(time.perf_counter() - start)
+def controls_of(view: ipywidgets.Widget) -> list[Control]:
+    """Return all sliders and choices inside a view."""
+    if isinstance(view, ipywidgets.IntSlider) or hasattr(view, "options"):
+        return [view]
+    return [c for child in getattr(view, "children", ()) for c in controls_of(child)]
+
+
+def positions(control: Control) -> Sequence[object]:
+    """Return the values that a control is moved to: all choices, or steps through its range."""
+    if not isinstance(control, ipywidgets.IntSlider):
+        return [control._options_full[i][1] for i in range(len(control.options))]
+    spread = np.linspace(control.min, control.max, MOVES)
+    return [control.min + int(v - control.min) // control.step * control.step for v in spread]
+
+
+def measure(control: Control) -> list[float]:
+    """Move a control through its range and back; return the seconds of each move."""
+    seconds, start_value = [], control.value
+    for value in (*positions(control), start_value):
+        if value == control.value:
+            continue
+        start = time.perf_counter()
+        control.value = value
+        seconds.append(time.perf_counter() - start)
     return seconds
 
 
 def main() -> None:
-    """Print the median and the longest redraw of each view."""
+    """Print the median and the longest answer of each control."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moves", type=int, default=20, help="how often each slider is moved")
-    moves = parser.parse_args().moves
-    print(f"{'view':32} {'median':>9} {'longest':>9}")
-    for name, make in views().items():
-        seconds = measure(make(), moves)
-        print(f"{name:32} {1e3 * np.median(seconds):6.0f} ms {1e3 * max(seconds):6.0f} ms")
+    parser.add_argument("numbers", nargs="*", help="of notebooks; none for all")
+    numbers = parser.parse_args().numbers
+    matplotlib.use("agg")
+    print(f"{'notebook and control':60} {'median':>9} {'longest':>9}", flush=True)
+    for notebook in all_notebooks():
+        if numbers and notebook.number not in numbers:
+            continue
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            for control in (c for view in list(run(notebook)) for c in controls_of(view)):
+                seconds = measure(control)
+                if seconds:
+                    name = f"{notebook.number} {control.description}"
+                    longest, median = 1e3 * max(seconds), 1e3 * np.median(seconds)
+                    print(f"{name:60} {median:6.0f} ms {longest:6.0f} ms", flush=True)
 
 
 if __name__ == "__main__":
