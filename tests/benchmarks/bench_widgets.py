@@ -33,7 +33,7 @@ def run(notebook: CourseNotebook) -> Iterator[ipywidgets.Widget]:
     for cell in notebook.node.cells:
         if cell.cell_type != "code":
             continue
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             result = shell.run_cell(cell.source, store_history=True)
         result.raise_error()
     ipywidgets.Widget.on_widget_constructed(None)
