@@ -11,6 +11,7 @@ from oldphoto.course.notebooks import CourseNotebook
 from oldphoto.course.rules import Finding, Problem, Rule, check_notebook
 
 MIN_CELLS, MAX_CELLS = 30, 60
+TEXT_TO_CODE = 1.2
 MIN_OBJECTIVES, MAX_OBJECTIVES = 3, 5
 MAX_MINUTES = 90
 ITEM = re.compile(r"^\d+\. ", re.MULTILINE)
@@ -59,13 +60,17 @@ def time_is_that_of_the_sections(notebook: CourseNotebook) -> Iterator[Finding]:
 
 
 def is_of_one_sitting(notebook: CourseNotebook) -> Iterator[Finding]:
-    """Neither a leaflet nor a book, and no less text than code."""
+    """Neither a leaflet nor a book, and more text than code."""
     count = len(notebook.node.cells)
     if not MIN_CELLS <= count <= MAX_CELLS:
         yield 0, f"{count} cells; expected {MIN_CELLS} to {MAX_CELLS}"
     text = sum(cell.cell_type == "markdown" for cell in notebook.node.cells)
-    if 2 * text < count:
-        yield 0, f"{text} cells of text beside {count - text} of code; expected at least as many"
+    code = count - text
+    if text < TEXT_TO_CODE * code:
+        yield (
+            0,
+            f"{text} cells of text beside {code} of code; expected {TEXT_TO_CODE} times as many",
+        )
 
 
 def ends_like_the_others(notebook: CourseNotebook) -> Iterator[Finding]:
