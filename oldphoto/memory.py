@@ -53,7 +53,7 @@ def require_memory_limit(max_memory_gb: float | None) -> None:
     """Raise InputError if there is a limit and it is not a finite number greater than zero."""
     if max_memory_gb is not None and not 0 < max_memory_gb < math.inf:
         raise InputError(
-            f"the memory limit must be greater than 0 GB and finite, got {max_memory_gb}"
+            f"the memory limit must be greater than 0 GiB and finite, got {max_memory_gb}"
         )
 
 

@@ -93,8 +93,8 @@ def plan_tiling(
     if largest is None:
         need = whole + per_pixel * min(least, height) * min(least, width)
         raise InputError(
-            f"restoring {width} x {height} pixels needs {need / GIB:.2f} GB even in tiles, but "
-            f"only {budget / GIB:.2f} GB are left for it: allow more memory or reduce the photo"
+            f"restoring {width} x {height} pixels needs {need / GIB:.2f} GiB even in tiles, but "
+            f"only {budget / GIB:.2f} GiB are left for it: allow more memory or reduce the photo"
         )
     rows, columns = (
         even_tile(length, side, overlap, network.size_multiple)

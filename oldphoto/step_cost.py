@@ -177,7 +177,7 @@ def settings_that_fit(
             if cost.peak_bytes(share_of_batch(batch, fitting)) <= limit:
                 return fitting
     raise InputError(
-        f"{stage.name} needs about {cost.peak_bytes(1) / GIB:.1f} GB for one photo of "
-        f"{stage.config.crop} px at a time, but only {limit / GIB:.1f} GB may be used: choose a "
+        f"{stage.name} needs about {cost.peak_bytes(1) / GIB:.1f} GiB for one photo of "
+        f"{stage.config.crop} px at a time, but only {limit / GIB:.1f} GiB may be used: choose a "
         "smaller preset"
     )

@@ -46,5 +46,5 @@ def test_the_callers_limit_includes_what_the_process_holds(monkeypatch):
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf")])
 def test_limits_that_mean_nothing_are_refused(wrong):
-    with pytest.raises(InputError, match="memory limit must be greater than 0 GB and finite, got"):
+    with pytest.raises(InputError, match="memory limit must be greater than 0 GiB and finite, got"):
         budget_bytes(CPU, wrong)

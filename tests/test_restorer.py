@@ -245,13 +245,13 @@ def test_damage_and_norms_are_told_apart_when_tiled(monkeypatch):
 def test_where_not_one_tile_fits_the_photo_is_refused(monkeypatch):
     restorer = Restorer(network(), device="cpu", precision="fp32")
     limit(monkeypatch, restorer, 400)  # below the least tile of this network, 432
-    with pytest.raises(InputError, match=r"500 x 600 pixels needs 0.\d\d GB even in tiles"):
+    with pytest.raises(InputError, match=r"500 x 600 pixels needs 0.\d\d GiB even in tiles"):
         restorer(noise(600, 500))
 
 
 def test_the_limit_of_the_process_is_asked(monkeypatch):
     restorer = Restorer(network(), device="cpu", max_memory_gb=1e-6)
-    with pytest.raises(InputError, match=r"only 0.00 GB are left"):
+    with pytest.raises(InputError, match=r"only 0.00 GiB are left"):
         restorer(noise(16, 16))
 
 

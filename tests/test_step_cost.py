@@ -98,5 +98,5 @@ def test_fit_takes_the_fewest_parts_that_fit(plan):
         assert settings_that_fit(stage, cost, SETTINGS, limit).accumulate == parts
     two = replace(SETTINGS, world_size=2)
     assert settings_that_fit(stage, cost, two, 310).accumulate == 1
-    with pytest.raises(InputError, match=r"vae-clean needs about .* GB for one photo of 64 px"):
+    with pytest.raises(InputError, match=r"vae-clean needs about .* GiB for one photo of 64 px"):
         settings_that_fit(stage, cost, SETTINGS, 159)

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument(
-        "--max-memory", type=float, metavar="GB", help="of the whole program; tiles where needed"
+        "--max-memory", type=float, metavar="GiB", help="of the whole program; tiles where needed"
     )
     parser.add_argument("--device", help="cuda, mps or cpu; the best one there is, if left out")
 

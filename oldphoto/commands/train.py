@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fit", action="store_true", help="cut each batch into parts until it fits the memory"
     )
-    parser.add_argument("--max-memory", type=float, metavar="GB", help="what training may take")
+    parser.add_argument("--max-memory", type=float, metavar="GiB", help="what training may take")
     parser.add_argument("--compile", action="store_true", help="use torch.compile")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
 
@@ -175,10 +175,10 @@ def _prepare(
     parts = f"{photos} photos at a time"
     if settings.accumulate > 1:
         parts += f", {settings.accumulate} times a step"
-    say(f"{stage.name}: about {needed / GIB:.2f} GB of memory ({parts})")
+    say(f"{stage.name}: about {needed / GIB:.2f} GiB of memory ({parts})")
     if needed > limit:
         say(
-            f"{stage.name}: that is more than the {limit / GIB:.2f} GB that may be used; "
+            f"{stage.name}: that is more than the {limit / GIB:.2f} GiB that may be used; "
             "--fit cuts the batch into parts that fit"
         )
     if arguments.preset == "paper" and device.type == "cpu":

@@ -265,9 +265,9 @@ def memory_words(name: str, cost: StepCost, photos: int) -> str:
     """Say in words what a step with so many photos takes."""
     fixed = (cost.weights + cost.constant) / GIB
     return (
-        f"{name}, {_counted(photos)} at once: {fixed:.2f} GB whatever the batch, and "
-        f"{photos * cost.per_photo / GIB:.2f} GB for the photos: "
-        f"{cost.peak_bytes(photos) / GIB:.2f} GB."
+        f"{name}, {_counted(photos)} at once: {fixed:.2f} GiB whatever the batch, and "
+        f"{photos * cost.per_photo / GIB:.2f} GiB for the photos: "
+        f"{cost.peak_bytes(photos) / GIB:.2f} GiB."
     )
 
 
@@ -296,10 +296,10 @@ def draw_memory(costs: Mapping[str, StepCost], photos: int) -> Figure:
         )
         for row, name in enumerate(names):
             total = costs[name].peak_bytes(photos) / GIB
-            axis.annotate(f" {total:.2f} GB", (total, row), va="center")
+            axis.annotate(f" {total:.2f} GiB", (total, row), va="center")
         axis.margins(x=0.15)
         axis.invert_yaxis()
-        axis.set_xlabel(f"GB with {_counted(photos)} at once")
+        axis.set_xlabel(f"GiB with {_counted(photos)} at once")
         axis.legend(fontsize=11, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return fig
 

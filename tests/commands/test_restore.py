@@ -211,8 +211,8 @@ def test_a_photo_too_large_for_the_memory_is_named(photos, tmp_path, weights, ca
     out = tmp_path / "out"
     assert call(photos, "--output", out, "--weights", weights, "--max-memory", 0.001) == 1
     shown = capsys.readouterr().err
-    assert "a.jpg not restored: restoring 36 x 20 pixels needs 0.03 GB even in tiles" in shown
-    assert "only 0.00 GB are left" in shown
+    assert "a.jpg not restored: restoring 36 x 20 pixels needs 0.03 GiB even in tiles" in shown
+    assert "only 0.00 GiB are left" in shown
     assert list(out.iterdir()) == []
 
 

@@ -83,7 +83,7 @@ def test_it_stops_in_time_and_goes_on_with_resume(tmp_path, capsys):
         (["--from", "official:nowhere"], "expected the folder of the authors' checkpoints"),
         (["--features", "nowhere.pth"], "expected the weights of VGG-19 or SqueezeNet 1.1"),
         (["--labelled", "nowhere"], "expected a folder with photos/ and masks/"),
-        (["--max-memory", "0"], "the memory limit must be greater than 0 GB"),
+        (["--max-memory", "0"], "the memory limit must be greater than 0 GiB"),
         (["--max-minutes", "0"], "max_minutes must be greater than 0, got 0.0"),
         (["--save-minutes", "-1"], "save_minutes must be 0 or more, got -1.0"),
     ],

@@ -88,7 +88,7 @@ def test_memory_view_is_driven_through_its_range():
     photos, picture = find(view, ipywidgets.IntSlider)[0], find(view, ipywidgets.HTML)[0]
     for value in (photos.min, 4, photos.max):
         photos.value = value
-        assert f"{1 + photos.value / 4:.2f} GB." in picture.value
+        assert f"{1 + photos.value / 4:.2f} GiB." in picture.value
     assert not errors_of(view)
 
 
