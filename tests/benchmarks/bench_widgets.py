@@ -11,7 +11,7 @@ import contextlib
 import io
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import ipywidgets
 import matplotlib
@@ -26,8 +26,8 @@ MOVES = 8
 Control = ipywidgets.IntSlider | ipywidgets.SelectionSlider | ipywidgets.Dropdown
 
 
-def run(notebook: CourseNotebook) -> Iterator[ipywidgets.Widget]:
-    """Run all code cells in a shell of their own and yield the views that they leave."""
+def run(notebook: CourseNotebook) -> list[ipywidgets.Widget]:
+    """Run all code cells in a shell of their own and return the views that they leave."""
     shell, said, made = InteractiveShell(), io.StringIO(), []
     ipywidgets.Widget.on_widget_constructed(made.append)
     for cell in notebook.node.cells:
@@ -38,7 +38,7 @@ def run(notebook: CourseNotebook) -> Iterator[ipywidgets.Widget]:
         result.raise_error()
     ipywidgets.Widget.on_widget_constructed(None)
     inside = {child for widget in made for child in getattr(widget, "children", ())}
-    yield from (w for w in made if isinstance(w, ipywidgets.Box) and w not in inside)
+    return [w for w in made if isinstance(w, ipywidgets.Box) and w not in inside]
 
 
 def controls_of(view: ipywidgets.Widget) -> list[Control]:
@@ -48,22 +48,24 @@ def controls_of(view: ipywidgets.Widget) -> list[Control]:
     return [c for child in getattr(view, "children", ()) for c in controls_of(child)]
 
 
-def positions(control: Control) -> Sequence[object]:
-    """Return the values that a control is moved to: all choices, or steps through its range."""
+def positions(control: Control) -> tuple[str, Sequence[int]]:
+    """Return the trait that moves a control, and the values that it is given."""
     if not isinstance(control, ipywidgets.IntSlider):
-        return [control._options_full[i][1] for i in range(len(control.options))]
+        return "index", range(len(control.options))
     spread = np.linspace(control.min, control.max, MOVES)
-    return [control.min + int(v - control.min) // control.step * control.step for v in spread]
+    steps = [control.min + int(v - control.min) // control.step * control.step for v in spread]
+    return "value", steps
 
 
 def measure(control: Control) -> list[float]:
     """Move a control through its range and back; return the seconds of each move."""
-    seconds, start_value = [], control.value
-    for value in (*positions(control), start_value):
-        if value == control.value:
+    trait, values = positions(control)
+    seconds, first = [], getattr(control, trait)
+    for value in (*values, first):
+        if value == getattr(control, trait):
             continue
         start = time.perf_counter()
-        control.value = value
+        setattr(control, trait, value)
         seconds.append(time.perf_counter() - start)
     return seconds
 
@@ -79,7 +81,7 @@ def main() -> None:
         if numbers and notebook.number not in numbers:
             continue
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            for control in (c for view in list(run(notebook)) for c in controls_of(view)):
+            for control in (c for view in run(notebook) for c in controls_of(view)):
                 seconds = measure(control)
                 if seconds:
                     name = f"{notebook.number} {control.description}"
