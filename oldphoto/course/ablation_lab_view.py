@@ -60,7 +60,8 @@ def draw_bars(results: Results, measure: str) -> Figure:
         Left: bars are means over seeds and photos, dots the seeds, lines the 95 % intervals.
         Right: variant minus whole method, pair by pair; a line that crosses 0 may be luck.
     """
-    column, rows = column_of(results, measure), _rows(results, measure)
+    column = column_of(results, measure)
+    rows = [v for v in shown_variants() if results.table(v, measure) is not None]
     with pyplot.rc_context(STYLE):
         fig, (left, right) = pyplot.subplots(
             1, 2, figsize=(11, 0.9 + 0.42 * len(rows)), sharey=True, width_ratios=(3, 2)
@@ -73,11 +74,6 @@ def draw_bars(results: Results, measure: str) -> Figure:
         left.set_title(f"{_title(column)}: {better} is better")
         right.set_title("minus the whole method")
     return fig
-
-
-def _rows(results: Results, measure: str) -> list[str]:
-    """Return the variants of which a measure says something."""
-    return [v for v in shown_variants() if results.table(v, measure) is not None]
 
 
 def _draw_means(axis: Axes, results: Results, measure: str, rows: Sequence[str]) -> None:
@@ -174,35 +170,32 @@ class MarkedBars:
     """
 
     def __init__(self, results: Results) -> None:
-        self._pixels: dict[str, np.ndarray] = {}
-        self._heights: dict[str, dict[str, slice]] = {}
+        self._drawn: dict[str, tuple[np.ndarray, dict[str, slice]]] = {}
         figure = SteadyFigure()
         for column in results.columns:
             fig = draw_bars(results, column.name)
             pixels = figure.pixels(fig)
-            heights = _heights_of_rows(fig, len(pixels))
-            self._pixels[column.name] = pixels
-            self._heights[column.name] = dict(
-                zip(_rows(results, column.name), heights, strict=True)
-            )
+            self._drawn[column.name] = pixels, _heights_of_rows(fig, len(pixels))
 
     def marked(self, measure: str, variant: str) -> np.ndarray:
         """Return the bars of a measure with the row of a variant marked, uint8 (H, W, 3)."""
-        pixels, rows = self._pixels[measure].copy(), self._heights[measure][variant]
+        plain, heights = self._drawn[measure]
+        pixels, rows = plain.copy(), heights[variant]
         ink = np.array(to_rgb(COLOURS["yellow"])) * 255
         pixels[rows] = np.minimum(pixels[rows], (ink + 255) / 2)  # half as strong: names stay clear
         return pixels
 
 
-def _heights_of_rows(fig: Figure, height: int) -> list[slice]:
-    """Return for each bar of a drawn figure the rows of pixels that belong to it, from the top."""
+def _heights_of_rows(fig: Figure, height: int) -> dict[str, slice]:
+    """Return for each bar of a drawn figure its name and its rows of pixels, from the top."""
     axis = fig.axes[0]
     to_share = axis.transData + fig.transFigure.inverted()  # from the number of a bar to [0, 1]
 
     def down(row: float) -> int:
         return round((1 - to_share.transform((0, row))[1]) * height)
 
-    return [slice(down(row - 0.45), down(row + 0.45)) for row in axis.get_yticks()]
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    return {name: slice(down(row - 0.45), down(row + 0.45)) for row, name in enumerate(names)}
 
 
 def switchboard(results: Results) -> ipywidgets.Widget:

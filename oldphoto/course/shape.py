@@ -67,10 +67,8 @@ def is_of_one_sitting(notebook: CourseNotebook) -> Iterator[Finding]:
     text = sum(cell.cell_type == "markdown" for cell in notebook.node.cells)
     code = count - text
     if text < TEXT_TO_CODE * code:
-        yield (
-            0,
-            f"{text} cells of text beside {code} of code; expected {TEXT_TO_CODE} times as many",
-        )
+        found = f"{text} cells of text beside {code} of code"
+        yield 0, f"{found}; expected {TEXT_TO_CODE} times as many"
 
 
 def ends_like_the_others(notebook: CourseNotebook) -> Iterator[Finding]:
