@@ -150,7 +150,8 @@ class StageConfig:
         betas: of Adam.
         ema_decay: of the moving average of the weights that is kept as the result.
         clip_norm: gradients longer than this are shortened to it.
-        hole_prob: share of the photos that get holes.
+        hole_prob: share of the photos that get holes; not for ``vae_clean`` and the detector.
+        hole_ratio: limits of the share of such a photo that its holes cover.
         recipe: name of the degradation recipe.
     """
 
@@ -165,6 +166,7 @@ class StageConfig:
     ema_decay: float = 0.999
     clip_norm: float = 10.0
     hole_prob: float = 0.5
+    hole_ratio: tuple[float, float] = (0.0, 0.6)
     recipe: str = "released"
 
     def __post_init__(self) -> None:
@@ -219,7 +221,7 @@ PAPER = Preset(
     discriminator=DiscriminatorConfig(),
     latent_discriminator=DiscriminatorConfig(num_scales=1),
     detector=DetectorConfig(),
-    train_vae_degraded=_PAPER_STAGE,
+    train_vae_degraded=replace(_PAPER_STAGE, hole_prob=0.0),
     train_vae_clean=_PAPER_STAGE,
     train_mapping=replace(_PAPER_STAGE, weights=LossWeights(l1_weight=0.0)),  # equation 5
     train_detector=_PAPER_STAGE,
@@ -296,7 +298,7 @@ TINY = Preset(
         width=8, num_layers=2, num_scales=1, spectral_norm=True
     ),
     detector=DetectorConfig(width=8, depth=2),
-    train_vae_degraded=_TINY_VAE_STAGE,
+    train_vae_degraded=replace(_TINY_VAE_STAGE, hole_prob=0.0),
     train_vae_clean=_TINY_VAE_STAGE,
     train_mapping=replace(
         _TINY_VAE_STAGE, weights=replace(_SMALL_MAPPING_WEIGHTS, perceptual_weight=0.0)

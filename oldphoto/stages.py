@@ -150,12 +150,13 @@ def _critics(
         latent: settings and channels of the latent discriminator, where codes are compared.
     """
     needs_photo = weights.adversarial_weight or weights.feature_matching_weight
-    if not (needs_photo or (latent and weights.latent_adversarial_weight)):
-        return None
-    critics = {"photo": PatchDiscriminator(photo, in_channels)}
-    if latent:
+    needs_latent = latent and weights.latent_adversarial_weight
+    critics = {}
+    if needs_photo:
+        critics["photo"] = PatchDiscriminator(photo, in_channels)
+    if needs_latent:
         critics["latent"] = PatchDiscriminator(*latent)
-    return CriticLoss(nn.ModuleDict(critics))
+    return CriticLoss(nn.ModuleDict(critics)) if critics else None
 
 
 def _first_vae(plan: Plan, network_name: str) -> VAE:
@@ -172,6 +173,12 @@ def _starts_shared(plan: Plan, network_name: str) -> bool:
     return plan.preset.shared_start and network_name != VAES[0] and there
 
 
+def _damage(config: StageConfig) -> dict[str, Any]:
+    """Return what a dataset of degraded photos has to know of the settings of its stage."""
+    names = ("recipe", "hole_prob", "hole_ratio")
+    return {name: getattr(config, name) for name in names}
+
+
 def _vae_stage(plan: Plan, name: str) -> Stage:
     """Stage 1: ``vae-degraded`` brings old and synthetic photos into one latent space."""
     network_name = name.replace("-", "_")
@@ -180,7 +187,7 @@ def _vae_stage(plan: Plan, name: str) -> Stage:
     config, preset = plan.config(name), plan.preset
     latent = (preset.latent_discriminator, vae.config.latent_channels) if mixed else None
     if mixed:
-        dataset = MixedOld(plan.old, plan.clean, config.crop, plan.seed, recipe=config.recipe)
+        dataset = MixedOld(plan.old, plan.clean, config.crop, plan.seed, **_damage(config))
     else:
         dataset = CleanPhotos(plan.clean, config.crop, plan.seed)
     return Stage(
@@ -217,9 +224,7 @@ def _mapping_stage(plan: Plan) -> Stage:
         loss=MappingLoss(mapping, *vaes, config.weights, plan.feature_network),
         critic_loss=_critics(critic, config.weights, in_channels=6),
         trained=nn.ModuleDict({mapping_name(plan.variant): mapping.train()}),
-        dataset=DegradedPairs(
-            plan.clean, config.crop, plan.seed, recipe=config.recipe, hole_prob=config.hole_prob
-        ),
+        dataset=DegradedPairs(plan.clean, config.crop, plan.seed, **_damage(config)),
     )
 
 

@@ -231,7 +231,7 @@ class CriticLoss(nn.Module):
     """Loss of the discriminators on what the networks have just made (equations 2, 3 and 5).
 
     Args:
-        critics: "photo", and "latent" where codes of two kinds are compared.
+        critics: "photo" where photos are judged, "latent" where codes of two kinds are compared.
     """
 
     def __init__(self, critics: nn.ModuleDict) -> None:
@@ -239,13 +239,13 @@ class CriticLoss(nn.Module):
         self.critics = critics
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
-        photo, condition = self.critics["photo"], samples.get("condition")
-        terms = {
-            "critic": losses.lsgan_discriminator(
+        terms = {}
+        if "photo" in self.critics:
+            photo, condition = self.critics["photo"], samples.get("condition")
+            terms["critic"] = losses.lsgan_discriminator(
                 real=photo(_beside(condition, samples["target"])),
                 fake=photo(_beside(condition, samples["output"])),
             )
-        }
         if "latent" in self.critics:
             latent = self.critics["latent"]
             terms["latent_critic"] = losses.latent_discriminator(

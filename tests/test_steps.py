@@ -159,6 +159,21 @@ def test_critic_loss_sees_condition_and_photo_and_trains_the_critics_alone():
     assert all(p.grad is not None for p in critic.parameters())
 
 
+def test_latent_codes_can_be_judged_without_a_judge_of_photos():
+    weights = LossWeights(adversarial_weight=0.0, feature_matching_weight=0.0)
+    both = critics(latent=True)
+    latent_only = nn.ModuleDict({"latent": both["latent"]}).eval()
+    terms, samples = steps.VAELoss(VAE(TINY.vae), weights)(mixed_batch(), latent_only)
+    assert set(terms) == {"l1", "kl", "latent_adversarial"}
+    found, _ = steps.CriticLoss(latent_only)(samples)
+    expected = losses.latent_discriminator(
+        old=latent_only["latent"](samples["latent_old"]),
+        degraded=latent_only["latent"](samples["latent_degraded"]),
+    )
+    assert set(found) == {"latent_critic"}
+    torch.testing.assert_close(found["latent_critic"], expected)
+
+
 def test_detector_loss_is_the_focal_loss():
     detector = ScratchUNet(TINY.detector).eval()
     mask = (photos(channels=1) > 0.8).float()

@@ -13,7 +13,13 @@ import torch
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
-from oldphoto.commands.train_plan import describe, make_plan, require_start, stages_of
+from oldphoto.commands.train_plan import (
+    LOSS_FACTORS,
+    describe,
+    make_plan,
+    require_start,
+    stages_of,
+)
 from oldphoto.config import PRESETS
 from oldphoto.devices import is_fast_at_bf16, require_compiler
 from oldphoto.loop import Stage
@@ -77,6 +83,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, help="photos of one step, for the preset's")
     parser.add_argument("--crop", type=int, help="side of the squares cut out, for the preset's")
     parser.add_argument("--learning-rate", type=float, help="at the start, for the preset's")
+    for name, words in LOSS_FACTORS.items():
+        parser.add_argument(f"--{name}-weight", type=float, help=f"factor of {words}; 0 = without")
+    parser.add_argument("--hole-prob", type=float, help="share of the photos that get holes")
+    parser.add_argument(
+        "--hole-ratio",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="limits of the share of such a photo that its holes cover, for the preset's",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from oldphoto.checks import require_folder, require_positive
+from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.config import PRESETS, Preset
 from oldphoto.data import labelled_pairs, photo_paths
+from oldphoto.degradations.common import require_range
+from oldphoto.degradations.hole_masks import require_hole_ratio
 from oldphoto.files import sha256_of
 from oldphoto.metrics.perceptual import SHIPPED_SQUEEZENET
 from oldphoto.networks.features import FeatureExtractor, load_feature_extractor
@@ -15,6 +17,17 @@ from oldphoto.samples import sample_paths
 from oldphoto.stages import FINE_TUNING, STAGES, VAES, Plan, started_from
 from oldphoto.starting_points import find_start
 from oldphoto.weights import DETECTOR, mapping_name
+
+LOSS_FACTORS = {
+    "l1": "the L1 distance between photos",
+    "kl": "the KL divergence",
+    "adversarial": "the loss that the photo discriminator gives",
+    "latent-adversarial": "the loss that the latent discriminator gives",
+    "latent-l1": "the L1 distance between codes",
+    "feature-matching": "feature matching",
+    "perceptual": "the perceptual term",
+}
+"""Terms of the losses whose factor the command line may change: see ``LossWeights``."""
 
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
@@ -67,8 +80,28 @@ def _preset(arguments: argparse.Namespace) -> Preset:
     }
     changes = {name: value for name, value in asked.items() if value is not None}
     require_positive(**changes)
-    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
-    return replace(preset, **{n: replace(getattr(preset, n), **changes) for n in names})
+    if arguments.hole_prob is not None:
+        require_range(arguments.hole_prob, (0.0, 1.0), "hole_prob")
+        changes["hole_prob"] = arguments.hole_prob
+    if arguments.hole_ratio is not None:
+        changes["hole_ratio"] = require_hole_ratio(arguments.hole_ratio)
+    factors = _factors(arguments)
+    stages = {f"train_{stage.replace('-', '_')}": None for stage in STAGES}
+    for name in stages:
+        stage = getattr(preset, name)
+        stages[name] = replace(stage, **changes, weights=replace(stage.weights, **factors))
+    return replace(preset, **stages)
+
+
+def _factors(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the factors of loss terms that were asked for, by their names in ``LossWeights``."""
+    names = [f"{name.replace('-', '_')}_weight" for name in LOSS_FACTORS]
+    asked = {name: getattr(arguments, name) for name in names}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    for name, value in asked.items():
+        if not 0 <= value < float("inf"):
+            raise InputError(f"{name} must be 0 or more, got {value}")
+    return asked
 
 
 def stages_of(plan: Plan, asked: str) -> tuple[str, ...]:

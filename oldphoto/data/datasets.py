@@ -15,8 +15,10 @@ from torch.utils.data import Dataset
 
 from oldphoto.checks import InputError
 from oldphoto.data.stream import Key, PhotoStream
-from oldphoto.degradations import Recipe, degrade_pair, paint_white
+from oldphoto.degradations import Recipe, degrade_pair, paint_white, sample_hole_mask
+from oldphoto.degradations.common import Range
 from oldphoto.degradations.degrade import find_recipe
+from oldphoto.degradations.hole_masks import MAX_RATIO
 from oldphoto.images import mask_to_tensor, to_tensor
 
 Sample = dict[str, Tensor]
@@ -24,7 +26,7 @@ Sample = dict[str, Tensor]
 FLIP_PROB = 0.5
 GREY_PROB = 0.1
 # Numbers of the independent random streams of one sample (1 is the scale, in PhotoStream).
-_CUT, _LOOK, _DAMAGE = 2, 3, 4
+_CUT, _LOOK, _DAMAGE, _HOLES = 2, 3, 4, 5
 
 
 class PositionDataset(Dataset):
@@ -120,6 +122,7 @@ class DegradedPairs(PositionDataset):
         hole_prob: share of the samples that get an irregular hole mask; the others have only what
             the recipe damages.
         grey_prob: share that is turned grey, both partners.
+        hole_ratio: limits of the share of a sample that its holes cover.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
@@ -131,6 +134,7 @@ class DegradedPairs(PositionDataset):
         recipe: str | Recipe = "released",
         hole_prob: float = 0.5,
         grey_prob: float = GREY_PROB,
+        hole_ratio: Range = (0.0, MAX_RATIO),
         **options: Any,
     ) -> None:
         super().__init__(PhotoStream(paths, crop, seed, **options), grey_prob=grey_prob)
@@ -138,6 +142,7 @@ class DegradedPairs(PositionDataset):
             raise InputError(f"hole_prob must be within 0 and 1, got {hole_prob}")
         self.recipe = find_recipe(recipe)
         self.hole_prob = hole_prob
+        self.hole_ratio = hole_ratio
 
     def __getitem__(self, position: int) -> Sample:
         return self._pair(self.streams[0], position, white=True)
@@ -151,6 +156,7 @@ class DegradedPairs(PositionDataset):
             recipe=self.recipe,
             crop=stream.crop,
             hole_prob=self.hole_prob,
+            hole_ratio=self.hole_ratio,
         )
         flip, grey = self._look(key)
         # Grey first: a white hole stays white, and the mask needs no colour.
@@ -179,9 +185,11 @@ class MixedOld(DegradedPairs):
         crop: side of the random squares.
         seed: of the training.
         recipe: of the degradation.
-        hole_prob: share of the degraded photos with white holes; the authors give this stage none.
+        hole_prob: share of the photos, of either kind, with white holes; the authors give this
+            stage none. A scratched old photo is painted white, too, before it is restored.
         grey_prob: share that is turned grey.
-        options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
+        options: ``hole_ratio``, and ``min_scale``, ``max_short_side`` and ``cache_bytes`` of
+            ``PhotoStream``.
     """
 
     def __init__(
@@ -196,12 +204,22 @@ class MixedOld(DegradedPairs):
         **options: Any,
     ) -> None:
         super().__init__(clean_paths, crop, seed, recipe, hole_prob, grey_prob, **options)
+        options.pop("hole_ratio", None)
         self.streams = (*self.streams, PhotoStream(old_paths, crop, seed, stream=1, **options))
 
     def __getitem__(self, position: int) -> Sample:
         clean, old = self.streams
         degraded = self._pair(clean, position, white=True)["degraded"]
-        return {"old": self._plain(old, position), "degraded": degraded}
+        return {"old": self._with_holes(old, position), "degraded": degraded}
+
+    def _with_holes(self, stream: PhotoStream, position: int) -> Tensor:
+        """Return a random square of an old photo, some with white holes as degraded ones have."""
+        photo = self._plain(stream, position)
+        rng = np.random.default_rng((*stream.key(position), _HOLES))
+        if rng.random() >= self.hole_prob:
+            return photo
+        mask = mask_to_tensor(sample_hole_mask(rng, photo.shape[-2:], self.hole_ratio))[0]
+        return photo.masked_fill(mask > 0, 1.0)
 
 
 class DetectorPairs(DegradedPairs):

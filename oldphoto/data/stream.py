@@ -73,12 +73,20 @@ class PhotoStream:
         Raises:
             InputError: if the position is negative, or no photo of the list can be read.
         """
+        key = self.key(position)
+        return pad_to(self._scaled(self.photos.read(key[-1]), key), self.crop), key
+
+    def key(self, position: int) -> Key:
+        """Return the key of a position: what everything random about its sample depends on.
+
+        Raises:
+            InputError: if the position is negative.
+        """
         if position < 0:
             raise InputError(f"a position is 0 or more, got {position}")
         epoch, place = divmod(position, len(self))
         index = int(shuffled(len(self), self.seed, self.stream, epoch)[place])
-        key = (self.seed, self.stream, epoch, index)
-        return pad_to(self._scaled(self.photos.read(index), key), self.crop), key
+        return (self.seed, self.stream, epoch, index)
 
     def _scaled(self, pixels: np.ndarray, key: Key) -> np.ndarray:
         """Reduce the photo by the random factor of this sample."""

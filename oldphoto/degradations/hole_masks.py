@@ -64,6 +64,18 @@ def trim_to_ratio(mask: np.ndarray, ratio: float, seed: int) -> np.ndarray:
     return kept
 
 
+def require_hole_ratio(ratio: float | Range) -> Range:
+    """Return the limits of the share that holes cover, after a check.
+
+    Raises:
+        InputError: if a share is outside 0 to 0.6, or the lower one above the higher.
+    """
+    limits = (ratio, ratio) if isinstance(ratio, int | float) else tuple(ratio)
+    if not 0 <= limits[0] <= limits[1] <= MAX_RATIO:
+        raise InputError(f"the ratio of a hole mask lies within 0 and {MAX_RATIO}, got {ratio}")
+    return limits
+
+
 def sample_hole_mask(
     rng: np.random.Generator,
     size: tuple[int, int],
@@ -87,9 +99,7 @@ def sample_hole_mask(
         The use and the ratios follow the irregular masks of Liu et al. 2018 (arXiv 1804.07723);
         the generator is this project's own, so that nothing has to be downloaded.
     """
-    limits = (ratio, ratio) if isinstance(ratio, int | float) else tuple(ratio)
-    if not 0 <= limits[0] <= limits[1] <= MAX_RATIO:
-        raise InputError(f"the ratio of a hole mask lies within 0 and {MAX_RATIO}, got {ratio}")
+    limits = require_hole_ratio(ratio)
     if min(size) < 1:
         raise InputError(f"the size of a mask is (H, W), each at least 1, got {size}")
     wanted = draw(rng, limits)
