@@ -64,6 +64,9 @@ class MappingConfig:
             began alike (``Preset.shared_start``): then z is nearly right already.
         masked: tell the partial non-local block where the damage is. False makes it an ordinary
             non-local block: damaged positions are believed like sound ones.
+        soft_mask: let damage be a matter of degree: a position of the latent that a hole covers
+            in part is believed in part, and ``skip`` adds as much of its code. False is the
+            authors' code: one damaged pixel condemns the whole position.
     """
 
     latent_channels: int = 64
@@ -75,6 +78,7 @@ class MappingConfig:
     norm: bool = True
     skip: bool = False
     masked: bool = True
+    soft_mask: bool = False
 
     def __post_init__(self) -> None:
         require_in(self.fusion, ("parallel", "serial"), "fusion")
@@ -258,6 +262,7 @@ SMALL = Preset(
         fusion="serial",
         norm=False,
         skip=True,
+        soft_mask=True,
     ),
     discriminator=DiscriminatorConfig(width=16, num_scales=2, spectral_norm=True),
     latent_discriminator=DiscriminatorConfig(width=16, num_scales=1, spectral_norm=True),

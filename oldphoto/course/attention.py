@@ -15,7 +15,7 @@ from oldphoto.course.diagrams import memory_chart
 from oldphoto.course.figures import as_pixels, photo_html
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.networks.mapping import PartialNonlocalMapping
-from oldphoto.networks.partial_nonlocal import PartialNonlocal, keep_at_latent
+from oldphoto.networks.partial_nonlocal import PartialNonlocal
 from oldphoto.networks.restorer import RestorationNetwork
 
 HEAT = colormaps["cividis"]
@@ -73,7 +73,7 @@ def scene_of(network: RestorationNetwork, degraded: Tensor, scratch_mask: Tensor
     with torch.no_grad():
         latent = network.vae_degraded.encode(degraded)
         features = mapping.widen(latent)
-    keep = keep_at_latent(scratch_mask, latent.shape[-2:])
+    keep = mapping.keep(latent, scratch_mask)
     return Scene(mapping.partial_nonlocal, features, keep, as_pixels(degraded))
 
 

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 from oldphoto.checks import InputError, require_features
 from oldphoto.config import MappingConfig
 from oldphoto.networks.layers import conv_norm_relu, init_paper, init_plain, residual_blocks
-from oldphoto.networks.partial_nonlocal import PartialNonlocal, keep_at_latent
+from oldphoto.networks.partial_nonlocal import (
+    PartialNonlocal,
+    keep_at_latent,
+    sound_share_at_latent,
+)
 from oldphoto.networks.patch_attention import PatchAttention
 
 _OFFICIAL_WIDTHS = dict(widths_in=(128, 256, 512, 512), widths_out=(512, 256, 128))
@@ -119,6 +123,10 @@ class PartialNonlocalMapping(_Mapping):
 
         F = blocks(keep * F + (1 - keep) * partial_nonlocal(F, keep))
 
+    ``keep`` is 1 where a position is sound. With ``config.soft_mask`` it is the share of its pixels
+    that are, and ``config.skip`` adds keep * z to the result instead of z: the code of a hole is
+    the code of white paint, which nobody wants to keep.
+
     With ``config.masked`` False nothing tells sound from damaged: keep is 1/2 everywhere, so that
     the attention believes every position alike and each position gets half of either branch.
 
@@ -150,10 +158,7 @@ class PartialNonlocalMapping(_Mapping):
 
     def forward(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
         """Return the latent of the clean photo."""
-        mask = self._check(latent, scratch_mask)
-        keep = keep_at_latent(mask, latent.shape[-2:])
-        if not self.config.masked:
-            keep = torch.full_like(keep, 0.5)
+        keep = self.keep(latent, scratch_mask)
         features = self.widen(latent)
         if self.config.fusion == "parallel":
             fused = self._fuse(self.blocks(features), features, keep)
@@ -161,7 +166,22 @@ class PartialNonlocalMapping(_Mapping):
             fused = self.blocks(self._fuse(features, features, keep))
         else:
             raise InputError(f"fusion must be parallel or serial, got {self.config.fusion!r}")
-        return self._finish(fused, latent)
+        return self._finish(fused, latent * keep if self.config.soft_mask else latent)
+
+    def keep(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
+        """Return how far each position is believed, (B, 1, h, w) in [0, 1].
+
+        Raises:
+            InputError: if the latent or the mask has another shape.
+        """
+        mask, size = self._check(latent, scratch_mask), latent.shape[-2:]
+        if not self.config.masked:
+            return torch.full_like(latent[:, :1], 0.5)
+        return (
+            sound_share_at_latent(mask, size)
+            if self.config.soft_mask
+            else keep_at_latent(mask, size)
+        )
 
     def _fuse(self, local: Tensor, features: Tensor, keep: Tensor) -> Tensor:
         # Without damage the global branch is multiplied by 0. In training it runs all the same:

@@ -51,6 +51,25 @@ def keep_at_latent(scratch_mask: Tensor, size: tuple[int, int]) -> Tensor:
     return sound.masked_fill(touched, 0.0)
 
 
+def sound_share_at_latent(scratch_mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Reduce a scratch mask to the latent as shares: 1 = sound, 0 = damaged, between = in part.
+
+    No damaged pixel goes unseen, and no sound one is given up for its neighbour's sake.
+
+    Args:
+        scratch_mask: (B, 1, H, W) in [0, 1], 1 = damaged, at any size.
+        size: (h, w) of the latent.
+
+    Returns:
+        keep: (B, 1, h, w) in [0, 1], the share of each position's pixels that is sound.
+
+    Raises:
+        InputError: if the mask is not (B, 1, H, W).
+    """
+    require_features(scratch_mask, 1)
+    return F.adaptive_avg_pool2d(1 - scratch_mask, size)
+
+
 class PartialNonlocal(nn.Module):
     """The global branch: attention from every position to the sound ones, then residual blocks.
 

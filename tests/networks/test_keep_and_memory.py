@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from oldphoto.networks.partial_nonlocal import keep_at_latent, predict_memory
+from oldphoto.checks import InputError
+from oldphoto.networks.partial_nonlocal import (
+    keep_at_latent,
+    predict_memory,
+    sound_share_at_latent,
+)
 
 
 def test_keep_at_latent_grows_the_hole():
@@ -29,6 +34,35 @@ def test_keep_at_latent_of_a_grey_mask():
     mask = torch.zeros(1, 1, 8, 8)
     mask[..., 0, 0] = 0.25  # seen by the nearest pixel alone
     assert keep_at_latent(mask, (2, 2)).flatten().tolist() == [0.75, 1, 1, 1]
+
+
+def test_sound_share_counts_every_pixel_of_a_position():
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., 3, 3] = 1  # the corner that the authors' reduction does not look at
+    mask[..., 4:, 4:] = 1
+    mask[..., :2, 4:] = 1
+    assert torch.equal(
+        mask.new_tensor([[15 / 16, 0.5], [1, 0]]), sound_share_at_latent(mask, (2, 2))[0, 0]
+    )
+
+
+@pytest.mark.parametrize("size", [(40, 52), (37, 50), (3, 5)])
+def test_without_damage_all_is_sound_to_the_last_bit(size):
+    assert sound_share_at_latent(torch.zeros(2, 1, *size), (10, 13)).eq(1).all()
+    assert sound_share_at_latent(torch.ones(2, 1, *size), (10, 13)).eq(0).all()
+
+
+def test_whatever_the_authors_reduction_calls_sound_is_nearly_so():
+    generator = torch.Generator().manual_seed(0)
+    mask = (torch.rand(1, 1, 64, 64, generator=generator) > 0.97).float()
+    share = sound_share_at_latent(mask, (16, 16))
+    assert share[keep_at_latent(mask, (16, 16)) == 1].min() >= 9 / 16  # 7 pixels go unseen
+    assert share.mean() == pytest.approx(float(1 - mask.mean()), abs=1e-6)
+
+
+def test_sound_share_refuses_a_mask_without_batch():
+    with pytest.raises(InputError, match="expected"):
+        sound_share_at_latent(torch.zeros(8, 8), (2, 2))
 
 
 def test_predict_memory_of_the_known_complaint():

@@ -15,7 +15,7 @@ from oldphoto.networks.mapping import (
     PatchAttentionMapping,
     PlainMapping,
 )
-from oldphoto.networks.partial_nonlocal import keep_at_latent
+from oldphoto.networks.partial_nonlocal import keep_at_latent, sound_share_at_latent
 
 SMALL = MappingConfig(
     latent_channels=4,
@@ -100,6 +100,43 @@ def test_fusion(fusion, norm):
     mapping, latent, mask = make(PartialNonlocalMapping, fusion=fusion, norm=norm)
     expected = slow_fusion(mapping, latent, mask, fusion)
     assert torch.allclose(mapping(latent, mask), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("fusion", ["parallel", "serial"])
+def test_fusion_by_shares(fusion, skip):
+    options = dict(fusion=fusion, norm=False, skip=skip, soft_mask=True)
+    mapping, latent, mask = make(PartialNonlocalMapping, **options)
+    mask[0, :, 24, 12:36] = 1  # a quarter of each position below
+    features, keep = mapping.widen(latent), sound_share_at_latent(mask, (10, 13))
+    assert keep.unique().tolist() == [0, 0.75, 1]
+    filled = mapping.partial_nonlocal.blocks(mapping.partial_nonlocal.attend(features, keep))
+    if fusion == "parallel":
+        fused = keep * mapping.blocks(features) + (1 - keep) * filled
+    else:
+        fused = mapping.blocks(keep * features + (1 - keep) * filled)
+    expected = mapping.to_latent(mapping.narrow(fused)) + (keep * latent if skip else 0)
+    torch.testing.assert_close(mapping(latent, mask), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(mapping.keep(latent, mask), keep)
+
+
+def test_shares_change_nothing_where_there_is_no_damage():
+    hard, latent, mask = make(PartialNonlocalMapping, norm=False, skip=True)
+    soft = make(PartialNonlocalMapping, norm=False, skip=True, soft_mask=True)[0]
+    soft.load_state_dict(hard.state_dict())
+    assert torch.equal(hard(latent), soft(latent))
+    assert not torch.allclose(hard(latent, mask)[:1], soft(latent, mask)[:1])
+
+
+def test_what_the_latent_of_a_hole_holds_is_not_passed_on_by_the_skip():
+    mapping, latent, mask = make(PartialNonlocalMapping, norm=False, skip=True, soft_mask=True)
+    mapping.widen = torch.nn.Conv2d(4, 8, 1)  # sees its own position alone
+    torch.nn.init.zeros_(mapping.partial_nonlocal.query.weight)  # a hole asks what its code says
+    mask[:, :, 8:24, 12:36] = 1
+    other = latent.clone()
+    other[:, :, 2:6, 3:9] = 7.0
+    # Not even elsewhere: a damaged position is no key, and the fusion drops its features.
+    torch.testing.assert_close(mapping(latent, mask), mapping(other, mask))
 
 
 @pytest.mark.parametrize("fusion", ["parallel", "serial"])
