@@ -129,7 +129,8 @@ def test_shares_change_nothing_where_there_is_no_damage():
 
 
 def test_what_the_latent_of_a_hole_holds_is_not_passed_on_by_the_skip():
-    mapping, latent, mask = make(PartialNonlocalMapping, norm=False, skip=True, soft_mask=True)
+    options = dict(fusion="serial", norm=False, skip=True, soft_mask=True)
+    mapping, latent, mask = make(PartialNonlocalMapping, **options)
     mapping.widen = torch.nn.Conv2d(4, 8, 1)  # sees its own position alone
     torch.nn.init.zeros_(mapping.partial_nonlocal.query.weight)  # a hole asks what its code says
     mask[:, :, 8:24, 12:36] = 1
