@@ -240,11 +240,16 @@ _SMALL_VAE_WEIGHTS = LossWeights(
     feature_matching_weight=0.1,
     perceptual_weight=0.0,
 )
-_SMALL_MAPPING_WEIGHTS = LossWeights(
+_TINY_MAPPING_WEIGHTS = LossWeights(
     latent_l1_weight=0.5,
     adversarial_weight=0.02,
     feature_matching_weight=0.1,
-    perceptual_weight=1.0,
+    perceptual_weight=0.0,
+)
+# Most of the distance between codes is detail that the damage has taken for good. With 0.5 it
+# outweighs the distance between photos, once that is small.
+_SMALL_MAPPING_WEIGHTS = replace(
+    _TINY_MAPPING_WEIGHTS, latent_l1_weight=0.05, perceptual_weight=1.0
 )
 _SMALL_VAE_STAGE = StageConfig(
     batch=16, crop=128, num_photos=160_000, learning_rate=4e-4, weights=_SMALL_VAE_WEIGHTS
@@ -270,7 +275,13 @@ SMALL = Preset(
     train_vae_degraded=_SMALL_VAE_STAGE,
     train_vae_clean=_SMALL_VAE_STAGE,
     train_mapping=StageConfig(
-        batch=16, crop=128, num_photos=320_000, learning_rate=4e-4, weights=_SMALL_MAPPING_WEIGHTS
+        batch=16,
+        crop=128,
+        num_photos=320_000,
+        learning_rate=4e-4,
+        weights=_SMALL_MAPPING_WEIGHTS,
+        hole_prob=0.8,
+        hole_ratio=(0.0, 0.25),
     ),
     train_detector=StageConfig(batch=16, crop=128, num_photos=160_000, learning_rate=4e-4),
     shared_start=True,
@@ -305,9 +316,7 @@ TINY = Preset(
     detector=DetectorConfig(width=8, depth=2),
     train_vae_degraded=replace(_TINY_VAE_STAGE, hole_prob=0.0),
     train_vae_clean=_TINY_VAE_STAGE,
-    train_mapping=replace(
-        _TINY_VAE_STAGE, weights=replace(_SMALL_MAPPING_WEIGHTS, perceptual_weight=0.0)
-    ),
+    train_mapping=replace(_TINY_VAE_STAGE, weights=_TINY_MAPPING_WEIGHTS),
     train_detector=_TINY_VAE_STAGE,
     shared_start=True,
 )
