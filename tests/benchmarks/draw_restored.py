@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from oldphoto.images import write_photo
 from oldphoto.restorer import Restorer
 from oldphoto.samples import sample_names, sample_photo
 
 CELL = 256
 GAP = 6
 COLUMNS = 6
+ROWS = 2
 LABEL = 16
+QUALITY = 80  # of the JPEG: the page ships with the package
 
 
 def cell(photo: np.ndarray) -> Image.Image:
@@ -46,12 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="small")
     parser.add_argument("--variant", default=None)
+    parser.add_argument("--num", type=int, default=COLUMNS * ROWS, help="photos; 0 = all")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     restorer = Restorer.from_pretrained(args.weights, args.variant)
     photos = {name: sample_photo(name) for kind in ("show", "old") for name in sample_names(kind)}
-    pairs = [(name, photo, np.asarray(restorer(photo))) for name, photo in photos.items()]
-    write_photo(args.output, draw(pairs))
+    shown = list(photos.items())[: args.num or None]
+    pairs = [(name, photo, np.asarray(restorer(photo))) for name, photo in shown]
+    Image.fromarray(draw(pairs)).save(args.output, quality=QUALITY)
 
 
 if __name__ == "__main__":
