@@ -89,7 +89,9 @@ def training_note(path: Path) -> str:
     )
     if not card.get("finished", True):
         text += " were planned, but it was stopped early"
-    if card.get("perceptual_features", "").startswith("SqueezeNet"):
+    if card.get("started_from", "random weights") != "random weights":
+        text += ", after earlier training"
+    if "SqueezeNet" in card.get("perceptual_features", ""):
         text += f"; its loss looked through the network that {SQUEEZE_LABEL} uses, which favours it"
     return text
 

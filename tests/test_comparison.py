@@ -160,6 +160,10 @@ def test_what_is_said_of_a_training_is_what_its_json_holds(tmp_path):
     card["training"]["perceptual_features"] = "SqueezeNetFeatureExtractor of x.safetensors"
     path.write_text(json.dumps(card), encoding="utf-8")
     assert "which favours it" in training_note(path)  # trained on what it is judged by
+    assert "earlier" not in training_note(path)
+    card["training"] |= {"started_from": "the weights first", "perceptual_features": "none here"}
+    path.write_text(json.dumps(card), encoding="utf-8")
+    assert training_note(path).endswith(", after earlier training")
     path.write_text("{}", encoding="utf-8")
     assert training_note(path) == ""
 

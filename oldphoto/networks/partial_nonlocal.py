@@ -274,7 +274,8 @@ class MemoryPrediction:
 
     Attributes:
         naive_bytes: the four (HW x HW) arrays of the authors' code.
-        actual_bytes: the largest sum of temporaries of ``PartialNonlocal.attend``.
+        actual_bytes: the largest sum of temporaries of ``PartialNonlocal.attend`` where keep is 0
+            or 1; shares between them take one more copy of queries, keys and values.
     """
 
     naive_bytes: int
