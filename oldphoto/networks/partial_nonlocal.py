@@ -165,7 +165,7 @@ class PartialNonlocal(nn.Module):
             sample: which one of the batch.
 
         Returns:
-            (H, W), not negative, 0 at damaged positions, sum 1 (0 if nothing is sound).
+            (H, W), not negative, 0 where keep is 0, sum 1 (0 if nothing is sound).
 
         Raises:
             InputError: if the position or the sample does not exist.
