@@ -86,9 +86,9 @@ def _preset(arguments: argparse.Namespace) -> Preset:
     if arguments.hole_ratio is not None:
         changes["hole_ratio"] = require_hole_ratio(arguments.hole_ratio)
     factors = _factors(arguments)
-    stages = {f"train_{stage.replace('-', '_')}": None for stage in STAGES}
-    for name in stages:
-        stage = getattr(preset, name)
+    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
+    stages = {name: getattr(preset, name) for name in names}
+    for name, stage in stages.items():
         stages[name] = replace(stage, **changes, weights=replace(stage.weights, **factors))
     return replace(preset, **stages)
 

@@ -188,8 +188,8 @@ class MixedOld(DegradedPairs):
         hole_prob: share of the photos, of either kind, with white holes; the authors give this
             stage none. A scratched old photo is painted white, too, before it is restored.
         grey_prob: share that is turned grey.
-        options: ``hole_ratio``, and ``min_scale``, ``max_short_side`` and ``cache_bytes`` of
-            ``PhotoStream``.
+        hole_ratio: limits of the share of such a photo that its holes cover.
+        options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
     def __init__(
@@ -201,10 +201,12 @@ class MixedOld(DegradedPairs):
         recipe: str | Recipe = "released",
         hole_prob: float = 0.0,
         grey_prob: float = GREY_PROB,
+        hole_ratio: Range = (0.0, MAX_RATIO),
         **options: Any,
     ) -> None:
-        super().__init__(clean_paths, crop, seed, recipe, hole_prob, grey_prob, **options)
-        options.pop("hole_ratio", None)
+        super().__init__(
+            clean_paths, crop, seed, recipe, hole_prob, grey_prob, hole_ratio, **options
+        )
         self.streams = (*self.streams, PhotoStream(old_paths, crop, seed, stream=1, **options))
 
     def __getitem__(self, position: int) -> Sample:
