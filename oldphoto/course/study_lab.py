@@ -46,7 +46,7 @@ _LINES = (
 
 
 def study_photos(names: Sequence[str], side: int = 256, seed: int = 0) -> dict[str, Job]:
-    """Return cuts of real old photos that no training has seen, with holes whose place is known.
+    """Return cuts of real old photos that no mapping has seen, with holes whose place is known.
 
     Wear, fading and blur are real; the white holes are made, so that every method may be told
     where they are.

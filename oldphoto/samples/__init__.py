@@ -9,7 +9,7 @@ kind           what
 ``old``        real old photos and postcards with real wear, 256 x 256 px
 ``clean``      modern photos to train with, 256 x 256 px
 ``held_out``   modern photos that no training ever sees: measure on these, 256 x 256 px
-``show``       larger real old photos (640 px) to look at, not trained on
+``show``       larger real old photos (640 px) to look at
 =============  =====================================================================
 """
 

@@ -1,7 +1,7 @@
 """Draw real old photos beside their restorations, for the docs of the weights.
 
 Example: ``python tests/benchmarks/draw_restored.py --output restored.jpg``. The photos are the
-embedded ones, which no training has seen; each stands above its restoration, without a mask.
+embedded ones; each stands above its restoration, without a mask.
 """
 
 import argparse
