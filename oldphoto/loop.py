@@ -64,7 +64,7 @@ def train(
 
     Raises:
         InputError: if the state in the folder is damaged or of another configuration.
-        NonFiniteLossError: naming step and term, when training has diverged.
+        NonFiniteLossError, LossJumpError: naming the step, when training has diverged.
         OSError: if the disk is full; the last checkpoint stays usable.
     """
     config, device = stage.config, torch.device(settings.device)

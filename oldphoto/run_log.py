@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from oldphoto.images import to_pixels, write_photo
 from oldphoto.processes import mean_over_processes
 
 _PREVIEW_ROWS = 6
+_JUMP = 10.0  # healthy losses, of adversaries too, do not grow so much over the steps below
+_JUMP_STEPS = 20
 AFTER_DIVERGENCE = (
     "nothing of this was saved: the same command with --resume and a lower --learning-rate goes on "
     "from the last checkpoint"
@@ -23,6 +26,10 @@ AFTER_DIVERGENCE = (
 
 class NonFiniteLossError(InputError):
     """A loss term became infinite or undefined: the run cannot learn from here on."""
+
+
+class LossJumpError(InputError):
+    """The loss is finite, but has jumped up: the networks have forgotten what they knew."""
 
 
 def _tensorboard_writer(folder: Path) -> Any | None:
@@ -69,6 +76,8 @@ class RunLog:
         self.last: dict[str, float] = {}
         self.speed = 0.0
         self._pending: list[tuple[int, dict[str, Tensor]]] = []
+        self._recent: deque[float] = deque(maxlen=_JUMP_STEPS)
+        self._lowest = float("inf")
         self._time = time.perf_counter()
         self._path = folder / "log.csv"
         self._board = None
@@ -87,6 +96,7 @@ class RunLog:
 
         Raises:
             NonFiniteLossError: naming the first step and term that is not finite.
+            LossJumpError: if the mean of 20 steps is ten times the lowest such mean of before.
         """
         if not self._pending:
             return
@@ -94,6 +104,7 @@ class RunLog:
         table = torch.stack([torch.stack(list(t.values())) for _, t in self._pending]).float()
         table = mean_over_processes(table).cpu()
         self._require_finite(table, names)
+        self._require_no_jump(table.sum(dim=1).tolist())
         seconds = time.perf_counter() - self._time
         self.speed = len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
         step = self._pending[-1][0]
@@ -122,6 +133,19 @@ class RunLog:
                 f"{self.stage}: the loss term {names[column]} is {value} at step {step}; "
                 f"{AFTER_DIVERGENCE}"
             )
+
+    def _require_no_jump(self, totals: list[float]) -> None:
+        for (step, _), total in zip(self._pending, totals, strict=True):
+            self._recent.append(total)
+            if len(self._recent) < _JUMP_STEPS:
+                continue
+            mean = sum(self._recent) / _JUMP_STEPS
+            if mean > _JUMP * self._lowest > 0:
+                raise LossJumpError(
+                    f"{self.stage}: the loss has jumped from {self._lowest:.3g} to {mean:.3g} by "
+                    f"step {step}; {AFTER_DIVERGENCE}"
+                )
+            self._lowest = min(self._lowest, mean)
 
     def _write_row(self, row: dict[str, float]) -> None:
         is_new = not self._path.is_file()

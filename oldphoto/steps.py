@@ -190,7 +190,7 @@ class MappingLoss(PhotoLoss):
     The discriminator sees the degraded photo beside the restored one, as in the authors' code.
 
     Args:
-        mapping: the network to train: ``mapping(latent, scratch_mask)``.
+        mapping: the network to train: ``mapping(latent, scratch_mask)``, after ``prepare``.
         vae_degraded, vae_clean: the two trained VAEs.
         weights: factors of the terms.
         feature_network: fixed network of the perceptual term, or None to go without.
@@ -212,7 +212,8 @@ class MappingLoss(PhotoLoss):
     def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
         degraded, clean = batch["degraded"], batch["clean"]
         with torch.no_grad():
-            latent_degraded = self.vae_degraded.encode(degraded)
+            prepared = self.mapping.prepare(degraded, batch["scratch_mask"])
+            latent_degraded = self.vae_degraded.encode(prepared)
             latent_clean = self.vae_clean.encode(clean)
         mapped = self.mapping(latent_degraded, batch["scratch_mask"])
         restored = self.vae_clean.decode(mapped)

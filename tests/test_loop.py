@@ -17,7 +17,7 @@ from oldphoto.checks import InputError
 from oldphoto.config import PRESETS, StageConfig
 from oldphoto.images import read_photo
 from oldphoto.players import LoopSettings, Player
-from oldphoto.run_log import NonFiniteLossError, RunLog
+from oldphoto.run_log import LossJumpError, NonFiniteLossError, RunLog
 from oldphoto.samples import sample_paths
 from oldphoto.stages import STAGES, Plan, make_stage, train_stage
 from oldphoto.weights import load_weights
@@ -205,6 +205,23 @@ def test_a_loss_that_is_not_finite_names_step_and_term(tmp_path):
     with pytest.raises(NonFiniteLossError, match="the loss term kl is nan at step 6"):
         log.flush(rate=0.1)
     assert not (tmp_path / "log.csv").is_file()
+
+
+def test_a_loss_that_jumps_up_stops_the_run(tmp_path):
+    log = RunLog(tmp_path, "mapping", step=0, photos_per_step=2, every=10)
+    for step in range(1, 61):  # single steps are free to jump: an empty sky, then a crowd
+        log.add(step, {"l1": torch.tensor(9.0 if step % 4 == 0 else 0.1)}, rate=0.1)
+    with pytest.raises(LossJumpError, match=r"mapping: the loss has jumped from 2.* by step 69; "):
+        for step in range(61, 81):
+            log.add(step, {"l1": torch.tensor(50.0)}, rate=0.1)
+    assert log.last["l1"] < 5, "no row tells of the jump as if it were progress"
+
+
+def test_a_loss_may_fall_and_grow_again(tmp_path):
+    log = RunLog(tmp_path, "vae-clean", step=0, photos_per_step=2, every=7)
+    for step in range(1, 300):
+        total = max(100 * 0.9**step, 1.0) if step < 150 else 8.0
+        log.add(step, {"l1": torch.tensor(total), "critic": torch.tensor(0.0)}, rate=0.1)
 
 
 def test_a_diverged_state_is_not_saved(tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def train_and_keep(job: Job, stage: Stage, report: Callable[[str], None] = print
     A run that was cut short is written too; with ``resume`` in the settings it goes on.
 
     Raises:
-        InputError, NonFiniteLossError, OSError: as ``oldphoto.loop.train``.
+        InputError, NonFiniteLossError, LossJumpError, OSError: as ``oldphoto.loop.train``.
     """
     finished = train(stage, job.folder / stage.name, job.settings, report)
     card = {

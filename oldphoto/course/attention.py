@@ -71,7 +71,7 @@ def scene_of(network: RestorationNetwork, degraded: Tensor, scratch_mask: Tensor
             f"got one with {type(mapping).__name__}"
         )
     with torch.no_grad():
-        latent = network.vae_degraded.encode(degraded)
+        latent = network.vae_degraded.encode(mapping.prepare(degraded, scratch_mask))
         features = mapping.widen(latent)
     keep = mapping.keep(latent, scratch_mask)
     return Scene(mapping.partial_nonlocal, features, keep, as_pixels(degraded))

@@ -44,7 +44,8 @@ def sample_restorations(
     """
     require_positive(num_samples=num_samples)
     scratch_mask = None if mask is None else mask_to_tensor(mask)
-    mean, log_var = network.vae_degraded.encode_moments(to_tensor(damaged))
+    prepared = network.mapping.prepare(to_tensor(damaged), scratch_mask)
+    mean, log_var = network.vae_degraded.encode_moments(prepared)
     generator = torch.Generator().manual_seed(seed)
     samples = []
     for _ in range(num_samples):

@@ -134,7 +134,7 @@ paint_white = Exercise(
         "The mask is 1 where the photo is damaged: multiplying by (1 - mask) keeps the rest.",
         "What must be added where the mask is 1, so that the result is 1 there?",
     ),
-    praise="The network has learned that white means: nothing is known here.",
+    praise="Now nobody can take the damage for a part of the picture.",
 )
 
 

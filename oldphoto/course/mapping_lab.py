@@ -309,8 +309,9 @@ def error_budget(network: RestorationNetwork, photos: Iterable[TestPhoto]) -> di
     for photo in photos:
         degraded, clean = to_tensor(photo.degraded), to_tensor(photo.clean)
         with torch.no_grad():
-            latent = network.vae_degraded.encode(degraded)
-            mapped = network.mapping(latent, mask_to_tensor(photo.scratch_mask))
+            mask = mask_to_tensor(photo.scratch_mask)
+            latent = network.vae_degraded.encode(network.mapping.prepare(degraded, mask))
+            mapped = network.mapping(latent, mask)
             codes = {"identity": latent, "restored": mapped}
             codes["limit"] = network.vae_clean.encode(clean)
             outputs = {name: network.vae_clean.decode(code) for name, code in codes.items()}

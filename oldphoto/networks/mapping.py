@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from oldphoto.checks import InputError, require_features
 from oldphoto.config import MappingConfig
+from oldphoto.networks.hole_filling import fill_holes
 from oldphoto.networks.layers import conv_norm_relu, init_paper, init_plain, residual_blocks
 from oldphoto.networks.partial_nonlocal import (
     PartialNonlocal,
@@ -56,6 +57,20 @@ class _Mapping(nn.Module):
         last_width = (config.width, *config.widths_out)[-1]
         # No norm and no ReLU: a latent has values of both signs and any size.
         self.to_latent = nn.Conv2d(last_width, config.latent_channels, kernel_size=3, padding=1)
+
+    def prepare(self, degraded: Tensor, scratch_mask: Tensor | None) -> Tensor:
+        """Return the photo as the encoder before this mapping has to see it.
+
+        Args:
+            degraded: (B, 3, H, W) in [-1, 1], damaged pixels white.
+            scratch_mask: (B, 1, H, W), 1 = damaged, 0 = sound; None = no damage.
+
+        Returns:
+            The photo itself, or with ``config.fill_holes`` one whose holes are filled smoothly.
+        """
+        if scratch_mask is None or not self.config.fill_holes:
+            return degraded
+        return fill_holes(degraded, scratch_mask)
 
     def _initialise(self) -> None:
         if self.config.norm:
@@ -123,9 +138,9 @@ class PartialNonlocalMapping(_Mapping):
 
         F = blocks(keep * F + (1 - keep) * partial_nonlocal(F, keep))
 
-    ``keep`` is 1 where a position is sound. With ``config.soft_mask`` it is the share of its pixels
-    that are, and ``config.skip`` adds keep * z to the result instead of z: the code of a hole is
-    the code of white paint, which nobody wants to keep.
+    ``keep`` is 1 where a position is sound; with ``config.soft_mask`` it is the share of its pixels
+    that are. With ``config.fill_holes`` what a hole holds is a guess worth keeping, so the global
+    branch is added to the local one: blocks(F) or F stands above without the factor keep.
 
     With ``config.masked`` False nothing tells sound from damaged: keep is 1/2 everywhere, so that
     the attention believes every position alike and each position gets half of either branch.
@@ -166,7 +181,7 @@ class PartialNonlocalMapping(_Mapping):
             fused = self.blocks(self._fuse(features, features, keep))
         else:
             raise InputError(f"fusion must be parallel or serial, got {self.config.fusion!r}")
-        return self._finish(fused, latent * keep if self.config.soft_mask else latent)
+        return self._finish(fused, latent)
 
     def keep(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
         """Return how far each position is believed, (B, 1, h, w) in [0, 1].
@@ -188,7 +203,8 @@ class PartialNonlocalMapping(_Mapping):
         # with several processes, every weight must get a gradient, be it 0.
         if not torch.is_grad_enabled() and bool((keep == 1).all()):
             return local
-        return local * keep + self.partial_nonlocal(features, keep) * (1 - keep)
+        believed = local if self.config.fill_holes else local * keep
+        return believed + self.partial_nonlocal(features, keep) * (1 - keep)
 
 
 class PatchAttentionMapping(_Mapping):

@@ -16,7 +16,8 @@ class RestorationNetwork(nn.Module):
     Args:
         vae_degraded: VAE of old and synthetic degraded photos.
         vae_clean: VAE of clean photos.
-        mapping: latent to latent, called as ``mapping(latent, scratch_mask)``.
+        mapping: latent to latent, called as ``mapping(latent, scratch_mask)``; its ``prepare``
+            says how the encoder is to see holes.
 
     Shape:
         degraded: (B, 3, H, W) in [-1, 1], H and W multiples of ``size_multiple``. The caller has
@@ -44,7 +45,7 @@ class RestorationNetwork(nn.Module):
         require_multiple(degraded, self.size_multiple)
         if scratch_mask is not None:
             require_mask(scratch_mask, degraded)
-        latent_degraded = self.vae_degraded.encode(degraded)
+        latent_degraded = self.vae_degraded.encode(self.mapping.prepare(degraded, scratch_mask))
         latent_clean = self.mapping(latent_degraded, scratch_mask)
         return self.vae_clean.decode(latent_clean)
 

@@ -102,20 +102,22 @@ def test_fusion(fusion, norm):
     assert torch.allclose(mapping(latent, mask), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("fill_holes", [True, False])
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("fusion", ["parallel", "serial"])
-def test_fusion_by_shares(fusion, skip):
-    options = dict(fusion=fusion, norm=False, skip=skip, soft_mask=True)
+def test_fusion_by_shares(fusion, skip, fill_holes):
+    options = dict(fusion=fusion, norm=False, skip=skip, soft_mask=True, fill_holes=fill_holes)
     mapping, latent, mask = make(PartialNonlocalMapping, **options)
     mask[0, :, 24, 12:36] = 1  # a quarter of each position below
     features, keep = mapping.widen(latent), sound_share_at_latent(mask, (10, 13))
     assert keep.unique().tolist() == [0, 0.75, 1]
     filled = mapping.partial_nonlocal.blocks(mapping.partial_nonlocal.attend(features, keep))
+    believed = 1 if fill_holes else keep
     if fusion == "parallel":
-        fused = keep * mapping.blocks(features) + (1 - keep) * filled
+        fused = believed * mapping.blocks(features) + (1 - keep) * filled
     else:
-        fused = mapping.blocks(keep * features + (1 - keep) * filled)
-    expected = mapping.to_latent(mapping.narrow(fused)) + (keep * latent if skip else 0)
+        fused = mapping.blocks(believed * features + (1 - keep) * filled)
+    expected = mapping.to_latent(mapping.narrow(fused)) + (latent if skip else 0)
     torch.testing.assert_close(mapping(latent, mask), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(mapping.keep(latent, mask), keep)
 
@@ -125,19 +127,22 @@ def test_shares_change_nothing_where_there_is_no_damage():
     soft = make(PartialNonlocalMapping, norm=False, skip=True, soft_mask=True)[0]
     soft.load_state_dict(hard.state_dict())
     assert torch.equal(hard(latent), soft(latent))
+    mask[0, :, 24, 12:36] = 1  # a quarter of each position below
     assert not torch.allclose(hard(latent, mask)[:1], soft(latent, mask)[:1])
 
 
-def test_what_the_latent_of_a_hole_holds_is_not_passed_on_by_the_skip():
-    options = dict(fusion="serial", norm=False, skip=True, soft_mask=True)
+@pytest.mark.parametrize("fill_holes", [True, False])
+def test_what_the_latent_of_a_hole_holds_counts_only_where_the_hole_was_filled(fill_holes):
+    options = dict(fusion="serial", norm=False, soft_mask=True, fill_holes=fill_holes)
     mapping, latent, mask = make(PartialNonlocalMapping, **options)
     mapping.widen = torch.nn.Conv2d(4, 8, 1)  # sees its own position alone
     torch.nn.init.zeros_(mapping.partial_nonlocal.query.weight)  # a hole asks what its code says
     mask[:, :, 8:24, 12:36] = 1
     other = latent.clone()
     other[:, :, 2:6, 3:9] = 7.0
-    # Not even elsewhere: a damaged position is no key, and the fusion drops its features.
-    torch.testing.assert_close(mapping(latent, mask), mapping(other, mask))
+    # Otherwise not even elsewhere: a damaged position is no key, and the fusion drops its features.
+    same = torch.allclose(mapping(latent, mask), mapping(other, mask), atol=1e-6)
+    assert same is not fill_holes
 
 
 @pytest.mark.parametrize("fusion", ["parallel", "serial"])
