@@ -285,8 +285,8 @@ SMALL = Preset(
         num_photos=320_000,
         learning_rate=4e-4,
         weights=_SMALL_MAPPING_WEIGHTS,
-        # The attention's gradients are tiny but for rare outliers. With the paper's 0.5, and gradients
-        # up to 10, one of them can move a weight by 16 steps at once; it has ruined two trainings.
+        # The attention's gradients are tiny but for rare outliers. With the paper's 0.5, and
+        # gradients up to 10, one of them can move a weight by 16 steps at once: the loss jumps.
         betas=(0.9, 0.999),
         clip_norm=1.0,
         hole_prob=0.8,
