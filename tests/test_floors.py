@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {  # of oldphoto; a folder stands for its files, if they are not named apart
     0: "checks config torchvision_compat files installed",
     1: "images colour_modes padding tiling samples losses checkpoint run_log download archives "
-    "devices training_card processes memory networks networks.layers",
+    "devices training_card processes memory networks networks.layers networks.hole_filling",
     2: "degradations metrics networks.vae networks.partial_nonlocal networks.patch_attention "
     "networks.discriminators networks.features networks.scratch_detector provenance",
     3: "networks.mapping networks.table data damaged_photos",

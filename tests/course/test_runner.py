@@ -70,7 +70,10 @@ def finished(tmp_path_factory, request):
     notebooks.mkdir()
     for name, source in sources.items():
         write_small(notebooks / f"{name}.ipynb", source)
-    results = run_notebooks(all_notebooks(notebooks), folder / "out", {"SEED": 7}, jobs=2)
+    # A kernel that loses a message would wait for ever, and the whole test run with it.
+    results = run_notebooks(
+        all_notebooks(notebooks), folder / "out", {"SEED": 7}, jobs=2, cell_timeout=120
+    )
     return folder, {result.name: result for result in results}
 
 
