@@ -136,8 +136,9 @@ def train(
                 log.save_samples(step, results[0][1])
             if is_over or is_due:
                 log.flush(players[0].rate)  # stops here rather than save a diverged state
-                for player in players:
-                    player.require_finite(stage.name, step)
+                if not (is_over or log.is_calm):
+                    continue  # a jump, or a hard batch: the next steps will tell
+                _require_finite(players, stage.name, step)
                 if is_first:
                     save_checkpoint(checkpoints, step, parts)
                 saved_at = time.monotonic()
@@ -145,6 +146,12 @@ def train(
 
     stage.trained.load_state_dict(average.module.state_dict())
     return step >= config.num_steps
+
+
+def _require_finite(players: list[Player], stage: str, step: int) -> None:
+    """Refuse to save weights that are not finite: the losses of the last step came before them."""
+    for player in players:
+        player.require_finite(stage, step)
 
 
 def _go_on(

@@ -115,6 +115,14 @@ class RunLog:
         self._pending.clear()
         self._time = time.perf_counter()
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether the last step flushed gives no cause to think that the loss has jumped up.
+
+        Only 20 steps tell a jump from a hard batch. Until then the state is not fit to be saved.
+        """
+        return not self._recent or not self._recent[-1] > _JUMP * self._lowest > 0
+
     def line(self) -> dict[str, str]:
         """Return what a progress bar should tell: photos a second, and each loss term."""
         told = {"photos/s": self.speed} | self.last if self.last else {}

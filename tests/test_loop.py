@@ -217,6 +217,40 @@ def test_a_loss_that_jumps_up_stops_the_run(tmp_path):
     assert log.last["l1"] < 5, "no row tells of the jump as if it were progress"
 
 
+class JumpsAt(nn.Module):
+    """A loss whose terms are a hundred times as large from some step on."""
+
+    def __init__(self, loss: nn.Module, step: int) -> None:
+        super().__init__()
+        self.loss = loss
+        self.left = step
+
+    def forward(self, batch, critics):
+        terms, samples = self.loss(batch, critics)
+        self.left -= 1
+        factor = 100 if self.left <= 0 else 1
+        return {name: factor * term for name, term in terms.items()}, samples
+
+
+def test_no_state_of_a_jump_is_saved_while_it_is_not_yet_called_one(tmp_path):
+    plan = make_plan(tmp_path)
+    stage = make_stage(plan, "detector")
+    config = short(stage.config, num_steps=60)
+    stage = replace(stage, loss=JumpsAt(stage.loss, step=31), config=config)
+    with pytest.raises(LossJumpError):
+        loop.train(stage, tmp_path / "run", replace(QUICK, save_minutes=0.0))
+    saved = sorted((tmp_path / "run" / "checkpoints").glob("step-*.pt"))
+    assert saved[-1].stem.endswith("30")
+
+
+def test_one_hard_batch_puts_a_save_off_by_one_step(tmp_path):
+    log = RunLog(tmp_path, "mapping", step=0, photos_per_step=2, every=1)
+    assert log.is_calm
+    for step in range(1, 40):
+        log.add(step, {"l1": torch.tensor(60.0 if step == 38 else 1.0)}, rate=0.1)
+        assert log.is_calm == (step != 38)
+
+
 def test_a_loss_may_fall_and_grow_again(tmp_path):
     log = RunLog(tmp_path, "vae-clean", step=0, photos_per_step=2, every=7)
     for step in range(1, 300):

@@ -15,6 +15,9 @@ from oldphoto.course.notebooks import CourseNotebook, all_notebooks, find_folder
 if TYPE_CHECKING:
     from oldphoto.course.worker import Result
 
+USUAL_CELL_SECONDS = 1800
+"""No cell of a notebook as it is comes near; a kernel that lost a message would never end."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their options."""
@@ -59,7 +62,13 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     speed.add_argument("--full", dest="fast", action="store_const", const=False, help="no hurry")
     parser.add_argument("--jobs", type=int, metavar="N", help="how many run at once")
     parser.add_argument("--output", type=Path, default=Path("out/course"), metavar="DIR")
-    parser.add_argument("--cell-timeout", type=float, metavar="SECONDS", help="longest cell")
+    parser.add_argument(
+        "--cell-timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"longest cell; {USUAL_CELL_SECONDS} for notebooks as they are, no limit with "
+        "--full or -p",
+    )
     parser.add_argument(
         "--save",
         action="store_true",
@@ -94,7 +103,10 @@ def run_course(args: argparse.Namespace) -> int:
         raise InputError("--save stores runs with the notebooks' own parameters; leave out -p")
     notebooks = select(all_notebooks(args.notebooks), args.names)
     output = args.output.resolve()
-    results = run_notebooks(notebooks, output, values, args.jobs, args.cell_timeout)
+    timeout = args.cell_timeout
+    if timeout is None and not args.parameters and args.fast is not False:
+        timeout = USUAL_CELL_SECONDS
+    results = run_notebooks(notebooks, output, values, args.jobs, timeout)
     index = write_pages(notebooks, results, output)
     for result in results:
         state = "ok" if result.ok else f"FAILED: {result.error}"

@@ -9,6 +9,7 @@ import sys
 import nbformat
 import pytest
 
+from oldphoto import cli
 from oldphoto.checks import InputError
 from oldphoto.commands import course as command
 from oldphoto.course.badges import Address
@@ -250,3 +251,25 @@ def test_a_time_limit_that_means_nothing_is_refused(tmp_path, timeout):
     with pytest.raises(InputError, match="cell_timeout must be greater than 0"):
         run_notebooks(all_notebooks(tmp_path), tmp_path / "out", cell_timeout=timeout)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ([], command.USUAL_CELL_SECONDS),
+        (["--fast"], command.USUAL_CELL_SECONDS),
+        (["--full"], None),
+        (["-p", "SEED", "3"], None),
+        (["--full", "--cell-timeout", "90"], 90.0),
+    ],
+)
+def test_only_notebooks_as_they_are_have_a_usual_time(tmp_path, monkeypatch, options, seconds):
+    write_small(tmp_path / "01_good.ipynb", "print(SEED)")
+    asked = []
+    monkeypatch.setattr(
+        "oldphoto.course.runner.run_notebooks", lambda *given: asked.append(given[-1]) or []
+    )
+    monkeypatch.setattr("oldphoto.course.pages.write_pages", lambda *_: tmp_path)
+    where = ["--notebooks", str(tmp_path), "--output", str(tmp_path / "out")]
+    assert cli.main(["course", "run", *options, *where]) == 0
+    assert asked == [seconds]
