@@ -160,7 +160,7 @@ class StageConfig:
         clip_norm: gradients longer than this are shortened to it.
         hole_prob: share of the photos that get holes; not for ``vae_clean`` and the detector.
         hole_ratio: limits of the share of such a photo that its holes cover.
-        recipe: name of the degradation recipe.
+        recipe: name of the degradation recipe; the detector wants one with scratches, "paper".
     """
 
     batch: int
@@ -232,7 +232,7 @@ PAPER = Preset(
     train_vae_degraded=replace(_PAPER_STAGE, hole_prob=0.0),
     train_vae_clean=_PAPER_STAGE,
     train_mapping=replace(_PAPER_STAGE, weights=LossWeights(l1_weight=0.0)),  # equation 5
-    train_detector=_PAPER_STAGE,
+    train_detector=replace(_PAPER_STAGE, recipe="paper"),
 )
 
 # Without instance norm and VGG, L1 does most of the work; a small KL weight lets the code grow
@@ -292,7 +292,9 @@ SMALL = Preset(
         hole_prob=0.8,
         hole_ratio=(0.0, 0.25),
     ),
-    train_detector=StageConfig(batch=16, crop=128, num_photos=160_000, learning_rate=4e-4),
+    train_detector=StageConfig(
+        batch=32, crop=128, num_photos=160_000, learning_rate=1e-3, recipe="paper"
+    ),
     shared_start=True,
 )
 
@@ -326,7 +328,7 @@ TINY = Preset(
     train_vae_degraded=replace(_TINY_VAE_STAGE, hole_prob=0.0),
     train_vae_clean=_TINY_VAE_STAGE,
     train_mapping=replace(_TINY_VAE_STAGE, weights=_TINY_MAPPING_WEIGHTS),
-    train_detector=_TINY_VAE_STAGE,
+    train_detector=replace(_TINY_VAE_STAGE, recipe="paper"),
     shared_start=True,
 )
 

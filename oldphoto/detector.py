@@ -16,6 +16,9 @@ from oldphoto.official import load_official_detector
 from oldphoto.weights import load_detector_weights
 
 SIDE_MULTIPLE = 16
+OWN_THRESHOLD = 0.6
+"""For the shipped detector: below it, false alarms cost a restoration more than misses do."""
+
 LONGEST_SIDE = 4096  # of the network's input; only photos more than 16 times as long as wide
 
 
@@ -56,10 +59,13 @@ class ScratchDetector:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path = "small", device: str | torch.device | None = None
+        cls,
+        name_or_folder: str | Path = "small",
+        device: str | torch.device | None = None,
+        threshold: float = OWN_THRESHOLD,
     ) -> "ScratchDetector":
         """Load shipped weights by name, or those that training wrote into a folder."""
-        return cls(load_detector_weights(name_or_folder), device=device)
+        return cls(load_detector_weights(name_or_folder), threshold, device=device)
 
     @classmethod
     def from_official(

@@ -1,5 +1,6 @@
 """Where the scratch masks of a batch come from: a detector, a file, a folder, or nowhere."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from oldphoto import official, weights
 from oldphoto.checks import InputError
 from oldphoto.detector import ScratchDetector
-from oldphoto.images import list_photos, read_mask
+from oldphoto.images import list_photos, read_mask, write_photo
 from oldphoto.networks.mapping import PlainMapping
 from oldphoto.restorer import Restorer
 
@@ -28,8 +29,9 @@ def choose_masks(
     """Return the source of masks that ``--mask`` asks for, and a few words on what it is.
 
     Args:
-        choice: "auto", "none", a mask file (for one photo) or a folder of masks; None is "auto"
-            if the network knows scratches and its weights have a detector, else "none".
+        choice: "auto", "none", a mask file (for one photo) or a folder of masks; None is "none",
+            for a false alarm throws away what was sound. With the authors' networks for scratches,
+            made to be used with their detector, it is "auto", if the detector is there.
         weights_name: as given to ``--weights``, where "auto" looks for its detector.
         photos: all photos of the batch.
 
@@ -39,7 +41,8 @@ def choose_masks(
     fills_holes = not isinstance(restorer.network.mapping, PlainMapping)
     is_official = weights_name.startswith(OFFICIAL_PREFIX)
     if choice is None:
-        choice = "auto" if fills_holes and has_detector(weights_name) else "none"
+        is_pair = is_official and fills_holes and has_detector(weights_name)
+        choice = "auto" if is_pair else "none"
     if choice == "none":
         return _no_mask, "no scratch masks"
     if is_official and not fills_holes:
@@ -60,6 +63,35 @@ def choose_masks(
     if not path.is_file():
         raise InputError(f"--mask must be auto, none, a file or a folder; {path} is none of these")
     return lambda _photo, pixels: _read(path, pixels), f"scratch mask {path}"
+
+
+def keep_masks(masks: MaskSource, folder: Path, photos: list[Path]) -> MaskSource:
+    """Return the same masks, each of which is also written into a folder, as PNG.
+
+    There they can be corrected in a paint program, and given to ``--mask`` after that.
+
+    Raises:
+        InputError: if there are no masks, the folder is not empty (perhaps it holds corrected
+            ones), or two photos of one name would share a mask.
+    """
+    if masks is _no_mask:
+        raise InputError("there are no masks to save: add --mask auto")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"expected a new or empty folder for the masks, got {folder}")
+    names = Counter(photo.stem.casefold() for photo in photos)
+    name, times = names.most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{times} photos are called {name}: their masks would share one file")
+
+    def kept(photo: Path, pixels: np.ndarray) -> np.ndarray | None:
+        mask = masks(photo, pixels)
+        if mask is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            levels = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
+            write_photo(folder / f"{photo.stem}.png", levels)
+        return mask
+
+    return kept
 
 
 def has_detector(weights_name: str) -> bool:

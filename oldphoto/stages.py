@@ -240,7 +240,7 @@ def _detector_stage(plan: Plan, name: str) -> Stage:
     if name == FINE_TUNING:
         dataset: PositionDataset = LabelledPhotos(plan.labelled, config.crop, plan.seed)
     else:
-        dataset = DetectorPairs(plan.clean, config.crop, plan.seed)
+        dataset = DetectorPairs(plan.clean, config.crop, plan.seed, config.recipe)
     return Stage(
         name=name,
         config=config,

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from oldphoto import detector as module
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
-from oldphoto.detector import ScratchDetector, working_size
+from oldphoto.degradations import degrade
+from oldphoto.detector import OWN_THRESHOLD, ScratchDetector, working_size
+from oldphoto.metrics.detection import Confusion, confusion
 from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.samples import sample_names, sample_photo
 from oldphoto.weights import save_network
 
 TINY = PRESETS["tiny"].detector
@@ -117,6 +120,20 @@ def test_from_pretrained_reads_what_training_wrote(tmp_path):
     grey = torch.rand(1, 1, 32, 32)
     loaded = ScratchDetector.from_pretrained(tmp_path, device="cpu").probability(grey)
     assert torch.allclose(loaded, ScratchDetector(network).probability(grey).cpu(), atol=0.01)
+    assert ScratchDetector.from_pretrained(tmp_path, device="cpu").threshold == OWN_THRESHOLD
+    assert ScratchDetector.from_pretrained(tmp_path, "cpu", threshold=0.3).threshold == 0.3
+
+
+def test_the_shipped_detector_finds_most_of_what_it_calls_damaged_and_leaves_clean_photos_alone():
+    detector = ScratchDetector.from_pretrained("small", device="cpu")
+    count, alarms = Confusion(0, 0, 0, 0), []
+    for index, name in enumerate(sample_names("held_out")):
+        clean = sample_photo(name)
+        photo, mask = degrade(clean, seed=100 * index + 1, recipe="paper")
+        count += confusion(detector(photo), mask)
+        alarms.append(detector(clean).mean())
+    assert count.precision > 0.7 and count.recall > 0.4
+    assert np.mean(alarms) < 0.03
 
 
 def test_from_official_hands_the_folder_on(monkeypatch):

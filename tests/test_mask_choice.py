@@ -10,7 +10,7 @@ from PIL import Image
 from oldphoto import mask_choice
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
-from oldphoto.mask_choice import MaskError, choose_masks, has_detector, pair_masks
+from oldphoto.mask_choice import MaskError, choose_masks, has_detector, keep_masks, pair_masks
 from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
 from oldphoto.networks.restorer import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
@@ -89,15 +89,15 @@ def test_none_means_none():
     assert words == "no scratch masks"
 
 
-def test_left_out_it_is_auto_where_there_is_a_detector_and_a_use_for_it(tmp_path):
+def test_auto_asks_the_detector_of_the_weights_and_is_not_chosen_unasked(tmp_path):
     name = weights_folder(tmp_path / "with", with_detector=True)
-    source, words = choose_masks(None, restorer(), name, [Path("a.jpg")])
+    assert has_detector(name)
+    assert choose_masks(None, restorer(), name, [Path("a.jpg")])[1] == "no scratch masks"
+    source, words = choose_masks("auto", restorer(), name, [Path("a.jpg")])
     assert "detector" in words
     assert source(Path("a.jpg"), PIXELS).shape == (24, 20)
-    assert choose_masks(None, restorer(plain=True), name, [Path("a.jpg")])[1] == "no scratch masks"
     name = weights_folder(tmp_path / "without", with_detector=False)
     assert not has_detector(name)
-    assert choose_masks(None, restorer(), name, [Path("a.jpg")])[1] == "no scratch masks"
     with pytest.raises(InputError, match="detector"):
         choose_masks("auto", restorer(), name, [Path("a.jpg")])
 
@@ -120,6 +120,35 @@ def test_the_official_detector_is_looked_for_in_its_folder(tmp_path, monkeypatch
         "from_official",
         lambda folder, device: asked.append(folder) or (lambda pixels: pixels[..., 0] > 0),
     )
-    source, _ = choose_masks("auto", restorer(), name, [Path("a.jpg")])
-    assert asked == [str(tmp_path)]
-    assert not source(Path("a.jpg"), PIXELS).any()
+    for choice in ("auto", None):  # left out, it is auto for the authors' networks for scratches
+        source, _ = choose_masks(choice, restorer(), name, [Path("a.jpg")])
+        assert asked.pop() == str(tmp_path)
+        assert not source(Path("a.jpg"), PIXELS).any()
+    assert choose_masks(None, restorer(plain=True), name, [Path("a.jpg")])[1] == "no scratch masks"
+
+
+def test_masks_are_kept_as_they_were_used_and_can_be_given_back(tmp_path):
+    drawn, photo = write_mask(tmp_path / "drawn.png"), Path("photos/a.jpg")
+    source, _ = choose_masks(str(drawn), restorer(), "small", [photo])
+    kept = keep_masks(source, tmp_path / "new" / "kept", [photo])
+    assert np.array_equal(kept(photo, PIXELS), source(photo, PIXELS))
+    again, _ = choose_masks(str(tmp_path / "new" / "kept"), restorer(), "small", [photo])
+    assert np.array_equal(again(photo, PIXELS), source(photo, PIXELS))
+
+
+def test_masks_that_somebody_corrected_are_not_written_over(tmp_path):
+    corrected = write_mask(tmp_path / "masks" / "a.png").read_bytes()
+    source, _ = choose_masks(str(tmp_path / "masks"), restorer(), "small", [Path("a.jpg")])
+    for place in (tmp_path / "masks", tmp_path / "masks" / "a.png"):
+        with pytest.raises(InputError, match="expected a new or empty folder for the masks"):
+            keep_masks(source, place, [Path("a.jpg")])
+    assert (tmp_path / "masks" / "a.png").read_bytes() == corrected
+
+
+def test_masks_that_would_share_a_file_or_are_none_are_not_kept(tmp_path):
+    source, _ = choose_masks("none", restorer(), "small", [Path("a.jpg")])
+    with pytest.raises(InputError, match="there are no masks to save: add --mask auto"):
+        keep_masks(source, tmp_path, [Path("a.jpg")])
+    photos = [Path("one/a.jpg"), Path("one/b.jpg"), Path("two/A.png")]
+    with pytest.raises(InputError, match="2 photos are called a: their masks would share one file"):
+        keep_masks(lambda *_: None, tmp_path, photos)

@@ -163,6 +163,7 @@ def test_every_shipped_network_loads():
         folder = weights.find_weights(name)
         for variant in weights.available_variants(folder):
             weights.load_weights(name, variant)
+        weights.load_detector_weights(folder)
 
 
 def test_a_folder_without_a_detector_says_what_to_do_instead(tmp_path):

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError
 from oldphoto.images import OTHER_FORMATS, READABLE, WRITERS, list_photos, read_photo
-from oldphoto.mask_choice import OFFICIAL_PREFIX, MaskError, MaskSource, choose_masks
+from oldphoto.mask_choice import OFFICIAL_PREFIX, MaskError, MaskSource, choose_masks, keep_masks
 from oldphoto.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.restorer import OFFICIAL_VARIANTS, Restorer, TilingWarning
 
@@ -40,8 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mask",
         metavar="auto|none|PATH",
         help="auto: the detector finds the scratches; none: there are none; a mask for one photo; "
-        "or a folder with a mask of the same name for each (default: auto if the weights have a "
-        "detector, else none)",
+        "or a folder with a mask of the same name for each (default: none; with the authors' "
+        "networks for scratches auto)",
+    )
+    parser.add_argument(
+        "--save-masks",
+        type=Path,
+        metavar="DIR",
+        help="write the masks into an empty folder, to be corrected and given to --mask",
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument(
@@ -61,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     require_writable(args.output)
     restorer = load_restorer(args)
     masks, where_from = choose_masks(args.mask, restorer, args.weights, [j.photo for j in jobs])
+    if args.save_masks:
+        masks = keep_masks(masks, args.save_masks, [job.photo for job in jobs])
     _say(f"{where_from}; device {restorer.device}, precision {restorer.precision}")
     record = record_of(restorer, args.weights)
     failed = 0

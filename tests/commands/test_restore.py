@@ -338,3 +338,13 @@ def test_a_single_photo_with_a_mask_of_another_size_is_wrong_use(photos, tmp_pat
     with pytest.raises(InputError, match=r"m\.png is 5 pixels wide and 5 high, but its photo"):
         call(photos / "a.jpg", *words)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_masks_that_were_used_are_written_on_request(photos, tmp_path, weights):
+    drawn, kept = tmp_path / "drawn", tmp_path / "kept"
+    drawn.mkdir()
+    Image.new("1", (33, 20), 1).save(drawn / "a.png")  # b and c have none
+    masks = ("--mask", drawn, "--save-masks", kept)
+    assert call(photos, "--output", tmp_path / "out", "--weights", weights, *masks) == 0
+    assert [path.name for path in kept.iterdir()] == ["a.png"]
+    assert np.asarray(Image.open(kept / "a.png")).min() == 255
