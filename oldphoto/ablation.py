@@ -247,10 +247,11 @@ def load_micro(folder: Path, variant: str, seed: int) -> RestorationNetwork:
     Raises:
         InputError: if a file is missing, damaged, or does not fit its settings.
     """
-    return load_network(folder, checkpoint_name(variant, seed), _build)
+    return load_network(folder, checkpoint_name(variant, seed), build_micro)
 
 
-def _build(config: dict[str, Any]) -> RestorationNetwork:
+def build_micro(config: dict[str, Any]) -> RestorationNetwork:
+    """Build the network of a micro-checkpoint from the settings in its JSON."""
     vae, mapping = VAEConfig(**config["vae"]), MappingConfig(**config["mapping"])
     return used_parts(RestorationNetwork(VAE(vae), VAE(vae), MAPPINGS[config["variant"]](mapping)))
 

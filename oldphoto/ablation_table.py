@@ -28,7 +28,6 @@ from oldphoto.metrics.domain_gap import sliced_wasserstein, to_one_scale
 from oldphoto.metrics.fidelity import psnr_within
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.networks.restorer import RestorationNetwork
-from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
 from oldphoto.weights import RESULTS_FILE
 
@@ -128,25 +127,29 @@ def gap_photos() -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def latent_gap(
-    vae_degraded: VAE, old: Sequence[np.ndarray], degraded: Sequence[np.ndarray]
+    encode: Callable[[Tensor], Tensor],
+    old: Sequence[np.ndarray],
+    degraded: Sequence[np.ndarray],
+    every: int = EVERY,
 ) -> float:
     """Return the sliced Wasserstein distance between the codes of old and of degraded photos.
 
     Codes are brought to one scale first: an encoder gains nothing by making all of them smaller.
 
     Args:
-        vae_degraded: encodes both.
-        old, degraded: uint8 (H, W, 3), sides multiples of 4.
+        encode: a photo (1, 3, H, W) in [-1, 1] to its code (1, C, h, w).
+        old, degraded: uint8 (H, W, 3), sides as the encoder wants them.
+        every: one code in so many counts.
     """
-    tables = [_codes(vae_degraded, photos) for photos in (old, degraded)]
+    tables = [_codes(encode, photos)[::every] for photos in (old, degraded)]
     return sliced_wasserstein(*to_one_scale(*tables))
 
 
-def _codes(vae: VAE, photos: Sequence[np.ndarray]) -> Tensor:
-    """Return one code in ``EVERY`` of all photos, a row each."""
+def _codes(encode: Callable[[Tensor], Tensor], photos: Sequence[np.ndarray]) -> Tensor:
+    """Return the codes of all photos, a row for each position."""
     with torch.no_grad():
-        latents = [vae.encode(to_tensor(photo)) for photo in photos]
-    return torch.cat([z.permute(0, 2, 3, 1).flatten(0, 2)[::EVERY] for z in latents])
+        latents = [encode(to_tensor(photo)) for photo in photos]
+    return torch.cat([z.permute(0, 2, 3, 1).flatten(0, 2) for z in latents])
 
 
 def measure_variant(
@@ -173,7 +176,7 @@ def measure_checkpoint(
     """Return the values of one micro-checkpoint, and the distance between its codes of ``gap``."""
     network = load_micro(folder, variant, seed)
     row = measure_variant(variant, as_method(network), photos, columns)
-    return row | {GAP: [latent_gap(network.vae_degraded, *gap)]}
+    return row | {GAP: [latent_gap(network.vae_degraded.encode, *gap)]}
 
 
 def measure_all(

@@ -15,10 +15,10 @@ from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.official import load_official_detector
 from oldphoto.weights import load_detector_weights
 
-SIDE_MULTIPLE = 16
 OWN_THRESHOLD = 0.6
-"""For the shipped detector: below it, false alarms cost a restoration more than misses do."""
+"""Of the shipped detector: it gains most on damaged photos without costing undamaged ones."""
 
+SIDE_MULTIPLE = 16
 LONGEST_SIDE = 4096  # of the network's input; only photos more than 16 times as long as wide
 
 
@@ -27,8 +27,9 @@ class ScratchDetector:
 
     The authors look at every photo with its short side resized to 256 pixels, whatever its own
     size, take the probability back to full size by nearest neighbour, and call damaged what has
-    0.4 or more. Their network was trained so, and so does this class. A scratch much thinner than
-    one pixel in 256 is not seen; paint such a mask by hand.
+    0.4 or more. Their network was trained so, and so does this class, but for the threshold of our
+    own networks. A scratch much thinner than one pixel in 256 is not seen; paint such a mask by
+    hand.
 
     Args:
         network: trained detector; it is moved to the device and set to evaluation.
@@ -64,7 +65,11 @@ class ScratchDetector:
         device: str | torch.device | None = None,
         threshold: float = OWN_THRESHOLD,
     ) -> "ScratchDetector":
-        """Load shipped weights by name, or those that training wrote into a folder."""
+        """Load shipped weights by name, or those that training wrote into a folder.
+
+        Raises:
+            InputError: if there are none, or they hold no detector.
+        """
         return cls(load_detector_weights(name_or_folder), threshold, device=device)
 
     @classmethod

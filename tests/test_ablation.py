@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from oldphoto import ablation, ablation_table
+from oldphoto import ablation, ablation_table, translation
 from oldphoto.ablation import (
     FULL,
     MICRO,
@@ -38,6 +38,7 @@ from oldphoto.networks.vae import VAE
 from oldphoto.players import LoopSettings
 from oldphoto.samples import sample_paths
 from oldphoto.stages import make_stage
+from oldphoto.translation import STEPS
 from oldphoto.weights import save_network
 
 SHORT = {"batch": 2, "crop": 16, "num_photos": 4}
@@ -219,9 +220,10 @@ def test_a_damaged_checkpoint_is_refused_by_name(trained, tmp_path):
 def test_the_command_trains_stops_resumes_and_measures(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("oldphoto.commands.ablation.MICRO", short_preset())
     few = sample_paths("held_out")[:2]
-    monkeypatch.setattr(
-        ablation_table, "sample_paths", lambda kind: few if kind == "held_out" else few[:1]
-    )
+    for module in (ablation_table, translation):
+        monkeypatch.setattr(
+            module, "sample_paths", lambda kind: few if kind == "held_out" else few[:1]
+        )
     command = [
         "ablation",
         "--run",
@@ -241,11 +243,13 @@ def test_the_command_trains_stops_resumes_and_measures(tmp_path, capsys, monkeyp
     said = capsys.readouterr().out
     assert "| without mask |" in said and "BRISQUE ↓" in said
     results = read_results(tmp_path / "weights")
-    assert list(results.values) == [INPUT, *VARIANTS] and results.photos == tuple(
+    assert list(results.values) == [INPUT, *VARIANTS, *STEPS] and results.photos == tuple(
         path.stem for path in few
     )
     assert [c.name for c in results.columns[:3]] == ["PSNR", HOLES, "SSIM"]
-    assert all(results.table(v, c.name) is not None for v in VARIANTS for c in results.columns)
+    assert all(
+        results.table(v, c.name) is not None for v in (*VARIANTS, *STEPS) for c in results.columns
+    )
     assert results.table(FULL, GAP).shape == (1, 1)
 
 

@@ -81,15 +81,15 @@ def test_the_gap_is_0_for_equal_photos_and_grows_with_damage():
     torch.manual_seed(0)
     vae = VAE(TINY.vae).eval()
     photos = [sample_photo(name) for name in ("pier", "canyon")]
-    assert latent_gap(vae, photos, photos) == pytest.approx(0, abs=1e-9)
+    assert latent_gap(vae.encode, photos, photos) == pytest.approx(0, abs=1e-9)
     little, much = ([degrade_noise(photo, sigma) for photo in photos] for sigma in (10, 60))
-    assert 0.01 < latent_gap(vae, photos, little) < latent_gap(vae, photos, much)
+    assert 0.01 < latent_gap(vae.encode, photos, little) < latent_gap(vae.encode, photos, much)
     # The scale of the codes is no matter: ten times as large ones lie no further apart.
-    before = latent_gap(vae, photos, much)
+    before = latent_gap(vae.encode, photos, much)
     with torch.no_grad():
         vae.encoder.head.weight.mul_(10)
         vae.encoder.head.bias.mul_(10)
-    assert latent_gap(vae, photos, much) == pytest.approx(before, rel=1e-4)
+    assert latent_gap(vae.encode, photos, much) == pytest.approx(before, rel=1e-4)
 
 
 def degrade_noise(photo: np.ndarray, sigma: float) -> np.ndarray:

@@ -18,7 +18,7 @@ FLOORS = {  # of oldphoto; a folder stands for its files, if they are not named 
     4: "networks.restorer networks.growing restore_plan steps players loop step_cost",
     5: "baselines official official_keys weights starting_points stages",
     6: "restorer detector mask_choice evaluation run_folder comparison comparison_table contenders "
-    "ablation ablation_table",
+    "ablation ablation_table translation",
     7: "course commands cli __main__ __init__",
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()}

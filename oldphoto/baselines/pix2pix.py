@@ -90,14 +90,19 @@ class UNet(nn.Module):
             )
         init_paper(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Return the features of each layer of the encoder, the innermost last."""
         require_features(x, 3, self.config.multiple)
         require_multiple(x, self.config.multiple)
         kept = []
         for number, down in enumerate(self.downs):
             x = down(F.leaky_relu(x, 0.2) if number else x)
             kept.append(x)
-        kept.pop()  # the innermost goes on as it is
+        return kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = self.encode(x)
+        x = kept.pop()  # the innermost goes on as it is
         for up in self.ups:
             x = up(x.relu())
             x = torch.cat([x, kept.pop()], dim=1) if kept else x
@@ -211,9 +216,9 @@ class Pix2Pix(NetworkMethod):
             return self.network(degraded)
 
     @classmethod
-    def load(cls, folder: Path, device: str | None = None) -> "Pix2Pix":
-        """Load what ``fit`` wrote into ``folder / "weights"``."""
-        return cls(load_network(folder, NAME, lambda c: UNet(Pix2PixConfig(**c))), device)
+    def load(cls, folder: Path, device: str | None = None, name: str = NAME) -> "Pix2Pix":
+        """Load what ``fit`` wrote into ``folder / "weights"``, or weights of another name."""
+        return cls(load_network(folder, name, lambda c: UNet(Pix2PixConfig(**c))), device)
 
 
 def make_stage(job: Job, preset: Pix2PixPreset = TINY) -> Stage:

@@ -1,6 +1,7 @@
 """``oldphoto ablation``: train the whole method and each variant without one part, and compare."""
 
 import argparse
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from oldphoto.data import photo_paths
 from oldphoto.devices import choose_device
 from oldphoto.players import LoopSettings
 from oldphoto.samples import sample_paths
+from oldphoto.translation import STEPS, measure_steps, train_steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
-    parser.epilog = f"Variants: {', '.join(VARIANTS)}."
+    parser.epilog = f"Variants: {', '.join((*VARIANTS, *STEPS))}."
     parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each variant")
     parser.add_argument(
@@ -40,11 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.run} holds a run already: add --resume, or choose another folder"
         )
     say = tqdm.write
-    say(f"{len(VARIANTS)} variants x {job.num_seeds} seeds, run folder {job.run}")
-    if not train_all(job, say):
+    rows = len(VARIANTS) + len(STEPS)
+    say(f"{rows} variants x {job.num_seeds} seeds, run folder {job.run}")
+    begun = time.monotonic()
+    if not (train_all(job, say) and train_steps(job, say, begun)):
         say(f"stopped with a checkpoint in {job.run}: the same command with --resume goes on")
         return 1
-    results = measure_all(job.weights, job.num_seeds, say)
+    results = measure_steps(job.weights, measure_all(job.weights, job.num_seeds, say), say)
     write_results(job.weights, results)
     print(as_markdown(results))
     print(f"done: micro-checkpoints, results.json and table.csv are in {job.weights}")

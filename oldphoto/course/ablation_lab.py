@@ -15,6 +15,7 @@ from oldphoto.metrics.bootstrap import Interval
 from oldphoto.metrics.fidelity import psnr, psnr_within
 from oldphoto.networks.restorer import RestorationNetwork
 from oldphoto.samples import sample_names, sample_paths
+from oldphoto.translation import STEPS
 
 NOTHING = "nothing"
 """The switch that leaves the whole method on."""
@@ -42,6 +43,15 @@ PAPER_TRANSLATION = (
     Translation("full: with latent adversary", 0.581, 23.016),
 )
 """Wan et al., CVPR 2020, section 4.4: old photos. The numbers are quoted from memory."""
+
+OUR_TRANSLATION = dict(
+    zip(
+        (row.method for row in PAPER_TRANSLATION),
+        (*STEPS, f"without {PARTS[0]}", FULL),
+        strict=True,
+    )
+)
+"""Which of our results stands beside which row of the paper's."""
 
 PAPER_NOTE = (
     "The paper's figures are of its own old photos and networks trained for days; the Wasserstein "
@@ -171,13 +181,13 @@ def clear_parts(results: Results, measure: str) -> list[str]:
 
 
 def translation_rows(results: Results) -> list[tuple[str, float | None, float | None]]:
-    """Return rows (method, Wasserstein, BRISQUE): the paper's four, then ours.
+    """Return rows (method, Wasserstein, BRISQUE): the paper's four, then our four.
 
     BRISQUE is None where it was not measured.
     """
     rows = [(f"paper: {row.method}", row.wasserstein, row.brisque) for row in PAPER_TRANSLATION]
-    for variant in ("without latent adversary", FULL):
-        rows.append((f"ours: {variant}", *(_mean(results, variant, m) for m in (GAP, "BRISQUE"))))
+    for method, variant in OUR_TRANSLATION.items():
+        rows.append((f"ours: {method}", *(_mean(results, variant, m) for m in (GAP, "BRISQUE"))))
     return rows
 
 

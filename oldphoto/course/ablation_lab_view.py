@@ -13,6 +13,7 @@ from oldphoto.ablation import FULL, NONLOCAL
 from oldphoto.ablation_table import GAP, Column, Results
 from oldphoto.course.ablation_lab import (
     NOTHING,
+    OUR_TRANSLATION,
     PAPER_TRANSLATION,
     SWITCHES,
     cases,
@@ -119,7 +120,7 @@ def _title(column: Column) -> str:
 
 
 def draw_paper(results: Results) -> Figure:
-    """Draw the paper's two ablations, and ours of the same parts below them.
+    """Draw the paper's two ablations, and ours of the same rows below them.
 
     Left column: Wasserstein distance between the codes of old and of degraded photos. Right
     column: PSNR without and with the partial non-local block.
@@ -127,11 +128,12 @@ def draw_paper(results: Results) -> Figure:
     theirs = {row.method: row.wasserstein for row in PAPER_TRANSLATION}
     block = {name.partition(": ")[2]: value for name, value, _ in nonlocal_rows(results)[:2]}
     with pyplot.rc_context(STYLE):
-        fig, axes = pyplot.subplots(2, 2, figsize=(11, 4.8), height_ratios=(4, 2))
+        fig, axes = pyplot.subplots(2, 2, figsize=(11, 5.6))
         _plain_bars(axes[0, 0], theirs)
         _plain_bars(axes[0, 1], block)
-        _our_bars(axes[1, 0], results, GAP, "latent adversary")
-        _our_bars(axes[1, 1], results, "PSNR", NONLOCAL)
+        _our_bars(axes[1, 0], results, GAP, OUR_TRANSLATION)
+        parts = {f"without {NONLOCAL}": f"without {NONLOCAL}", f"with {NONLOCAL}": FULL}
+        _our_bars(axes[1, 1], results, "PSNR", parts)
         axes[0, 0].set_title("paper: Wasserstein (lower is better)")
         axes[0, 1].set_title("paper: PSNR, dB (higher is better)")
         axes[1, 0].set_title("ours: Wasserstein")
@@ -153,10 +155,10 @@ def _plain_bars(axis: Axes, values: Mapping[str, float]) -> None:
     axis.invert_yaxis()
 
 
-def _our_bars(axis: Axes, results: Results, measure: str, part: str) -> None:
-    rows = (f"without {part}", FULL)
-    _draw_means(axis, results, measure, rows)
-    axis.set_yticks(range(len(rows)), rows)
+def _our_bars(axis: Axes, results: Results, measure: str, rows: Mapping[str, str]) -> None:
+    """Draw a bar for each of ``rows``: what it is called, and the variant it stands for."""
+    _draw_means(axis, results, measure, tuple(rows.values()))
+    axis.set_yticks(range(len(rows)), list(rows))
     axis.invert_yaxis()
 
 

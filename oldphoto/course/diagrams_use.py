@@ -32,7 +32,7 @@ _DECISIONS = [
             ("no holes", '"none"', "nothing marked"),
             ("one photo", "a file", "drawn by hand"),
             ("several", "a folder", "same names"),
-            ("many", '"auto"', "needs a detector"),
+            ("many", '"auto"', "check its masks"),
         ],
     ),
     (
@@ -50,7 +50,7 @@ _DECISIONS = [
         [
             ("no mask", '"quality"', "takes no mask"),
             ("a mask", '"scratch"', "with the block"),
-            ("large scan", '"hr"', 'not in "small"'),
+            ("large scan", '"hr"', "copies patches"),
         ],
     ),
 ]
@@ -235,7 +235,7 @@ def own_photo() -> str:
     words = (
         "Four questions about a photo scanned at 300 to 600 dpi, in colour. Is it damaged? If "
         "not, leave it as it is. Which mask: none without holes, a file for one photo, a folder "
-        "for several, auto for many, if the weights have a detector. Whose weights: small for a "
+        "for several, auto for many, its masks to be checked. Whose weights: small for a "
         "first try, the folder of your own training, the authors' to download. Which variant: "
         "quality without a mask, scratch with one, hr for large scans."
     )

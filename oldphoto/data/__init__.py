@@ -4,6 +4,7 @@ A training run counts positions: ``make_loader(dataset, batch, start=N)`` goes o
 """
 
 from oldphoto.data.datasets import (
+    AllKinds,
     CleanPhotos,
     DegradedPairs,
     DetectorPairs,
@@ -16,6 +17,7 @@ from oldphoto.data.listing import alternate, photo_paths
 from oldphoto.data.loading import PositionSampler, make_loader
 
 __all__ = [
+    "AllKinds",
     "CleanPhotos",
     "DegradedPairs",
     "DetectorPairs",

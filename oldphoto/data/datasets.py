@@ -224,6 +224,18 @@ class MixedOld(DegradedPairs):
         return photo.masked_fill(mask > 0, 1.0)
 
 
+class AllKinds(MixedOld):
+    """Real old photos beside degraded ones, their clean partners and their masks.
+
+    A sample holds what one of ``MixedOld`` and one of ``DegradedPairs`` do; the arguments are those
+    of ``MixedOld``.
+    """
+
+    def __getitem__(self, position: int) -> Sample:
+        clean, old = self.streams
+        return {"old": self._with_holes(old, position)} | self._pair(clean, position, white=True)
+
+
 class DetectorPairs(DegradedPairs):
     """Grey damaged photos with their exact masks, for the scratch detector.
 
