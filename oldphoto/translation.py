@@ -6,7 +6,7 @@ same in two stages; and the latent adversary on top. The last two are variants o
 the same size, trained with the same seeds on the same photos.
 
 Source:
-    Wan et al. 2020, section 4.4, table 3.
+    Wan et al. 2020, section 4.4, the ablation of the latent translation.
 """
 
 import copy

@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     restorer = load_restorer(args)
     masks, where_from = choose_masks(args.mask, restorer, args.weights, [j.photo for j in jobs])
     if args.save_masks:
+        if args.save_masks.resolve() == args.output.resolve():
+            raise InputError(f"masks and photos would share {args.output}: name another folder")
         masks = keep_masks(masks, args.save_masks, [job.photo for job in jobs])
     _say(f"{where_from}; device {restorer.device}, precision {restorer.precision}")
     record = record_of(restorer, args.weights)

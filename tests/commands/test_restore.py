@@ -341,10 +341,10 @@ def test_a_single_photo_with_a_mask_of_another_size_is_wrong_use(photos, tmp_pat
 
 
 def test_the_masks_that_were_used_are_written_on_request(photos, tmp_path, weights):
-    drawn, kept = tmp_path / "drawn", tmp_path / "kept"
-    drawn.mkdir()
-    Image.new("1", (33, 20), 1).save(drawn / "a.png")  # b and c have none
-    masks = ("--mask", drawn, "--save-masks", kept)
-    assert call(photos, "--output", tmp_path / "out", "--weights", weights, *masks) == 0
-    assert [path.name for path in kept.iterdir()] == ["a.png"]
-    assert np.asarray(Image.open(kept / "a.png")).min() == 255
+    kept = tmp_path / "kept"
+    Image.new("1", (33, 20), 1).save(tmp_path / "a.png")  # b and c have none
+    words = (photos, "--weights", weights, "--mask", tmp_path, "--save-masks", kept, "--output")
+    with pytest.raises(InputError, match="masks and photos would share"):
+        call(*words, kept)
+    assert call(*words, tmp_path / "out") == 0
+    assert {p.name: np.asarray(Image.open(p)).min() for p in kept.iterdir()} == {"a.png": 255}
