@@ -71,7 +71,7 @@ def test_all_shipped_files_together_are_small():
 
 def test_the_shipped_results_are_those_of_the_shipped_checkpoints():
     results = lab.shipped_results()
-    assert list(results.values) == [INPUT, *VARIANTS] and results.num_seeds == 3
+    assert list(results.values) == [INPUT, *VARIANTS, *STEPS] and results.num_seeds == 3
     photos = list(make_test_photos(sample_paths("held_out")))[:2]
     columns = [metric for metric in metrics() if metric.name in ("PSNR", "SSIM")]
     network = ablation.load_micro(FOLDER, FULL, 1)
