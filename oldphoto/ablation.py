@@ -226,12 +226,23 @@ def is_trained(job: Job, variant: str, seed: int) -> bool:
     found = json.loads(path.read_text(encoding="utf-8"))
     expected = {"config": asdict(_config(plan))} | {s: asdict(plan.config(s)) for s in TRAINED}
     before = {"config": found["config"]} | {s: found["training"].get(s) for s in TRAINED}
-    if before != json.loads(json.dumps(expected)):
+    require_same_settings(path, before, expected)
+    return True
+
+
+def require_same_settings(path: Path, before: object, now: object) -> None:
+    """Raise InputError unless a JSON holds the settings that training would have now.
+
+    Args:
+        path: of the JSON, for the message.
+        before: what was read from it.
+        now: settings of plain values.
+    """
+    if before != json.loads(json.dumps(now)):
         raise InputError(
             f"{path} was trained with other settings: repeat the options that it was begun with, "
             "or choose another --run folder"
         )
-    return True
 
 
 def used_parts(network: RestorationNetwork) -> RestorationNetwork:

@@ -22,7 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from oldphoto import losses
-from oldphoto.ablation import Job, MicroConfig, build_micro, used_parts
+from oldphoto.ablation import (
+    Job,
+    MicroConfig,
+    build_micro,
+    require_same_settings,
+    used_parts,
+)
 from oldphoto.ablation_table import (
     EVERY,
     GAP,
@@ -34,7 +40,7 @@ from oldphoto.ablation_table import (
 )
 from oldphoto.baselines import pix2pix
 from oldphoto.baselines.fitting import Job as BaselineJob
-from oldphoto.checks import InputError, require_in
+from oldphoto.checks import require_in
 from oldphoto.comparison import metrics
 from oldphoto.config import Preset, StageConfig
 from oldphoto.damaged_photos import make_test_photos
@@ -218,11 +224,7 @@ def _is_trained(job: Job, name: str, config: StageConfig) -> bool:
     if not path.is_file():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))["training"]["stage"]
-    if found != json.loads(json.dumps(asdict(config))):
-        raise InputError(
-            f"{path} was trained with other settings: repeat the options that it was begun with, "
-            "or choose another --run folder"
-        )
+    require_same_settings(path, found, asdict(config))
     return True
 
 
