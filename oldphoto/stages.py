@@ -173,7 +173,7 @@ def _starts_shared(plan: Plan, network_name: str) -> bool:
     return plan.preset.shared_start and network_name != VAES[0] and there
 
 
-def _damage(config: StageConfig) -> dict[str, Any]:
+def damage_settings(config: StageConfig) -> dict[str, Any]:
     """Return what a dataset of degraded photos has to know of the settings of its stage."""
     names = ("recipe", "hole_prob", "hole_ratio")
     return {name: getattr(config, name) for name in names}
@@ -187,7 +187,7 @@ def _vae_stage(plan: Plan, name: str) -> Stage:
     config, preset = plan.config(name), plan.preset
     latent = (preset.latent_discriminator, vae.config.latent_channels) if mixed else None
     if mixed:
-        dataset = MixedOld(plan.old, plan.clean, config.crop, plan.seed, **_damage(config))
+        dataset = MixedOld(plan.old, plan.clean, config.crop, plan.seed, **damage_settings(config))
     else:
         dataset = CleanPhotos(plan.clean, config.crop, plan.seed)
     return Stage(
@@ -224,7 +224,7 @@ def _mapping_stage(plan: Plan) -> Stage:
         loss=MappingLoss(mapping, *vaes, config.weights, plan.feature_network),
         critic_loss=_critics(critic, config.weights, in_channels=6),
         trained=nn.ModuleDict({mapping_name(plan.variant): mapping.train()}),
-        dataset=DegradedPairs(plan.clean, config.crop, plan.seed, **_damage(config)),
+        dataset=DegradedPairs(plan.clean, config.crop, plan.seed, **damage_settings(config)),
     )
 
 

@@ -51,7 +51,7 @@ from oldphoto.networks.mapping import PartialNonlocalMapping
 from oldphoto.networks.restorer import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
-from oldphoto.stages import Numbered
+from oldphoto.stages import VAES, Numbered, damage_settings
 from oldphoto.steps import CriticLoss, Samples, Terms, VAELoss, photo_terms
 from oldphoto.weights import load_network, save_network
 
@@ -59,7 +59,6 @@ PIX2PIX, AT_ONCE = "Pix2Pix", "all at once"
 STEPS = (PIX2PIX, AT_ONCE)
 """The first two steps, by their names in the results."""
 
-VAE_PARTS = ("vae_degraded", "vae_clean")
 MAPPING = "mapping"
 
 
@@ -138,11 +137,10 @@ def at_once_stage(job: Job, seed: int) -> Stage:
     # In two stages the second VAE begins as the first, so here it does, too.
     second = copy.deepcopy(first) if preset.shared_start else VAE(preset.vae)
     network = RestorationNetwork(first, second, PartialNonlocalMapping(preset.mapping)).train()
-    critics = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAE_PARTS}
+    critics = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
     critics[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
     config = preset.train_mapping
-    damage = dict(recipe=config.recipe, hole_prob=config.hole_prob, hole_ratio=config.hole_ratio)
-    photos = AllKinds(job.old, job.clean, config.crop, seed, **damage)
+    photos = AllKinds(job.old, job.clean, config.crop, seed, **damage_settings(config))
     return Stage(
         name=AT_ONCE,
         config=config,

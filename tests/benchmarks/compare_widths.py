@@ -13,7 +13,6 @@ plus holes. ``DATA`` holds ``clean/``; without it the few embedded photos are us
 """
 
 import argparse
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,8 +29,9 @@ from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.players import LoopSettings
 from oldphoto.restorer import Restorer
 from oldphoto.samples import sample_names, sample_paths, sample_photo
-from oldphoto.stages import VAES, Plan, train_stage
-from oldphoto.weights import find_weights, load_vae, load_weights
+from oldphoto.stages import Plan, take_over_vaes, train_stage
+from oldphoto.starting_points import find_start
+from oldphoto.weights import load_vae, load_weights
 
 SMALL = PRESETS["small"]
 MAPPING = "mapping_scratch"
@@ -101,10 +101,7 @@ def train_and_measure(preset: Preset, network: str, clean: list[Path]) -> tuple[
         plan = Plan(preset, [], clean, Path(name))
         file = "vae_clean" if network == "vae" else MAPPING
         if network == "mapping":
-            plan.weights.mkdir()
-            for vae in VAES:
-                for path in find_weights("small").glob(f"{vae}.*"):
-                    shutil.copy(path, plan.weights)
+            take_over_vaes(replace(plan, start_from=find_start("small")))
         stage = "vae-clean" if network == "vae" else "mapping"
         begun = time.monotonic()
         train_stage(plan, stage, LoopSettings(precision="bf16", save_minutes=60))

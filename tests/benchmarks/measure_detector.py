@@ -6,7 +6,7 @@ the embedded ones, degraded by recipe ``paper``, whose masks are exact.
 """
 
 import argparse
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,17 +21,34 @@ TOLERANCE = 2  # pixels
 SEEDS_A_PHOTO = 100  # seeds of one photo begin at a multiple of this: no damage comes twice
 
 
-def damaged(kind: str, times: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield clean photo, degraded photo and mask, each photo several times."""
+@dataclass(frozen=True)
+class Case:
+    """A photo that we damaged, the exact mask, and the detector's probability of damage."""
+
+    clean: np.ndarray
+    photo: np.ndarray
+    mask: np.ndarray
+    probability: np.ndarray
+
+
+def make_cases(detector: ScratchDetector, kind: str, times: int) -> list[Case]:
+    """Damage each photo several times, and ask the detector."""
+    cases = []
     for index, name in enumerate(sample_names(kind)):
         clean = sample_photo(name)
         for seed in range(times):
-            yield clean, *degrade(clean, SEEDS_A_PHOTO * index + seed, "paper")
+            photo, mask = degrade(clean, SEEDS_A_PHOTO * index + seed, "paper")
+            cases.append(Case(clean, photo, mask, detector.photo_probability(photo)))
+    return cases
 
 
-def measure_finding(detector: ScratchDetector, kind: str, times: int, levels: list[float]) -> None:
-    """Print average precision, and precision, recall and false alarms of each threshold."""
-    pairs = [(detector.photo_probability(photo), mask) for _, photo, mask in damaged(kind, times)]
+def measure_finding(cases: list[Case], untouched: list[np.ndarray], levels: list[float]) -> None:
+    """Print average precision, and precision, recall and false alarms of each threshold.
+
+    Args:
+        untouched: the detector's probabilities for the clean photos.
+    """
+    pairs = [(case.probability, case.mask) for case in cases]
     found, truth = (np.stack(part) for part in zip(*pairs, strict=True))
     curve = precision_recall_curve(found, truth)
     level, f1 = curve.best
@@ -39,7 +56,6 @@ def measure_finding(detector: ScratchDetector, kind: str, times: int, levels: li
         f"{len(pairs)} photos, {100 * truth.mean():.1f} % damaged: average precision "
         f"{curve.average_precision:.3f}, best F1 {f1:.3f} at threshold {level:.2f}"
     )
-    untouched = [detector.photo_probability(sample_photo(name)) for name in sample_names(kind)]
     for level in levels:
         count = sum((confusion(p >= level, mask) for p, mask in pairs), Confusion(0, 0, 0, 0))
         near = [tolerant(p >= level, mask, TOLERANCE) for p, mask in pairs if mask.any()]
@@ -52,22 +68,18 @@ def measure_finding(detector: ScratchDetector, kind: str, times: int, levels: li
         )
 
 
-def measure_restoring(
-    detector: ScratchDetector, kind: str, times: int, levels: list[float], weights: str
-) -> None:
+def measure_restoring(cases: list[Case], levels: list[float], weights: str) -> None:
     """Print PSNR and SSIM of photos restored with no mask, the exact one, and those found."""
     restorer = Restorer.from_pretrained(weights, "scratch")
     rows: dict[str, list[tuple[float, float]]] = {}
-    has_damage = []
-    for clean, photo, mask in damaged(kind, times):
-        probability = detector.photo_probability(photo)
-        has_damage.append(mask.any())
-        masks = {"no mask": None, "exact mask": mask}
-        masks |= {f"threshold {level:.2f}": probability >= level for level in levels}
+    for case in cases:
+        masks = {"no mask": None, "exact mask": case.mask}
+        masks |= {f"threshold {level:.2f}": case.probability >= level for level in levels}
         for name, given in masks.items():
-            restored = np.asarray(restorer(photo, given))
-            rows.setdefault(name, []).append((psnr(restored, clean), ssim(restored, clean)))
-    with_damage = np.array(has_damage)
+            restored = np.asarray(restorer(case.photo, given))
+            scores = psnr(restored, case.clean), ssim(restored, case.clean)
+            rows.setdefault(name, []).append(scores)
+    with_damage = np.array([case.mask.any() for case in cases])
     for name, scores in rows.items():
         parts = (np.mean(np.array(scores)[part], axis=0) for part in (with_damage, ~with_damage))
         words = [f"{decibel:.2f} dB, {similarity:.4f}" for decibel, similarity in parts]
@@ -86,9 +98,10 @@ def main() -> None:
     )
     args = parser.parse_args()
     detector = ScratchDetector.from_pretrained(args.weights)
-    measured = (args.kind, args.times, args.thresholds)
-    measure_finding(detector, *measured)
-    measure_restoring(detector, *measured, args.restore_with)
+    cases = make_cases(detector, args.kind, args.times)
+    untouched = [detector.photo_probability(sample_photo(name)) for name in sample_names(args.kind)]
+    measure_finding(cases, untouched, args.thresholds)
+    measure_restoring(cases, args.thresholds, args.restore_with)
 
 
 if __name__ == "__main__":
