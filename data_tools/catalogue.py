@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from oldphoto.checks import InputError, require_file
-from oldphoto.files import written_whole
+from oldphoto.system.files import written_whole
 
 CATALOGUE_NAME = "catalogue.csv"
 """File name of the table inside the folder that it describes."""

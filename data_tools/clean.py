@@ -25,8 +25,8 @@ from data_tools.list_folder import SET_ASIDE, measured_row
 from data_tools.report import write_report
 from data_tools.split import add_shares, require_shares, with_split
 from oldphoto.checks import InputError
-from oldphoto.files import sha256_of, written_whole
-from oldphoto.images import read_photo, write_photo
+from oldphoto.images.files import read_photo, write_photo
+from oldphoto.system.files import sha256_of, written_whole
 
 REPORT = "report"
 _CHUNK = 1 << 20

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from oldphoto.checks import InputError
 from oldphoto.data.reading import decode_photo
-from oldphoto.images import write_photo
+from oldphoto.images.files import write_photo
 
 CELL = 168
 LABEL = 14

@@ -17,8 +17,8 @@ from data_tools.hashes import perceptual_hash
 from data_tools.measures import PAGE_SIDE, Measures, measure
 from oldphoto.checks import InputError, require_folder
 from oldphoto.data.reading import decode_photo
-from oldphoto.files import sha256_of
-from oldphoto.images import READABLE
+from oldphoto.images.files import READABLE
+from oldphoto.system.files import sha256_of
 
 REPORT_PAGE = "report.html"
 """Page of a report; where no catalogue lies beside it, all pictures there are contact sheets."""

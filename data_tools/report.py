@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue
 from data_tools.examine import REPORT_PAGE
-from oldphoto.files import written_whole
+from oldphoto.system.files import written_whole
 
 UNKNOWN = "not stated"
 _STYLE = (

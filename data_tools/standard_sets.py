@@ -2,7 +2,7 @@
 
 torchvision knows three of the sets; it is left to check and unpack them. Its own download starts
 anew after every cut, which for two gigabytes on a slow line means never, so the archive is fetched
-with ``oldphoto.download`` to the place where torchvision looks for it.
+with ``oldphoto.system.download`` to the place where torchvision looks for it.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from tqdm.auto import tqdm
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, write_catalogue
 from data_tools.examine import upright_size
 from oldphoto.checks import InputError, require_in
-from oldphoto.download import RemoteFile, fetch
-from oldphoto.files import sha256_of
-from oldphoto.images import READABLE
+from oldphoto.images.files import READABLE
+from oldphoto.system.download import RemoteFile, fetch
+from oldphoto.system.files import sha256_of
 
 # isort: split
-import oldphoto.torchvision_compat  # noqa: F401  (before torchvision)
+import oldphoto.system.torchvision_compat  # noqa: F401  (before torchvision)
 
 # isort: split
 from torchvision.datasets import Imagenette, VOCDetection

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oldphoto.degradations import degrade
-    from oldphoto.detector import ScratchDetector
-    from oldphoto.restorer import Restorer
+    from oldphoto.inference.detector import ScratchDetector
+    from oldphoto.inference.restorer import Restorer
 
 __all__ = ["Restorer", "ScratchDetector", "degrade"]
 
 _HOME = {
-    "Restorer": "oldphoto.restorer",
-    "ScratchDetector": "oldphoto.detector",
+    "Restorer": "oldphoto.inference.restorer",
+    "ScratchDetector": "oldphoto.inference.detector",
     "degrade": "oldphoto.degradations",
 }
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from oldphoto.cli import main
+from oldphoto.cli.main import main
 
 if __name__ == "__main__":  # worker processes import this module again
     sys.exit(main())

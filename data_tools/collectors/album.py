@@ -20,8 +20,8 @@ from typing import BinaryIO
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
 from data_tools.collectors.names import safe_name
 from oldphoto.checks import InputError
-from oldphoto.files import sha256_of
-from oldphoto.images import read_photo
+from oldphoto.images.files import read_photo
+from oldphoto.system.files import sha256_of
 
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp"}
 

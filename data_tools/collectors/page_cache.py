@@ -17,7 +17,7 @@ from scrapy.responsetypes import responsetypes
 from scrapy.settings import BaseSettings
 
 from data_tools.collectors.payloads import error_of
-from oldphoto.files import written_whole
+from oldphoto.system.files import written_whole
 
 
 class GoodPagesPolicy(DummyPolicy):

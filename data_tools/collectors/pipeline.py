@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from data_tools.catalogue import CatalogueRow
 from data_tools.collectors.album import require_sniffed
 from oldphoto.checks import InputError
-from oldphoto.files import written_whole
+from oldphoto.system.files import written_whole
 
 _KINDS = ("image/jpeg", "image/jpg", "image/png", "image/tiff", "image/webp")
 # Some archives send photos without a type, or with the type of any file; their bytes decide.

@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.images import to_pixels
+from oldphoto.images.tensors import to_pixels
 
 Photo = Image.Image | np.ndarray | Tensor
 

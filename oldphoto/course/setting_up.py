@@ -44,7 +44,7 @@ def setup(seed: int = 0, device: str = "auto") -> str:
     import torch
 
     from oldphoto.course.figures import use_style
-    from oldphoto.devices import choose_device
+    from oldphoto.system.devices import choose_device
 
     chosen = str(choose_device(None if device == "auto" else device))
     random.seed(seed)

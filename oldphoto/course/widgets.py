@@ -21,7 +21,7 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.course.figures import Photo, SteadyFigure, as_pixels, photo_html
-from oldphoto.images import read_photo
+from oldphoto.images.files import read_photo
 
 LINE = np.array([255, 255, 255], dtype=np.uint8)
 LONGEST_UPLOAD = 1024  # pixels; larger uploads are reduced, so that an answer comes soon

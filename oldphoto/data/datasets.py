@@ -19,7 +19,7 @@ from oldphoto.degradations import Recipe, degrade_pair, paint_white, sample_hole
 from oldphoto.degradations.common import Range
 from oldphoto.degradations.degrade import find_recipe
 from oldphoto.degradations.hole_masks import MAX_RATIO
-from oldphoto.images import mask_to_tensor, to_tensor
+from oldphoto.images.tensors import mask_to_tensor, to_tensor
 
 Sample = dict[str, Tensor]
 

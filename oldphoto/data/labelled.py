@@ -10,7 +10,8 @@ from oldphoto.checks import InputError, require_folder
 from oldphoto.data.datasets import PositionDataset, random_square, to_grey
 from oldphoto.data.reading import pad_to
 from oldphoto.data.stream import PhotoStream, shuffled
-from oldphoto.images import list_photos, load_rgb, mask_to_tensor, read_mask, to_tensor
+from oldphoto.images.files import list_photos, load_rgb, read_mask
+from oldphoto.images.tensors import mask_to_tensor, to_tensor
 
 _CUT = 2
 

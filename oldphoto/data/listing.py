@@ -6,7 +6,7 @@ from itertools import chain, cycle, islice
 from pathlib import Path
 
 from oldphoto.checks import InputError, require_folder
-from oldphoto.images import list_photos
+from oldphoto.images.files import list_photos
 
 CATALOGUE_NAME = "catalogue.csv"
 

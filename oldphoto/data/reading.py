@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError, require_positive
-from oldphoto.images import load_rgb
+from oldphoto.images.files import load_rgb
 
 DEFAULT_CACHE_BYTES = 64 << 20
 

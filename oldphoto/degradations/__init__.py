@@ -12,9 +12,7 @@ from oldphoto.degradations.blur import (
     sample_gaussian_blur,
     sample_motion_blur,
 )
-from oldphoto.degradations.common import (
-    Parameters,
-)
+from oldphoto.degradations.common import Parameters
 from oldphoto.degradations.cracks import (
     Cracks,
     Folds,
@@ -23,19 +21,9 @@ from oldphoto.degradations.cracks import (
     sample_cracks,
     sample_folds,
 )
-from oldphoto.degradations.degrade import (
-    degrade,
-    degrade_pair,
-)
-from oldphoto.degradations.elastic import (
-    Elastic,
-    apply_elastic,
-    sample_elastic,
-)
-from oldphoto.degradations.hole_masks import (
-    paint_white,
-    sample_hole_mask,
-)
+from oldphoto.degradations.degrade import degrade, degrade_pair
+from oldphoto.degradations.elastic import Elastic, apply_elastic, sample_elastic
+from oldphoto.degradations.hole_masks import paint_white, sample_hole_mask
 from oldphoto.degradations.holes import (
     Holes,
     TornBorder,
@@ -44,9 +32,7 @@ from oldphoto.degradations.holes import (
     sample_holes,
     sample_torn_border,
 )
-from oldphoto.degradations.named import (
-    RECIPES,
-)
+from oldphoto.degradations.named import RECIPES
 from oldphoto.degradations.noise import (
     FilmGrain,
     GaussianNoise,
@@ -78,6 +64,7 @@ from oldphoto.degradations.recipes import (
     sample_recipe,
     to_json,
 )
+from oldphoto.degradations.registry import DAMAGES, Damage
 from oldphoto.degradations.resample import (
     Halftone,
     Jpeg,
@@ -89,11 +76,7 @@ from oldphoto.degradations.resample import (
     sample_jpeg,
     sample_low_resolution,
 )
-from oldphoto.degradations.scratches import (
-    Scratches,
-    apply_scratches,
-    sample_scratches,
-)
+from oldphoto.degradations.scratches import Scratches, apply_scratches, sample_scratches
 from oldphoto.degradations.specks import (
     Blotches,
     Dust,
@@ -107,10 +90,6 @@ from oldphoto.degradations.specks import (
     sample_dust,
     sample_hairs,
     sample_spots,
-)
-from oldphoto.degradations.table import (
-    DAMAGES,
-    Damage,
 )
 from oldphoto.degradations.tone import (
     Fading,

@@ -10,7 +10,7 @@ import numpy as np
 
 from oldphoto.checks import InputError
 from oldphoto.degradations.common import Parameters, Range, require_photo, require_range
-from oldphoto.degradations.table import DAMAGES, Damage
+from oldphoto.degradations.registry import DAMAGES, Damage
 
 Sampler = Callable[[np.random.Generator], Parameters]
 JSON_FORMAT = 1

@@ -7,8 +7,8 @@ random weights: such a number would look like the metric and mean nothing.
 from pathlib import Path
 
 from oldphoto.checks import InputError
-from oldphoto.download import RemoteFile
-from oldphoto.files import sha256_of
+from oldphoto.system.download import RemoteFile
+from oldphoto.system.files import sha256_of
 
 MIB = 1 << 20
 

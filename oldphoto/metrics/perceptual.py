@@ -18,11 +18,7 @@ from torch import Tensor, nn
 from oldphoto.checks import InputError, require_features
 from oldphoto.metrics.fidelity import require_pair
 from oldphoto.metrics.files import find_metric_file
-from oldphoto.networks.features import (
-    FeatureExtractor,
-    SqueezeNetFeatureExtractor,
-    load_layers,
-)
+from oldphoto.networks.features import FeatureExtractor, SqueezeNetFeatureExtractor, load_layers
 
 SQUEEZE_LABEL = "LPIPS-squeeze (Caffe)"
 """Name of a column measured with the shipped network: not comparable with published LPIPS."""

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-import oldphoto.torchvision_compat  # noqa: F401  torch-fidelity and piq import torchvision
+import oldphoto.system.torchvision_compat  # noqa: F401  torch-fidelity and piq import torchvision
 from oldphoto.checks import InputError
 from oldphoto.metrics.files import NotAvailableError, find_metric_file
 

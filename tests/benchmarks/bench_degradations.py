@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import oldphoto.torchvision_compat  # noqa: F401
+import oldphoto.system.torchvision_compat  # noqa: F401
 from oldphoto.degradations import DAMAGES, RECIPES, degrade, sample_hole_mask
 from oldphoto.degradations.common import fractal_field
 

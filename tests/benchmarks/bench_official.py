@@ -25,10 +25,10 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-import oldphoto.torchvision_compat  # noqa: F401  (the authors' modules import torchvision)
+import oldphoto.system.torchvision_compat  # noqa: F401  (the authors' modules import torchvision)
 from oldphoto.networks.partial_nonlocal import predict_memory
-from oldphoto.networks.restorer import RestorationNetwork
-from oldphoto.official import VAE_CLEAN_AND_MAPPING, VAE_DEGRADED, VARIANTS
+from oldphoto.networks.restoration import RestorationNetwork
+from oldphoto.weights.official import VAE_CLEAN_AND_MAPPING, VAE_DEGRADED, VARIANTS
 
 GIB = 2**30
 Run = Callable[[Tensor, Tensor], Tensor]

@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from oldphoto.config import PRESETS, MappingConfig
+from oldphoto.inference.memory_plan import WorkingMemory
 from oldphoto.networks.mapping import (
     OFFICIAL_HR,
     OFFICIAL_PLAIN,
@@ -25,9 +26,8 @@ from oldphoto.networks.mapping import (
     PatchAttentionMapping,
     PlainMapping,
 )
-from oldphoto.networks.restorer import RestorationNetwork
+from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
-from oldphoto.restore_plan import WorkingMemory
 
 OFFICIAL = {"quality": OFFICIAL_PLAIN, "scratch": OFFICIAL_SCRATCH, "hr": OFFICIAL_HR}
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes

@@ -20,12 +20,13 @@ from torch.utils.data import default_collate
 from torch.utils.flop_counter import FlopCounterMode
 
 from oldphoto.config import PRESETS
-from oldphoto.devices import choose_device
-from oldphoto.loop import Stage
-from oldphoto.players import LoopSettings, Player
 from oldphoto.samples import sample_paths
-from oldphoto.stages import STAGES, VAES, Plan, make_stage
-from oldphoto.weights import save_network
+from oldphoto.system.devices import choose_device
+from oldphoto.training.loop import Stage
+from oldphoto.training.optimizer import Player
+from oldphoto.training.settings import LoopSettings
+from oldphoto.training.stages import STAGES, VAES, Plan, make_stage
+from oldphoto.weights.store import save_network
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

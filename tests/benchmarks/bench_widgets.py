@@ -18,7 +18,7 @@ import matplotlib
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 
-from oldphoto.course.notebooks import CourseNotebook, all_notebooks
+from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks
 
 MOVES = 8
 """Positions of a slider that are tried."""

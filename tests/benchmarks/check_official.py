@@ -19,9 +19,9 @@ import torch
 from bench_official import author_parts, authors_forward, photo_and_mask
 from torch import Tensor, nn
 
-from oldphoto import official
-from oldphoto.detector import ScratchDetector
-from oldphoto.restorer import Restorer
+from oldphoto.inference.detector import ScratchDetector
+from oldphoto.inference.restorer import Restorer
+from oldphoto.weights import official
 
 LIMIT = 1e-3
 

@@ -23,15 +23,17 @@ import numpy as np
 import torch
 
 from oldphoto.config import PRESETS, LossWeights, MappingConfig, Preset, VAEConfig
-from oldphoto.evaluation import evaluate, make_test_photos, mean_score
-from oldphoto.images import list_photos, to_pixels, to_tensor
+from oldphoto.evaluation.scores import evaluate, mean_score
+from oldphoto.evaluation.test_photos import make_test_photos
+from oldphoto.images.files import list_photos
+from oldphoto.images.tensors import to_pixels, to_tensor
+from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.fidelity import psnr, ssim
-from oldphoto.players import LoopSettings
-from oldphoto.restorer import Restorer
 from oldphoto.samples import sample_names, sample_paths, sample_photo
-from oldphoto.stages import Plan, take_over_vaes, train_stage
-from oldphoto.starting_points import find_start
-from oldphoto.weights import load_vae, load_weights
+from oldphoto.training.settings import LoopSettings
+from oldphoto.training.stages import Plan, take_over_vaes, train_stage
+from oldphoto.weights.source import find_start
+from oldphoto.weights.store import load_vae, load_weights
 
 SMALL = PRESETS["small"]
 MAPPING = "mapping_scratch"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from oldphoto.restorer import Restorer
+from oldphoto.inference.restorer import Restorer
 from oldphoto.samples import sample_names, sample_photo
 
 CELL = 256

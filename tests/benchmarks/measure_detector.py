@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from oldphoto.degradations import degrade
-from oldphoto.detector import ScratchDetector
+from oldphoto.inference.detector import ScratchDetector
+from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.detection import Confusion, confusion, precision_recall_curve, tolerant
 from oldphoto.metrics.fidelity import psnr, ssim
-from oldphoto.restorer import Restorer
 from oldphoto.samples import sample_names, sample_photo
 
 TOLERANCE = 2  # pixels

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from oldphoto.course.kernel import kernel_environment, write_kernel
+from oldphoto.course.publishing.kernel import kernel_environment, write_kernel
 
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOTS = REPOSITORY / "out" / "screenshots"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oldphoto.course.notebooks import all_notebooks
+from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.samples import sample_photo
 
 SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from oldphoto.course.notebooks import all_notebooks
-from oldphoto.course.slide_pages import write_decks
-from oldphoto.course.slides import plan_slides
+from oldphoto.course.publishing.notebooks import all_notebooks
+from oldphoto.course.publishing.slide_pages import write_decks
+from oldphoto.course.publishing.slides import plan_slides
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "out" / "screenshots"

@@ -6,9 +6,9 @@ SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
 START_MS = 120_000
 CELL = """\
 import numpy as np
-from oldphoto.course.study import Study
-from oldphoto.course.study_store import AnswerFile
-from oldphoto.course.study_view import study_view
+from oldphoto.course.study.study import Study
+from oldphoto.course.study.store import AnswerFile
+from oldphoto.course.study.view import study_view
 
 study = Study(("boat", "cat"), ("first", "second", "third"), seed=1)
 pictures = {

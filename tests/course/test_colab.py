@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from oldphoto.course.badges import read_address
-from oldphoto.course.bundle import LEFT_OUT, SOURCE_FILES, SOURCES
+from oldphoto.course.publishing.badges import read_address
+from oldphoto.course.publishing.bundle import LEFT_OUT, SOURCE_FILES, SOURCES
 from oldphoto.course.setting_up import COLAB_OWNS
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.course import diagrams, figures
+from oldphoto.course import figures
+from oldphoto.course.diagrams import networks as diagrams
 
 ALT = "Two lines that rise from left to right."
 

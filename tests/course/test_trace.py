@@ -11,7 +11,7 @@ from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.course.trace import trace
 from oldphoto.networks.mapping import PartialNonlocalMapping
-from oldphoto.networks.restorer import RestorationNetwork
+from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 
 

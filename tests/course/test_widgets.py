@@ -11,10 +11,11 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.config import MappingConfig, VAEConfig
-from oldphoto.course import attention, widgets
+from oldphoto.course import widgets
+from oldphoto.course.lessons.nonlocal_block import attention
 from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
 from oldphoto.networks.partial_nonlocal import PartialNonlocal
-from oldphoto.networks.restorer import RestorationNetwork
+from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 
 BLACK = np.zeros((20, 30, 3), np.uint8)

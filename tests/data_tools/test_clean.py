@@ -17,8 +17,8 @@ from data_tools.filters import Limits, colour_mode, judge
 from data_tools.hashes import near_pairs, perceptual_hash
 from data_tools.measures import border_of, measure
 from oldphoto.checks import InputError
-from oldphoto.files import sha256_of
 from oldphoto.samples import sample_names, sample_paths, sample_photo
+from oldphoto.system.files import sha256_of
 
 LIMITS = Limits(min_side=200)
 WORDS = ("nobody", "knew", "who", "had", "taken", "the", "photo", "or", "why")

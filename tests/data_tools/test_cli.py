@@ -9,8 +9,8 @@ from PIL import Image
 
 from data_tools.catalogue import CatalogueRow, read_catalogue, write_catalogue
 from data_tools.cli import COMMANDS, build_parser, main
-from oldphoto.files import sha256_of
 from oldphoto.samples import sample_photo
+from oldphoto.system.files import sha256_of
 
 
 @pytest.fixture

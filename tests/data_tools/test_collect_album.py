@@ -10,7 +10,7 @@ from PIL import Image
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
 from data_tools.collectors.album import Album, one_writer, require_sniffed, sniff
 from oldphoto.checks import InputError
-from oldphoto.files import sha256_of
+from oldphoto.system.files import sha256_of
 
 ROW = CatalogueRow(path="", item_id="7/A", image_url="https://x/7.jpg", licence="CC0 1.0")
 

@@ -20,7 +20,7 @@ run_crawl = importlib.import_module("run_crawl")
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue  # noqa: E402
 from data_tools.collectors import SOURCE_NAMES  # noqa: E402
-from oldphoto.files import sha256_of  # noqa: E402
+from oldphoto.system.files import sha256_of  # noqa: E402
 
 PHOTO = archive_server.photo_bytes(0)
 

@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 
 from oldphoto.checks import InputError
-from oldphoto.metrics.detection import (
-    Confusion,
-    confusion,
-    grown,
-    precision_recall_curve,
-    tolerant,
-)
+from oldphoto.metrics.detection import Confusion, confusion, grown, precision_recall_curve, tolerant
 
 
 def mask(*rows: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import oldphoto.torchvision_compat  # noqa: F401
+import oldphoto.system.torchvision_compat  # noqa: F401
 from oldphoto.checks import InputError
 from oldphoto.metrics import files, perceptual
 from oldphoto.metrics.files import ALEXNET, DOWNLOADS, VGG16, NotAvailableError, find_metric_file

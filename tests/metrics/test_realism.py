@@ -12,8 +12,8 @@ from scipy.linalg import sqrtm
 
 import oldphoto
 from oldphoto.checks import InputError
-from oldphoto.comparison import metrics
 from oldphoto.degradations import GaussianBlur, apply_gaussian_blur
+from oldphoto.evaluation.comparison import metrics
 from oldphoto.metrics import files, realism
 from oldphoto.metrics.files import INCEPTION, NotAvailableError
 from oldphoto.metrics.realism import brisque, fid, frechet_distance

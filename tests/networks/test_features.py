@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import oldphoto.torchvision_compat  # noqa: F401
+import oldphoto.system.torchvision_compat  # noqa: F401
 from oldphoto.checks import InputError
 from oldphoto.networks.features import (
     SqueezeNetFeatureExtractor,

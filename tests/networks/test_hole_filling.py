@@ -9,9 +9,9 @@ from oldphoto.checks import InputError
 from oldphoto.config import SMALL, TINY, LossWeights
 from oldphoto.networks.hole_filling import fill_holes
 from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
-from oldphoto.networks.restorer import RestorationNetwork
+from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
-from oldphoto.steps import MappingLoss
+from oldphoto.training.objectives import MappingLoss
 
 
 def photo_and_mask(height=37, width=52, batch=2):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from oldphoto.course.notebooks import CourseNotebook, all_notebooks
+from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks
 
 NOTEBOOKS = {notebook.number: notebook for notebook in all_notebooks()}
 GLOSSARY = next(iter(NOTEBOOKS.values())).path.parent / "GLOSSARY.md"

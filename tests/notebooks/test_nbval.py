@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from oldphoto.course.kernel import kernel_environment, write_kernel
-from oldphoto.course.notebooks import all_notebooks
+from oldphoto.course.publishing.kernel import kernel_environment, write_kernel
+from oldphoto.course.publishing.notebooks import all_notebooks
 
 NOTEBOOKS = all_notebooks(Path(__file__).parents[2] / "notebooks")
 SANITIZE = Path(__file__).with_name("sanitize.cfg")

@@ -60,8 +60,8 @@ def pages() -> Iterator[tuple[str, str]]:
     for pattern in ("README.md", "notebooks/*.md", "oldphoto/**/README.md"):
         for path in sorted(ROOT.glob(pattern)):
             yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
-    for folder in ("course", "commands"):
-        for path in sorted((ROOT / "oldphoto" / folder).glob("*.py")):
+    for folder in ("course", "cli"):
+        for path in sorted((ROOT / "oldphoto" / folder).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), said_by(path)
 
 

@@ -1,0 +1,230 @@
+"""``python -m oldphoto course``: run, list and check the notebooks, hand them out and show them."""
+
+import argparse
+import ast
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from oldphoto.checks import InputError
+from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks, find_folder, select
+
+if TYPE_CHECKING:
+    from oldphoto.course.publishing.worker import Result
+
+USUAL_CELL_SECONDS = 1800
+"""No cell of a notebook as it is comes near; a kernel that lost a message would never end."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    run_parser = actions.add_parser("run", help="execute notebooks and write a page of results")
+    _add_run_arguments(run_parser)
+    list_parser = actions.add_parser("list", help="show the notebooks with time and memory")
+    list_parser.add_argument("--markdown", action="store_true", help="as a table for the README")
+    actions.add_parser("check", help="check the notebooks without running them")
+    bundle_parser = actions.add_parser("bundle", help="zip file for a room without internet")
+    bundle_parser.add_argument("--output", type=Path, default=Path("out/bundle"), metavar="DIR")
+    bundle_parser.add_argument(
+        "--dependencies", action="store_true", help="fetch and add the packages it needs, too"
+    )
+    bundle_parser.add_argument("--slides", action="store_true", help="add the decks, too")
+    actions.add_parser("equations", help="write the page of all equations")
+    slides_parser = actions.add_parser("slides", help="make decks for lectures")
+    slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
+    slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
+    publish_parser = actions.add_parser("publish", help="write a repository's address everywhere")
+    publish_parser.add_argument("--repo", required=True, metavar="OWNER/NAME")
+    publish_parser.add_argument("--ref", metavar="TAG", default="main", help="tag, branch, commit")
+    for subparser in actions.choices.values():
+        subparser.add_argument(
+            "--notebooks", type=Path, metavar="DIR", help="folder of the notebooks"
+        )
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers; none: all")
+    parser.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("PARAMETER", "VALUE"),
+        help="set a parameter of the notebooks",
+    )
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument("--fast", dest="fast", action="store_const", const=True, help="seconds each")
+    speed.add_argument("--full", dest="fast", action="store_const", const=False, help="no hurry")
+    parser.add_argument("--jobs", type=int, metavar="N", help="how many run at once")
+    parser.add_argument("--output", type=Path, default=Path("out/course"), metavar="DIR")
+    parser.add_argument(
+        "--cell-timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"longest cell; {USUAL_CELL_SECONDS} for notebooks as they are, no limit with "
+        "--full or -p",
+    )
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="store the outputs in the notebooks themselves; with --full, time and memory alone",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the action; return 0, or 1 when a notebook failed or a rule is broken."""
+    actions = {
+        "run": run_course,
+        "list": list_course,
+        "check": check_course,
+        "bundle": bundle,
+        "slides": slides,
+        "equations": equations,
+        "publish": publish,
+    }
+    return actions[args.action](args)
+
+
+def run_course(args: argparse.Namespace) -> int:
+    """Execute notebooks; return 1 when one failed."""
+    # Imported here: the other actions need neither papermill nor nbconvert.
+    from oldphoto.course.publishing.pages import write_pages
+    from oldphoto.course.publishing.runner import run_notebooks
+
+    values = {name: parse_value(text) for name, text in args.parameters}
+    if args.fast is not None:
+        values["FAST"] = args.fast
+    if args.save and args.parameters:
+        raise InputError("--save stores runs with the notebooks' own parameters; leave out -p")
+    notebooks = select(all_notebooks(args.notebooks), args.names)
+    output = args.output.resolve()
+    timeout = args.cell_timeout
+    if timeout is None and not args.parameters and args.fast is not False:
+        timeout = USUAL_CELL_SECONDS
+    results = run_notebooks(notebooks, output, values, args.jobs, timeout)
+    index = write_pages(notebooks, results, output)
+    for result in results:
+        state = "ok" if result.ok else f"FAILED: {result.error}"
+        memory = result.peak_memory / 2**20
+        print(f"{result.name:32} {result.seconds:6.1f} s {memory:7.0f} MiB  {state}")
+    if args.save:
+        for notebook, result in zip(notebooks, results, strict=True):
+            if result.ok:
+                _save(notebook, output, result, full=args.fast is False)
+    print(f"Open this page to see them: {index}")
+    return 0 if all(result.ok for result in results) else 1
+
+
+def _save(notebook: CourseNotebook, output: Path, result: "Result", full: bool) -> None:
+    """Store what a run showed and needed; of a full run only what it needed."""
+    from oldphoto.course.publishing.clean import stored_form, with_full_run
+
+    if full:
+        stored = with_full_run(notebook.node, result.seconds, result.peak_memory)
+    else:
+        executed = nbformat.read(output / notebook.path.name, as_version=4)
+        stored = stored_form(notebook.node, executed, result.seconds, result.peak_memory)
+    nbformat.write(stored, notebook.path)
+
+
+def parse_value(text: str) -> Any:
+    """Return the Python literal that text spells, else the text itself.
+
+    A text that names an existing file or folder becomes its full path, since each notebook runs
+    in a folder of its own.
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        path = Path(text)
+        return str(path.resolve()) if text and path.exists() else text
+
+
+def list_course(args: argparse.Namespace) -> int:
+    """Print the notebooks with time and memory of their stored runs, the fast and the full one."""
+    notebooks = all_notebooks(args.notebooks)
+    if args.markdown:
+        from oldphoto.course.publishing.badges import read_address
+
+        address = read_address(find_folder(args.notebooks).parent)
+        print("| No. | Notebook | Fast run | Memory | Full run | Memory | |")
+        print("|---|---|---|---|---|---|---|")
+        for notebook in notebooks:
+            link, badge = f"notebooks/{notebook.path.name}", address.badge(notebook.path.name)
+            cells = [f"[{notebook.title}]({link})", *_needs(notebook), badge]
+            print(f"| {notebook.number} | {' | '.join(cells)} |")
+        return 0
+    width = min(60, shutil.get_terminal_size().columns - 50)
+    for notebook in notebooks:
+        needs = " ".join(f"{cell:>9}" for cell in _needs(notebook))
+        print(f"{notebook.number}  {notebook.title:{width}.{width}} {needs}")
+    return 0
+
+
+def _needs(notebook: CourseNotebook) -> list[str]:
+    """Return time and memory of the fast run, and of the full one; "?" where not measured."""
+    found = [
+        (f"{prefix}{key}", unit)
+        for prefix in ("", "full_")
+        for key, unit in (("seconds", "s"), ("peak_memory_mib", "MiB"))
+    ]
+    return [f"{notebook.measured.get(key, '?')} {unit}" for key, unit in found]
+
+
+def check_course(args: argparse.Namespace) -> int:
+    """Print each broken rule on stderr; return 1 when there is one."""
+    from oldphoto.course.publishing.rules import check_notebook
+    from oldphoto.course.publishing.shape import check_shape
+
+    notebooks = all_notebooks(args.notebooks)
+    problems = [p for n in notebooks for p in (*check_notebook(n), *check_shape(n))]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(notebooks)} notebooks checked, {len(problems)} problems")
+    return 1 if problems else 0
+
+
+def bundle(args: argparse.Namespace) -> int:
+    """Write the zip file for a classroom without internet; print where it is."""
+    from oldphoto.course.publishing.bundle import build_bundle
+
+    path = build_bundle(args.output, args.notebooks, args.dependencies, args.slides)
+    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); HOW_TO.md in it tells what to do")
+    return 0
+
+
+def equations(args: argparse.Namespace) -> int:
+    """Write the page of all equations beside the notebooks."""
+    from oldphoto.course.publishing.equations import PAGE, equations_page
+
+    notebooks = all_notebooks(args.notebooks)
+    page = notebooks[0].path.parent / PAGE
+    page.write_text(equations_page(notebooks), encoding="utf-8", newline="\n")
+    print(f"wrote {page.name}: commit it with the notebooks")
+    return 0
+
+
+def slides(args: argparse.Namespace) -> int:
+    """Write the decks from the stored outputs; print where they are."""
+    from oldphoto.course.publishing.slide_pages import write_decks
+
+    notebooks = select(all_notebooks(args.notebooks), args.names)
+    print(f"Open this page in a browser: {write_decks(notebooks, args.output.resolve())}")
+    return 0
+
+
+def publish(args: argparse.Namespace) -> int:
+    """Write the repository's address into every badge; print the files that changed."""
+    from oldphoto.course.publishing.badges import stamp
+
+    root = find_folder(args.notebooks).parent
+    changed = stamp(root, args.repo, args.ref)
+    for path in changed:
+        print(f"changed {path.relative_to(root)}")
+    print(f"all badges point at {args.repo}, {args.ref}")
+    return 0

@@ -1,0 +1,99 @@
+"""``oldphoto evaluate``: measure weights, or several methods, on degraded clean photos."""
+
+import argparse
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from oldphoto.checks import InputError
+from oldphoto.data import photo_paths
+from oldphoto.evaluation.comparison import Metric, Row, measure, metrics
+from oldphoto.evaluation.comparison_table import as_csv, as_html, as_markdown
+from oldphoto.evaluation.methods import DIP_SIZES, METHODS, OURS, Sources, contenders
+from oldphoto.evaluation.scores import Score, evaluate, mean_score
+from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
+from oldphoto.inference.restorer import Restorer
+from oldphoto.samples import sample_paths
+from oldphoto.system.files import written_whole
+
+ALL = "all"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to a parser."""
+    parser.add_argument("--weights", default="small", help="small, or a folder of weights")
+    parser.add_argument("--variant", help="scratch, quality or hr")
+    parser.add_argument("--data", type=Path, help="folder of clean photos; default: held-out ones")
+    parser.add_argument("--recipe", default="released", help="how the photos are degraded")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, required=True, help="folder for the table")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=(*METHODS, ALL),
+        metavar="METHOD",
+        help=f"compare methods in one table: {', '.join(METHODS)}, or {ALL}",
+    )
+    parser.add_argument("--baselines", type=Path, help="folder that `oldphoto baseline` filled")
+    parser.add_argument("--metric-files", type=Path, help="folder that `oldphoto download` filled")
+    parser.add_argument("--dip-size", choices=tuple(DIP_SIZES), default="tiny")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, print the table as Markdown and write it into the output folder."""
+    paths = photo_paths(arguments.data) if arguments.data else sample_paths("held_out")
+    if arguments.output.is_file():
+        raise InputError(f"expected a folder for --output, got the file {arguments.output}")
+    photos = make_test_photos(paths, arguments.recipe, arguments.seed)
+    if arguments.methods:
+        return _compare(list(photos), arguments)
+    restorer = Restorer.from_pretrained(arguments.weights, arguments.variant)
+    scores = evaluate(restorer, tqdm(photos, total=len(paths), desc="measuring", unit="photo"))
+    scores.append(mean_score(scores))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(asdict(scores[0])))
+    writer.writeheader()
+    writer.writerows(asdict(score) for score in scores)
+    _write(arguments.output / "scores.csv", text.getvalue())
+    print(as_markdown_scores(scores))
+    return 0
+
+
+def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> int:
+    """Measure several methods and write ``table.md``, ``table.csv`` and ``table.html``."""
+    names = list(METHODS) if ALL in arguments.methods else arguments.methods
+    sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
+    columns: list[Metric] = metrics(arguments.metric_files)
+    rows: list[Row] = []
+    for contender in contenders(names, sources):
+        shown = tqdm(photos, desc=contender.name, unit="photo", disable=contender.method is None)
+        rows.append(measure(contender, shown, columns))
+    text = as_markdown(rows, columns, OURS)
+    _write(arguments.output / "table.md", text)
+    _write(arguments.output / "table.csv", as_csv(rows, columns))
+    _write(arguments.output / "table.html", as_html(rows, columns, photos, OURS))
+    print(text)
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    with written_whole(path) as file:
+        file.write(text.encode())
+
+
+def as_markdown_scores(scores: list[Score]) -> str:
+    """Return the scores of single photos as a Markdown table."""
+    lines = [
+        "| photo | PSNR degraded | PSNR restored | SSIM degraded | SSIM restored |",
+        "|---|---|---|---|---|",
+    ]
+    for s in scores:
+        lines.append(
+            f"| {s.name} | {s.psnr_degraded:.2f} | {s.psnr_restored:.2f} "
+            f"| {s.ssim_degraded:.3f} | {s.ssim_restored:.3f} |"
+        )
+    return "\n".join(lines)

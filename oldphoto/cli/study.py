@@ -1,0 +1,78 @@
+"""``oldphoto study``: put the answers of a class together, and count them."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from oldphoto.checks import InputError
+from oldphoto.course.study.store import Merged, merge, write_csv
+from oldphoto.course.study.table import agreement, paper_table, top_table
+from oldphoto.system.files import written_whole
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words ``merge`` and ``table`` and their options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    merger = actions.add_parser("merge", help="put several files of answers into one CSV file")
+    merger.add_argument("--output", type=Path, required=True, metavar="FILE", help="CSV to write")
+    table = actions.add_parser("table", help="print the table Top 1 to Top 5 and the agreement")
+    table.add_argument("--output", type=Path, metavar="FILE", help="write it as CSV, too")
+    table.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
+    table.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    table.add_argument("--paper", action="store_true", help="print the paper's own table, too")
+    for one in (merger, table):
+        one.add_argument(
+            "files", nargs="+", type=Path, metavar="ANSWERS", help="SQLite or CSV, one or several"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the action; return 0."""
+    {"merge": merge_answers, "table": print_table}[args.action](args)
+    return 0
+
+
+def merge_answers(args: argparse.Namespace) -> None:
+    """Write all answers, each once, into one CSV file."""
+    if args.output.suffix.lower() != ".csv":
+        raise InputError(f"expected a name that ends with .csv for --output, got {args.output}")
+    merged = merge(args.files)
+    with _writing(args.output):
+        write_csv(args.output, merged.rankings, merged.methods)
+    print(f"{_counts(merged)}, files: {len(args.files)}; written to {args.output}")
+
+
+def print_table(args: argparse.Namespace) -> None:
+    """Print the table in the paper's form, the same with intervals, and the agreement."""
+    merged = merge(args.files)
+    table = top_table(merged.rankings, confidence=args.confidence, seed=args.seed)
+    print(f"User study, share of selections in percent ({_counts(merged)})\n")
+    print(table.markdown())
+    print(f"\nWith {100 * args.confidence:g} % intervals (bootstrap over raters):\n")
+    print(table.markdown(intervals=True))
+    print(f"\n{agreement(merged.rankings).words()}")
+    if args.paper:
+        print("\nThe paper's own table (other photos, other people; 22 users):\n")
+        print(paper_table().markdown())
+    if args.output is not None:
+        with _writing(args.output), written_whole(args.output) as file:
+            file.write(table.as_csv().encode("utf-8"))
+
+
+def _counts(merged: Merged) -> str:
+    text = f"{len(merged.rankings)} rankings, raters: {merged.num_raters}"
+    return text + (
+        f", duplicates left out: {merged.num_duplicates}" if merged.num_duplicates else ""
+    )
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn a file that cannot be written into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror}): choose another --output") from (
+            error
+        )

@@ -1,0 +1,284 @@
+"""``oldphoto train``: train one stage or all of them, and go on where a run stopped."""
+
+import argparse
+import errno
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from oldphoto.checks import InputError, require_positive
+from oldphoto.cli.train_plan import LOSS_FACTORS, describe, make_plan, require_start, stages_of
+from oldphoto.config import PRESETS
+from oldphoto.system.devices import is_fast_at_bf16, require_compiler
+from oldphoto.system.memory import GIB, available_bytes, require_memory_limit
+from oldphoto.training.distributed import Place, any_says_yes, joined
+from oldphoto.training.loop import Stage
+from oldphoto.training.memory_estimate import StepCost, measure_step, settings_that_fit
+from oldphoto.training.run_record import (
+    require_same_run,
+    require_same_stage,
+    write_run_config,
+    write_stage_config,
+)
+from oldphoto.training.settings import LoopSettings, share_of_batch
+from oldphoto.training.stages import FINE_TUNING, STAGES, Plan, train_stage
+from oldphoto.weights.store import DETECTOR, MAPPINGS
+
+SEVERAL_PROCESSES = """\
+several GPUs or machines:
+  torchrun --nproc-per-node 4 -m -- oldphoto train --preset paper --data DIR --run DIR
+trains with 4 processes, each on a GPU of its own (without GPUs: on the CPU). They share each batch,
+so what is learned is the same as with one. All must see the same --data and --run folders. Without
+the "--" torchrun takes --run for an option of its own. In a SLURM job with several nodes:
+  srun --ntasks-per-node 1 torchrun --nnodes $SLURM_NNODES --nproc-per-node 4 \\
+    --rdzv-id $SLURM_JOB_ID --rdzv-backend c10d \\
+    --rdzv-endpoint $(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1):29500 \\
+    -m -- oldphoto train --preset paper --data DIR --run DIR --resume --max-minutes 230
+where --max-minutes is a little less than the time of the job (here 4 hours): the run then ends with
+a checkpoint, and the same job, submitted again, goes on from it.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to a parser."""
+    parser.epilog = SEVERAL_PROCESSES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="tiny")
+    parser.add_argument(
+        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
+    parser.add_argument("--variant", choices=tuple(MAPPINGS), default="scratch", help="mapping")
+    parser.add_argument(
+        "--from", dest="start_from", help="weights to start from: small, a run, official:FOLDER"
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        help="VGG-19 or SqueezeNet weights for the perceptual term (else: shipped SqueezeNet)",
+    )
+    parser.add_argument(
+        "--labelled",
+        type=Path,
+        help="folder with photos/ and masks/ to fine-tune the detector on: after damage of our own "
+        "or, with --from, at once",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
+    parser.add_argument("--save-minutes", type=float, default=5, help="between checkpoints")
+    parser.add_argument("--photos", type=int, help="photos seen in each stage, for the preset's")
+    parser.add_argument("--batch", type=int, help="photos of one step, for the preset's")
+    parser.add_argument("--crop", type=int, help="side of the squares cut out, for the preset's")
+    parser.add_argument("--learning-rate", type=float, help="at the start, for the preset's")
+    for name, words in LOSS_FACTORS.items():
+        parser.add_argument(f"--{name}-weight", type=float, help=f"factor of {words}; 0 = without")
+    parser.add_argument("--hole-prob", type=float, help="share of the photos that get holes")
+    parser.add_argument(
+        "--hole-ratio",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="limits of the share of such a photo that its holes cover, for the preset's",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
+    parser.add_argument(
+        "--workers", type=int, help="processes that prepare photos (else: 0, beside a GPU up to 8)"
+    )
+    parser.add_argument("--accumulate", type=int, default=1, help="parts to cut a batch into")
+    parser.add_argument(
+        "--fit", action="store_true", help="cut each batch into parts until it fits the memory"
+    )
+    parser.add_argument("--max-memory", type=float, metavar="GiB", help="what training may take")
+    parser.add_argument("--compile", action="store_true", help="use torch.compile")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train as asked; 0 when all stages are finished, 1 when time ran out before."""
+    require_memory_limit(arguments.max_memory)
+    _require_times(arguments)
+    plan = make_plan(arguments)
+    stages = stages_of(plan, arguments.stage)
+    require_start(plan, stages)
+    with joined(None if arguments.device == "auto" else arguments.device) as place:
+        say = tqdm.write if place.rank == 0 else _say_nothing
+        say(describe(plan, stages, with_files=arguments.dry_run))
+        if arguments.dry_run:
+            return 0
+        require_same_run(plan)
+        if not arguments.resume and any((plan.folder(s) / "checkpoints").is_dir() for s in stages):
+            raise InputError(
+                f"{plan.run} holds a run already: add --resume, or choose another folder"
+            )
+        if arguments.compile:
+            say("compiling: the first steps of each stage may take minutes")
+            require_compiler(place.device)
+        with _plain_warnings(say), _told_of_full_disk(plan.run):
+            if place.rank == 0:
+                write_run_config(plan, vars(arguments))
+            finished = _train(plan, stages, arguments, place, say)
+    if finished:
+        say(f"done: the weights are in {plan.weights}")
+        return 0
+    say(f"stopped with a checkpoint in {plan.run}: the same command with --resume goes on")
+    return 1
+
+
+def _require_times(arguments: argparse.Namespace) -> None:
+    if arguments.max_minutes is not None:
+        require_positive(max_minutes=arguments.max_minutes)
+    if not arguments.save_minutes >= 0:
+        raise InputError(f"save_minutes must be 0 or more, got {arguments.save_minutes}")
+
+
+def _train(
+    plan: Plan,
+    stages: Sequence[str],
+    arguments: argparse.Namespace,
+    place: Place,
+    say: Callable[[str], None],
+) -> bool:
+    """Train the stages in turn; False when time ran out before the last was finished."""
+    deadline = time.monotonic() + 60 * (arguments.max_minutes or float("inf"))
+    for number, stage in enumerate(stages):
+        left = (deadline - time.monotonic()) / 60
+        if number > 0 and any_says_yes(left <= 0, device=place.device)[0]:
+            return False
+        require_same_stage(plan, stage, new_rate=arguments.learning_rate is not None)
+        if place.rank == 0:
+            write_stage_config(plan, stage)
+        _tell_of_features(plan, stage, arguments, say)
+        settings = _settings(arguments, place, left)
+
+        def prepare(stage: Stage, settings: LoopSettings) -> LoopSettings:
+            return _prepare(stage, settings, arguments, say)
+
+        if not train_stage(plan, stage, settings, prepare, say):
+            return False
+    return True
+
+
+def _prepare(
+    stage: Stage,
+    settings: LoopSettings,
+    arguments: argparse.Namespace,
+    say: Callable[[str], None],
+) -> LoopSettings:
+    """Say what the stage will take, and cut its batch into parts where that is asked for."""
+    stage.dataset.require_batch(share_of_batch(stage.config.batch, settings))
+    device = torch.device(settings.device)
+    cost = measure_step(stage, settings)
+    limit = arguments.max_memory * GIB if arguments.max_memory else available_bytes(device)
+    if arguments.fit:
+        settings = settings_that_fit(stage, cost, settings, limit)
+    photos = share_of_batch(stage.config.batch, settings)
+    needed = cost.peak_bytes(photos)
+    parts = f"{photos} photos at a time"
+    if settings.accumulate > 1:
+        parts += f", {settings.accumulate} times a step"
+    say(f"{stage.name}: about {needed / GIB:.2f} GiB of memory ({parts})")
+    if needed > limit:
+        say(
+            f"{stage.name}: that is more than the {limit / GIB:.2f} GiB that may be used; "
+            "--fit cuts the batch into parts that fit"
+        )
+    if arguments.preset == "paper" and device.type == "cpu":
+        say(_slowness(stage, cost, settings))
+    return settings
+
+
+def _slowness(stage: Stage, cost: StepCost, settings: LoopSettings) -> str:
+    seconds = cost.seconds * stage.config.num_photos / settings.world_size
+    return (
+        f"{stage.name}: preset paper is made for a GPU; without one this stage will take about "
+        f"{seconds / 86_400:.1f} days ({cost.seconds:.1f} s a photo, from a measured step)"
+    )
+
+
+def _tell_of_features(
+    plan: Plan, stage: str, arguments: argparse.Namespace, say: Callable[[str], None]
+) -> None:
+    """Say so where the perceptual term has another network than the paper's, or none at all."""
+    is_detector = stage in (DETECTOR, FINE_TUNING)
+    wanted = not is_detector and plan.config(stage).weights.perceptual_weight
+    if wanted and arguments.features is None:
+        say(
+            f"{stage}: the perceptual term uses the shipped SqueezeNet in place of VGG-19; "
+            "`oldphoto download vgg` gets the paper's network, --features FILE uses it"
+        )
+    if arguments.features is not None and not wanted:
+        say(f"{stage}: --features is not used ({plan.features_used(stage)})")
+
+
+def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -> LoopSettings:
+    return LoopSettings(
+        device=str(place.device),
+        precision=_precision(arguments.precision, place.device),
+        num_workers=_num_workers(arguments.workers, place.device),
+        accumulate=arguments.accumulate,
+        compile=arguments.compile,
+        resume=arguments.resume,
+        max_minutes=max_minutes,
+        save_minutes=arguments.save_minutes,
+        rank=place.rank,
+        world_size=place.world_size,
+    )
+
+
+def _num_workers(asked: int | None, device: torch.device) -> int:
+    """Return how many processes prepare photos: a GPU must not wait for them, a CPU is busy."""
+    if asked is not None:
+        return asked
+    return min(8, max(1, (os.cpu_count() or 2) // 2)) if device.type == "cuda" else 0
+
+
+def _precision(asked: str, device: torch.device) -> str:
+    if asked != "auto":
+        return asked
+    if is_fast_at_bf16(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+@contextmanager
+def _plain_warnings(say: Callable[[str], None]) -> Iterator[None]:
+    """Show a warning, of an unreadable photo say, as the one sentence it is, and once."""
+    said = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in said:
+            say(str(message))
+        said.add(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def _told_of_full_disk(folder: Path) -> Iterator[None]:
+    """Turn the system's error about writing into a sentence with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what, remedy = f"the disk of {folder} is full", "free some space"
+        else:
+            what, remedy = f"{folder} cannot be written ({error})", "remove the cause"
+        raise InputError(
+            f"{what}; the last checkpoint, if there is one, is whole: {remedy}, then the same "
+            "command with --resume goes on"
+        ) from error
+
+
+def _say_nothing(sentence: str) -> None:
+    """Processes other than the first keep quiet."""

@@ -1,0 +1,136 @@
+"""What several lessons use: small photos, crops, PSNR of a batch, logs, pictures side by side."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from oldphoto.checks import InputError, require_in, require_positive
+from oldphoto.config import Preset
+from oldphoto.course.figures import as_pixels, figure_html, require_description
+from oldphoto.images.tensors import to_tensor
+from oldphoto.samples import sample_names, sample_photo
+from oldphoto.training.stages import STAGES
+
+GAP = 8  # white pixels between the photos of a picture
+_ENLARGED = 5
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread: for matrices this small, several wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def small_photos(kind: str, side: int = 64) -> Tensor:
+    """Return all sample photos of one kind, reduced.
+
+    Args:
+        kind: "clean" to train with, "held_out" to measure on.
+        side: height and width that they are reduced to.
+
+    Shape:
+        (N, 3, side, side) in [-1, 1].
+    """
+    require_positive(side=side)
+    photos = [to_tensor(sample_photo(name)) for name in sample_names(kind)]
+    return torch.cat([F.interpolate(p, size=(side, side), mode="area") for p in photos])
+
+
+def random_crops(photos: Tensor, count: int, side: int, generator: torch.Generator) -> Tensor:
+    """Cut ``count`` squares at random places out of random photos: (count, 3, side, side)."""
+    height, width = photos.shape[-2:]
+    if side > min(height, width):
+        raise InputError(f"expected crops of at most {min(height, width)} px, got {side}")
+    crops = []
+    for number in torch.randint(len(photos), (count,), generator=generator).tolist():
+        top = int(torch.randint(height - side + 1, (1,), generator=generator))
+        left = int(torch.randint(width - side + 1, (1,), generator=generator))
+        crops.append(photos[number, :, top : top + side, left : left + side])
+    return torch.stack(crops)
+
+
+def psnr_of(output: Tensor, clean: Tensor) -> Tensor:
+    """Return the PSNR of each photo of a batch in dB, shape (B,); both in [-1, 1]."""
+    error = (output - clean).square().flatten(1).mean(1)
+    return 10 * torch.log10(4 / error)  # from -1 to 1 are 2, and 2 squared is 4
+
+
+def enlarged(photo: Tensor, times: int = _ENLARGED) -> Image.Image:
+    """Return a tiny photo, larger, for showing: each pixel stays a square."""
+    image = Image.fromarray(as_pixels(photo))
+    size = (image.width * times, image.height * times)
+    return image.resize(size, Image.Resampling.NEAREST)
+
+
+def beside(*photos: np.ndarray, gap: int = GAP) -> np.ndarray:
+    """Return photos of one size, uint8 (H, W, 3), in a row with white gaps between them."""
+    white = np.full((photos[0].shape[0], gap, 3), 255, np.uint8)
+    parts = [part for photo in photos for part in (photo, white)]
+    return np.hstack(parts[:-1])
+
+
+def exact_html(pixels: np.ndarray, alt: str) -> str:
+    """Return HTML of a picture whose pixels are kept exactly, unlike those of a JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    return figure_html("image/png", buffer.getvalue(), require_description(alt))
+
+
+def draw_box(size: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarray:
+    """Return a mask, bool (H, W), with an ellipse in a box of left, top, right, bottom."""
+    drawing = Image.new("1", size[::-1])
+    ImageDraw.Draw(drawing).ellipse(box, fill=1)
+    return np.array(drawing)
+
+
+Log = dict[str, np.ndarray]
+"""A training log: column name to its values, one for each row."""
+
+
+def shortened(preset: Preset, num_photos: Mapping[str, int]) -> Preset:
+    """Return a preset whose stages see fewer (or more) photos.
+
+    Args:
+        preset: sizes and schedule.
+        num_photos: stage to photos; stages that are not named stay as they are.
+    """
+    changes = {}
+    for stage, photos in num_photos.items():
+        require_in(stage, STAGES, "stage")
+        name = f"train_{stage.replace('-', '_')}"
+        changes[name] = replace(getattr(preset, name), num_photos=photos)
+    return replace(preset, **changes)
+
+
+def read_log(folder: Path) -> Log:
+    """Read ``log.csv`` of a stage.
+
+    Raises:
+        InputError: if the stage has not written one yet.
+    """
+    path = folder / "log.csv"
+    if not path.is_file():
+        raise InputError(f"expected the log of a training stage, {path} is not there: train first")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def fall(log: Log, term: str, rows: int = 3) -> tuple[float, float]:
+    """Return the mean of a term over the first and over the last rows of a log."""
+    values = log[term]
+    return float(values[:rows].mean()), float(values[-rows:].mean())

@@ -1,0 +1,1 @@
+"""Checks whether a machine is ready for the course."""

@@ -1,0 +1,190 @@
+"""Exercises of notebook 00: photos, masks and an honest look at a restoration."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_rng = np.random.default_rng(0)
+_mask = _rng.random((6, 10)) < 0.3
+_pixels = _rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+_before = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
+_after = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
+_noise = torch.Generator().manual_seed(0)
+_photo = 1.6 * torch.rand(1, 3, 4, 6, generator=_noise) - 0.8
+_scratch_mask = (torch.rand(1, 1, 4, 6, generator=_noise) < 0.3).float()
+
+
+def _damaged_share(mask: np.ndarray) -> float:
+    return mask.mean()
+
+
+damaged_share = Exercise(
+    title="the damaged share of a photo",
+    level="complete a line",
+    solution=_damaged_share,
+    trials=((_mask,), (np.zeros((3, 3), dtype=bool),)),
+    misconceptions=(
+        Misconception(lambda mask: mask.sum(), "This is a number of pixels, not a share of them."),
+        Misconception(lambda mask: 1 - mask.mean(), "This is the share of SOUND pixels."),
+        Misconception(lambda mask: 100 * mask.mean(), "A share lies between 0 and 1."),
+        Misconception(
+            lambda mask: mask.sum() / mask.shape[0],
+            "Divide by the number of all pixels: height times width.",
+        ),
+    ),
+    hints=(
+        "True counts as 1 and False as 0. What is the mean of a mask, then?",
+        "An array has the methods sum() and mean().",
+    ),
+    praise="The mean of a mask is the share of what is damaged.",
+)
+
+
+def _to_tensor(pixels: np.ndarray) -> Tensor:
+    channels_first = torch.from_numpy(pixels).permute(2, 0, 1)
+    return channels_first[None].float() / 127.5 - 1
+
+
+to_tensor = Exercise(
+    title="from pixels to what the network sees",
+    level="complete a line",
+    solution=_to_tensor,
+    trials=((_pixels,),),
+    limits=(-1.0, 1.0),
+    same_kind=True,
+    misconceptions=(
+        Misconception(
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float(),
+            "Values go from 0 to 255. The network expects -1 (black) to 1 (white).",
+        ),
+        Misconception(
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255,
+            "Values go from 0 to 1. The network expects -1 (black) to 1 (white).",
+        ),
+        Misconception(
+            lambda pixels: (
+                torch.from_numpy(pixels.copy()).reshape(1, 3, *pixels.shape[:2]).float() / 127.5 - 1
+            ),
+            "The shape is right, but reshape mixes colours and places. Move the axis instead.",
+        ),
+        Misconception(
+            lambda pixels: torch.from_numpy(pixels).float() / 127.5 - 1,
+            "The values are right. The network wants (1, 3, height, width).",
+        ),
+        Misconception(
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1,
+            "The values are right. One axis is missing: the batch, in front.",
+        ),
+        Misconception(
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 128 - 1,
+            "Nearly: 255 must become exactly 1.",
+        ),
+    ),
+    hints=(
+        "Two things change: the order of the axes, and the range of the values.",
+        "permute(2, 0, 1) moves the colours to the front; 0 must become -1, and 255 must become 1.",
+    ),
+    praise="This is what stands at the entrance of every network of this course.",
+)
+
+
+def _paint_white(degraded: Tensor, scratch_mask: Tensor) -> Tensor:
+    return degraded * (1 - scratch_mask) + scratch_mask
+
+
+paint_white = Exercise(
+    title="paint the damage white",
+    level="modify",
+    solution=_paint_white,
+    trials=((_photo, _scratch_mask),),
+    limits=(-1.0, 1.0),
+    misconceptions=(
+        Misconception(
+            lambda degraded, scratch_mask: 0 * degraded,
+            "The whole photo is grey now. Sound pixels must stay as they are.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: torch.ones_like(degraded),
+            "The whole photo is white now. Sound pixels must stay as they are.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: degraded * (1 - scratch_mask),
+            "Damaged pixels become 0, which is grey in [-1, 1]. White is the largest value.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: degraded * (1 - scratch_mask) - scratch_mask,
+            "Damaged pixels become -1, which is black.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: degraded * scratch_mask + (1 - scratch_mask),
+            "The mask is the wrong way round: sound pixels became white.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: degraded + scratch_mask,
+            "1 was added to what was there, so some values leave [-1, 1]. Replace instead.",
+        ),
+        Misconception(
+            lambda degraded, scratch_mask: degraded * (1 - scratch_mask) + 255 * scratch_mask,
+            "255 is white in a file. In a tensor of the network, white is 1.",
+        ),
+    ),
+    hints=(
+        "The mask is 1 where the photo is damaged: multiplying by (1 - mask) keeps the rest.",
+        "What must be added where the mask is 1, so that the result is 1 there?",
+    ),
+    praise="Now nobody can take the damage for a part of the picture.",
+)
+
+
+def _change_outside(before: np.ndarray, after: np.ndarray, mask: np.ndarray) -> float:
+    difference = np.abs(before.astype(float) - after.astype(float))
+    return difference[~mask].mean()
+
+
+change_outside = Exercise(
+    title="what changed where nothing was damaged",
+    level="investigate",
+    solution=_change_outside,
+    trials=((_before, _after, _mask),),
+    misconceptions=(
+        Misconception(
+            lambda before, after, mask: np.abs(before.astype(float) - after).mean(),
+            "This is the mean over the whole photo. Only sound pixels are asked for.",
+        ),
+        Misconception(
+            lambda before, after, mask: np.abs(before.astype(float) - after)[mask].mean(),
+            "This is the change INSIDE the damage.",
+        ),
+        Misconception(
+            lambda before, after, mask: (before.astype(float) - after)[~mask].mean(),
+            "Brighter and darker cancel each other. Take the size of each difference first.",
+        ),
+        Misconception(
+            lambda before, after, mask: np.abs(before - after)[~mask].mean(),
+            "uint8 cannot go below 0: 3 - 5 gives 254. Turn both photos into float first.",
+        ),
+        Misconception(
+            lambda before, after, mask: np.abs(before.astype(float) - after)[~mask].sum(),
+            "This is the sum over all sound pixels. Their mean is asked for.",
+        ),
+        Misconception(
+            lambda before, after, mask: np.abs(before.astype(float) - after).sum(2)[~mask].mean(),
+            "The three colours of a pixel were added up. Take their mean as well.",
+        ),
+        Misconception(
+            lambda before, after, mask: (
+                np.abs(before.astype(float) - after) * ~mask[..., None]
+            ).mean(),
+            "The damaged pixels were set to 0 but still counted. Leave them out of the mean.",
+        ),
+    ),
+    hints=(
+        "~mask is True where the photo is sound; photo[~mask] takes only those pixels.",
+        "Make both photos float, subtract, take np.abs, choose the sound pixels, take the mean.",
+    ),
+    praise="A restorer changes more than the scratch. Now you can say how much.",
+)
+
+sheet = Sheet((to_tensor, damaged_share, paint_white, change_outside))

@@ -1,0 +1,198 @@
+"""Exercises of notebook 02: a point on a curve, blending, an exact mask, a spoilt pair."""
+
+import numpy as np
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_rng = np.random.default_rng(2)
+_knots = tuple(_rng.normal(0, 10, (4, 2)))
+_photo = _rng.uniform(0.1, 0.9, (5, 6, 3))
+_layer = _rng.uniform(0.1, 0.9, (5, 6, 3))
+_coverage = _rng.uniform(0.1, 0.9, (5, 6, 1))
+_before = _rng.integers(0, 250, (6, 8, 3), dtype=np.uint8)
+_after = _before.copy()
+_after[1:3, 2:5] += 5  # all channels lighter
+_after[4, 1:4, 2] += 3  # only blue
+_after[0, 6, 0] += 3  # only red
+_after[4, 6] += np.array([3, 254, 255], dtype=np.uint8)  # red lighter, the others darker: 0 in sum
+_after[5, 5:7] -= np.minimum(_after[5, 5:7], 9)  # darker
+
+
+def _spline_point(
+    before: np.ndarray, start: np.ndarray, end: np.ndarray, after: np.ndarray, t: float
+) -> np.ndarray:
+    constant = 2 * start
+    linear = end - before
+    square = 2 * before - 5 * start + 4 * end - after
+    cube = 3 * start - before - 3 * end + after
+    return 0.5 * (constant + linear * t + square * t**2 + cube * t**3)
+
+
+spline_point = Exercise(
+    title="a point on the curve",
+    level="complete a line",
+    solution=_spline_point,
+    trials=((*_knots, 0.0), (*_knots, 0.3), (*_knots, 0.5), (*_knots, 1.0)),
+    misconceptions=(
+        Misconception(
+            lambda before, start, end, after, t: (1 - t) * start + t * end,
+            "This is the straight line from start to end. The neighbours bend it.",
+        ),
+        Misconception(
+            lambda before, start, end, after, t: (
+                2 * start
+                + (end - before) * t
+                + (2 * before - 5 * start + 4 * end - after) * t**2
+                + (3 * start - before - 3 * end + after) * t**3
+            ),
+            "At t = 0 it gives twice the starting point. Which factor stands in front?",
+        ),
+        Misconception(
+            lambda before, start, end, after, t: (
+                0.5 * 2 * start
+                + (end - before) * t
+                + (2 * before - 5 * start + 4 * end - after) * t**2
+                + (3 * start - before - 3 * end + after) * t**3
+            ),
+            "The start is right, but 1/2 stands before all four terms, not before the first alone.",
+        ),
+        Misconception(
+            lambda before, start, end, after, t: _spline_point(before, start, end, after, 1 - t),
+            "The curve runs backwards: t = 0 must give start, and t = 1 must give end.",
+        ),
+        Misconception(
+            lambda before, start, end, after, t: (
+                0.5
+                * (
+                    2 * start
+                    + (end - before) * t
+                    + (3 * start - before - 3 * end + after) * t**2
+                    + (2 * before - 5 * start + 4 * end - after) * t**3
+                )
+            ),
+            "Start and end are right, the way between is not: two of the brackets are swapped.",
+        ),
+    ),
+    hints=(
+        "It is the formula above, bracket by bracket: a cubic in t.",
+        "Check both ends: t = 0 must give start, and at t = 1 all but end must cancel.",
+    ),
+    praise="The curve goes through its knots, and its direction never jumps.",
+)
+
+
+def _screen(photo: np.ndarray, layer: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    blended = 1 - (1 - photo) * (1 - layer)
+    return photo + coverage * (blended - photo)
+
+
+screen = Exercise(
+    title="the blending mode screen",
+    level="modify",
+    solution=_screen,
+    trials=((_photo, _layer, _coverage), (_photo, _layer, np.ones((5, 6, 1)))),
+    limits=(0.0, 1.0),
+    misconceptions=(
+        Misconception(
+            lambda photo, layer, coverage: photo + coverage * (layer - photo),
+            "This is the mode normal: the layer replaces the photo. Change what is blended.",
+        ),
+        Misconception(
+            lambda photo, layer, coverage: 1 - (1 - photo) * (1 - layer),
+            "The whole photo is covered. Where the coverage is 0, the photo must stay.",
+        ),
+        Misconception(
+            lambda photo, layer, coverage: photo + coverage * (photo * layer - photo),
+            "This multiplies the light, which is the mode multiply. Screen multiplies the "
+            "darkness.",
+        ),
+        Misconception(
+            lambda photo, layer, coverage: photo + coverage * ((1 - photo) * (1 - layer) - photo),
+            "The product is the darkness of both. Turn it back into light.",
+        ),
+        Misconception(
+            lambda photo, layer, coverage: photo + coverage * (np.maximum(photo, layer) - photo),
+            "This is the mode lighten: the lighter of the two.",
+        ),
+        Misconception(
+            lambda photo, layer, coverage: coverage * (1 - (1 - photo) * (1 - layer)),
+            "Where nothing is covered the photo became black: it is not part of the sum.",
+        ),
+        Misconception(
+            lambda photo, layer, coverage: photo + coverage * layer,
+            "This is the mode add, and it leaves [0, 1].",
+        ),
+    ),
+    hints=(
+        "1 - photo is the darkness of the photo. Multiply both darknesses; turn back to light.",
+        "Call that blended, and keep the last line: photo + coverage * (blended - photo).",
+    ),
+    praise="Two lamps on one wall: it gets lighter, and never lighter than white.",
+)
+
+
+def _changed_mask(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return (before != after).any(axis=2)
+
+
+changed_mask = Exercise(
+    title="the mask of what changed",
+    level="complete a line",
+    solution=_changed_mask,
+    trials=((_before, _after), (_before, _before)),
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            lambda before, after: before != after,
+            "A mask has one value for each pixel, not for each channel: (H, W).",
+        ),
+        Misconception(
+            lambda before, after: (before != after).all(axis=2),
+            "A pixel that changed in one channel only is damaged as well.",
+        ),
+        Misconception(
+            lambda before, after: (before == after).all(axis=2),
+            "The wrong way round: True means damaged.",
+        ),
+        Misconception(
+            lambda before, after: (after > before).any(axis=2),
+            "Damage can be darker than the photo, too.",
+        ),
+        Misconception(
+            lambda before, after: before.sum(axis=2) != after.sum(axis=2),
+            "More red and less blue can cancel in a sum. Compare each channel by itself.",
+        ),
+        Misconception(
+            lambda before, after: before[..., 0] != after[..., 0],
+            "This looks at red alone.",
+        ),
+    ),
+    hints=(
+        "before != after compares every channel; its shape is (H, W, 3).",
+        "An array of True and False has the methods any and all, which take an axis.",
+    ),
+    praise="True wherever at least one channel differs.",
+)
+
+
+def _spoilt_line() -> str:
+    return "c"
+
+
+spoilt_line = Exercise(
+    title="find the line that spoils the pair",
+    level="investigate",
+    solution=_spoilt_line,
+    misconceptions=(
+        Misconception("a", "Line a is right: the photo may be soft before it is scratched."),
+        Misconception("b", "Line b is right: the mask is exact at this moment."),
+        Misconception("d", "Line d is right: white is what the network expects under the mask."),
+    ),
+    hints=(
+        "After which line do pixels outside the mask show something of the scratch?",
+        "A blur carries the light of each pixel to its neighbours. To which of them here?",
+    ),
+    praise="The blur carried the scratch out of its mask. Recipes damage last, or blur both.",
+)
+
+sheet = Sheet((spline_point, screen, changed_mask, spoilt_line))

@@ -1,0 +1,257 @@
+"""Exercises of notebook 03: licences, hashes, colour, a split that stays, a leak."""
+
+import hashlib
+
+import numpy as np
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_CC = "https://creativecommons.org/"
+ADDRESSES = [
+    f"{_CC}publicdomain/mark/1.0/",
+    f"{_CC}publicdomain/zero/1.0/",
+    f"{_CC}licenses/by/4.0/",
+    f"{_CC}licenses/by/2.0/",
+    f"{_CC}licenses/by-sa/4.0/",
+    f"{_CC}licenses/by-nc/4.0/",
+    f"{_CC}licenses/by-nd/4.0/",
+    f"{_CC}licenses/by-nc-sa/3.0/",
+    "http://rightsstatements.org/vocab/NoC-US/1.0/",
+    "http://rightsstatements.org/vocab/InC/1.0/",
+]
+"""Addresses of licences and rights statements, as archives give them."""
+_UNHEARD_OF = [f"{_CC}licenses/by/3.0/", "https://example.org/terms-of-our-own/"]
+
+
+def _allowed(addresses: list[str]) -> np.ndarray:
+    wanted = ("/publicdomain/mark/", "/publicdomain/zero/", "/licenses/by/")
+    return np.array([any(part in address for part in wanted) for address in addresses])
+
+
+def _with_parts(*parts: str) -> Misconception:
+    """Return an answer that accepts every address with one of the parts; the message follows."""
+    *wanted, message = parts
+    return Misconception(
+        lambda addresses: np.array([any(p in a for p in wanted) for a in addresses]), message
+    )
+
+
+allowed = Exercise(
+    title="which licences may pass",
+    level="complete a line",
+    solution=_allowed,
+    trials=((ADDRESSES,), (_UNHEARD_OF,)),
+    misconceptions=(
+        Misconception(
+            lambda addresses: np.array(
+                [not any(p in a for p in ("nc", "nd", "sa", "NoC", "InC")) for a in addresses]
+            ),
+            "You name what is refused, so terms that nobody has heard of pass. Name what may pass.",
+        ),
+        Misconception(
+            lambda addresses: np.array(["nc" not in a for a in addresses]),
+            "You only look for NC, and everything else passes. Name what may pass.",
+        ),
+        _with_parts(
+            "creativecommons",
+            "Not every Creative Commons licence will do: it lets BY-NC, BY-ND and BY-SA pass.",
+        ),
+        _with_parts(
+            "/publicdomain/", "/licenses/by/", "/licenses/by-sa", "/licenses/by-nd",
+            "You only leave out NC. ND forbids changes, SA dictates the licence of what follows.",
+        ),
+        _with_parts(
+            "/publicdomain/", "/licenses/by/", "/licenses/by-nc",
+            "BY-NC passes. Who uses a training set later may well earn money: leave it out.",
+        ),
+        _with_parts(
+            "/publicdomain/", "/licenses/by/", "/licenses/by-sa",
+            "BY-SA passes. What is made from it must carry the same licence: leave it out.",
+        ),
+        _with_parts(
+            "/publicdomain/", "/licenses/by/", "NoC-US",
+            "NoC-US passes. It speaks of one country, and a course is read in all of them.",
+        ),
+        _with_parts(
+            "/publicdomain/", "/licenses/by/", "rightsstatements",
+            "Statements of rights are no licences: InC means that the photo IS in copyright.",
+        ),
+        _with_parts(
+            "/publicdomain/", "CC BY may be used, if the creator is named. Yours leaves it out."
+        ),
+        _with_parts(
+            "/zero/", "CC0 is not the only one: the public domain mark and CC BY may pass, too."
+        ),
+    ),
+    hints=(
+        "Sort the addresses by hand first. Which part of an address is only in those that pass?",
+        'Three parts will do, tried one by one with "in". End each with a slash.',
+    ),
+    praise="What is not understood stays out.",
+)  # fmt: skip
+
+
+def _distance(first: str, second: str) -> int:
+    return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
+distance = Exercise(
+    title="the distance of two hashes",
+    level="complete a line",
+    solution=_distance,
+    trials=(
+        ("10c3a59966781e07", "2fc3a59966780e1b"),
+        ("f0c3a59966781e07", "f0c3a59966781e0f"),
+        ("00ff00ff00ff00ff", "ff00ff00ff00ff00"),
+    ),
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            lambda first, second: sum(a != b for a, b in zip(first, second, strict=True)),
+            "You count digits. Each hexadecimal digit stands for 4 bits, of which some may agree.",
+        ),
+        Misconception(
+            lambda first, second: abs(int(first, 16) - int(second, 16)),
+            "This is the difference of two numbers: there the first bit counts most. Count bits.",
+        ),
+        Misconception(
+            lambda first, second: 64 - _distance(first, second),
+            "You count the bits that agree. Equal hashes should have the distance 0.",
+        ),
+        Misconception(
+            lambda first, second: (int(first, 16) & int(second, 16)).bit_count(),
+            "AND keeps bits that are 1 in both. Which operation keeps those that differ?",
+        ),
+        Misconception(
+            lambda first, second: (int(first, 16) | int(second, 16)).bit_count(),
+            "OR keeps bits that are 1 in either, also where they agree.",
+        ),
+        Misconception(
+            lambda first, second: int(first, 16) ^ int(second, 16),
+            "The right bits are 1 now. How many are there?",
+        ),
+    ),
+    hints=(
+        "int(text, 16) makes a number of the digits. Which operation is 1 where two bits differ?",
+        "The operation is ^ (exclusive or). A whole number has a method that counts its ones.",
+    ),
+    praise="0 for equal hashes, about 32 for two photos that have nothing in common.",
+)
+
+_rng = np.random.default_rng(3)
+_sepia = (np.full((6, 7), 4.0), np.full((6, 7), 18.0))
+_uneven = (4 + _rng.normal(0, 1, (6, 7)), 18 + _rng.normal(0, 2, (6, 7)))
+_colours = (_rng.normal(3, 20, (6, 7)), _rng.normal(-5, 9, (6, 7)))
+
+
+def _spread(a: np.ndarray, b: np.ndarray) -> float:
+    return np.sqrt(a.var() + b.var())
+
+
+spread = Exercise(
+    title="the spread of the colours",
+    level="modify",
+    solution=_spread,
+    trials=(_uneven, _sepia, _colours),
+    misconceptions=(
+        Misconception(
+            lambda a, b: np.sqrt((a**2 + b**2).mean()),
+            "This is how far the colours lie from grey. A sepia print is far from grey, yet it "
+            "has one colour: measure from the mean colour.",
+        ),
+        Misconception(
+            lambda a, b: np.sqrt(a.mean() ** 2 + b.mean() ** 2),
+            "This is the mean colour itself. The question is how much the colours differ from it.",
+        ),
+        Misconception(
+            lambda a, b: a.var() + b.var(),
+            "This is the square of the spread, in squared units.",
+        ),
+        Misconception(
+            lambda a, b: a.std() + b.std(),
+            "Two directions at right angles: their squares add up, not their lengths.",
+        ),
+        Misconception(
+            lambda a, b: np.sqrt((a.var() + b.var()) / 2),
+            "This is the mean over both channels; the formula has their sum.",
+        ),
+        Misconception(
+            lambda a, b: a.std(),
+            "Only green to red is counted. A blue sky over yellow sand would get no spread.",
+        ),
+    ),
+    hints=(
+        "What should a print get that is equally brown everywhere? What does your line give?",
+        "a.var() is the mean squared distance from the mean. Use it for both channels.",
+    ),
+    praise="Equally brown everywhere is no spread at all.",
+)
+
+
+def _place(name: str, content: bytes) -> float:
+    digits = hashlib.sha256(content).hexdigest()
+    return 100 * int(digits[:13], 16) / 16**13
+
+
+def _place_of(message: bytes) -> float:
+    return 100 * int(hashlib.sha256(message).hexdigest()[:13], 16) / 16**13
+
+
+place = Exercise(
+    title="a split that stays",
+    level="modify",
+    solution=_place,
+    trials=(("scan_01.jpg", b"a photo"), ("scan_02.jpg", b"another"), ("renamed.jpg", b"a photo")),
+    limits=(0.0, 100.0),
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            lambda name, content: _place_of(name.encode()),
+            "The name decides. Rename the file, and it moves from test to training.",
+        ),
+        Misconception(
+            lambda name, content: _place_of(name.encode() + content),
+            "The name still has a say: a renamed copy would get another place.",
+        ),
+        Misconception(
+            lambda name, content: hash(content) % 100,
+            "Python's hash of bytes is another one in every run: nothing would stay.",
+        ),
+        Misconception(
+            lambda name, content: len(content) % 100,
+            "Photos of one camera have similar lengths: this is not spread evenly.",
+        ),
+        Misconception(
+            lambda name, content: _place_of(content) / 100,
+            "Right but for the scale: the place is in percent, from 0 to 100.",
+        ),
+    ),
+    hints=(
+        "What of a photo stays the same when it is renamed, or moved to another folder?",
+        "hashlib.sha256 takes bytes. Which of the two arguments should it get?",
+    ),
+    praise="It depends on the content alone: no name, no order, no other photo.",
+)
+
+
+def _leak() -> str:
+    return "c"
+
+
+leak = Exercise(
+    title="find the leak",
+    level="investigate",
+    solution=_leak,
+    misconceptions=(
+        Misconception("a", "A tiny photo in training makes results worse, not too good."),
+        Misconception("b", "New photos have hashes of their own; the old ones stay put."),
+        Misconception("d", "A copyright problem it is, but the test cannot notice it."),
+    ),
+    hints=(
+        "Too good: it has seen test pictures. How can that be, if no file is on both sides?",
+        "Save a JPEG a second time. What happens to its SHA-256, and what to the picture?",
+    ),
+    praise="A second scan has other bytes, so the hash may send it to the other side.",
+)
+
+sheet = Sheet((allowed, spread, distance, place, leak))

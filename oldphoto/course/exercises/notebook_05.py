@@ -1,0 +1,348 @@
+"""Exercises of notebook 05: the losses of a critic, what it sees, and what goes wrong."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+Critic = Callable[[Tensor], Tensor]
+Layers = tuple[tuple[int, int], ...]
+_noise = torch.Generator().manual_seed(5)
+_real = torch.rand(6, 1, 4, 4, generator=_noise) + 0.3
+_fake = (torch.rand(6, 1, 4, 4, generator=_noise) - 0.2).requires_grad_()
+_LEAK, _ASLEEP = 100.0, 10_000.0
+
+
+def _probe(photo: Tensor) -> Tensor:
+    """Score a photo by itself, and betray how it was called.
+
+    The value of a loss does not tell where its gradient goes. So this critic adds a large number
+    if the photo still hangs on the generator, and a larger one if gradients are switched off.
+    """
+    hanging = _LEAK if photo.requires_grad else 0.0
+    asleep = 0.0 if torch.is_grad_enabled() else _ASLEEP
+    return photo * 0.9 + hanging + asleep
+
+
+def _critic_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    on_real, on_fake = critic(real), critic(fake.detach())
+    return 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
+
+
+def _critic_loss_without_gradient(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    with torch.no_grad():
+        on_fake = critic(fake.detach())
+    return 0.5 * ((critic(real) - 1).square().mean() + on_fake.square().mean())
+
+
+critic_loss = Exercise(
+    title="the critic's loss",
+    level="modify",
+    solution=_critic_loss,
+    trials=((_probe, _real, _fake), (_probe, _fake.detach() - 0.5, _fake)),
+    misconceptions=(
+        Misconception(
+            lambda critic, real, fake: (critic(fake) - 1).square().mean(),
+            "This is the generator's wish. The critic wants the opposite, and looks at both kinds.",
+        ),
+        Misconception(
+            lambda critic, real, fake: (
+                0.5 * (critic(real).square().mean() + (critic(fake.detach()) - 1).square().mean())
+            ),
+            "The targets are swapped: this critic learns that made photos are the real ones.",
+        ),
+        Misconception(
+            lambda critic, real, fake: (
+                0.5 * ((critic(real) - 1).square().mean() + critic(fake).square().mean())
+            ),
+            "The made photos still hang on the generator: this step would train it too, and in "
+            "the critic's favour.",
+        ),
+        Misconception(
+            _critic_loss_without_gradient,
+            "With gradients switched off around the critic it learns nothing from made photos. "
+            "Cut the thread to the generator, not the critic's own.",
+        ),
+        Misconception(
+            lambda critic, real, fake: (
+                0.5 * ((critic(real) - 1).square().sum() + critic(fake.detach()).square().sum())
+            ),
+            "This is a sum over patches and photos: it grows with both, and so do the steps.",
+        ),
+        Misconception(
+            lambda critic, real, fake: (
+                (critic(real) - 1).square().mean() + critic(fake.detach()).square().mean()
+            ),
+            "The factor one half is missing: your critic learns twice as fast as the formula says.",
+        ),
+        Misconception(
+            lambda critic, real, fake: 0.5 * (critic(real) - 1).square().mean(),
+            "A critic that sees real photos alone says 1 to everything.",
+        ),
+        Misconception(
+            lambda critic, real, fake: critic(fake).square().mean(),
+            "A critic that sees made photos alone says 0 to everything. (And they still hang on "
+            "the generator.)",
+        ),
+    ),
+    hints=(
+        "Two kinds of photos, two targets: what should be scored 1, and what 0?",
+        "Squared distances from 1 and from 0, each with .mean(), half of their sum; and "
+        "Tensor.detach() keeps the generator out of it.",
+    ),
+    praise="Both kinds, the right targets, and the generator is left alone.",
+)
+
+
+def _receptive_field(layers: Layers) -> int:
+    field, jump = 1, 1
+    for kernel_size, stride in layers:
+        field += (kernel_size - 1) * jump
+        jump *= stride
+    return field
+
+
+def _jump_too_early(layers: Layers) -> int:
+    field, jump = 1, 1
+    for kernel_size, stride in layers:
+        jump *= stride
+        field += (kernel_size - 1) * jump
+    return field
+
+
+def _from_the_wrong_end(layers: Layers) -> int:
+    field = 1
+    for kernel_size, stride in layers:
+        field = (field - 1) * stride + kernel_size
+    return field
+
+
+receptive_field = Exercise(
+    title="how far one score sees",
+    level="modify",
+    solution=_receptive_field,
+    trials=((((7, 1), (4, 2), (4, 2), (3, 1)),), (((3, 1), (3, 1)),), (((5, 3),),)),
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),
+            "The strides are not used: behind a stride of 2, one step is two pixels of the photo.",
+        ),
+        Misconception(
+            lambda layers: 1 + sum(kernel_size for kernel_size, _ in layers),
+            "This adds up kernels. But neighbouring kernels overlap, and a stride spreads the taps "
+            "of all layers behind it.",
+        ),
+        Misconception(
+            _jump_too_early,
+            "The stride of a layer spreads the positions behind it, not its own taps.",
+        ),
+        Misconception(
+            lambda layers: 1 + sum((kernel - 1) * stride for kernel, stride in layers),
+            "The taps of a layer are spread by the strides before it, not by its own.",
+        ),
+        Misconception(
+            lambda layers: _receptive_field(tuple((k + 1, stride) for k, stride in layers)),
+            "A kernel of k reaches k - 1 positions beyond the one that is there already.",
+        ),
+        Misconception(
+            _from_the_wrong_end,
+            "This rule is right if you walk from the scores back to the photo. The list begins "
+            "at the photo.",
+        ),
+    ),
+    hints=(
+        "How many pixels lie between two neighbouring taps of this layer?",
+        "A kernel of k taps adds k - 1 gaps, and each gap is as wide as all strides before it.",
+    ),
+    praise="Every layer adds its kernel's gaps, stretched by all strides before it.",
+)
+
+_FakeMaps = list[list[Tensor]]
+
+
+def _maps(shift: float) -> _FakeMaps:
+    shapes = ((2, 3, 6, 6), (2, 5, 3, 3), (2, 1, 3, 3))
+    return [[torch.randn(s, generator=_noise) + shift for s in shapes] for _ in range(2)]
+
+
+_fake_maps, _real_maps = _maps(0.4), _maps(0.0)
+
+
+def _feature_matching(fake: _FakeMaps, real: _FakeMaps) -> Tensor:
+    total = 0.0
+    for of_fake, of_real in zip(fake, real, strict=True):
+        for a, b in zip(of_fake[:-1], of_real[:-1], strict=True):
+            total = total + (a - b.detach()).abs().mean()
+    return total / len(fake)
+
+
+def _matched(
+    fake: _FakeMaps, real: _FakeMaps, distance: Callable[[Tensor, Tensor], Tensor], last: int | None
+) -> Tensor:
+    pairs = [
+        (a, b)
+        for of_fake, of_real in zip(fake, real, strict=True)
+        for a, b in zip(of_fake[:last], of_real[:last], strict=True)
+    ]
+    return torch.stack([distance(a, b) for a, b in pairs]).sum() / len(fake)
+
+
+feature_matching = Exercise(
+    title="feature matching",
+    level="modify",
+    solution=_feature_matching,
+    trials=((_fake_maps, _real_maps), (_real_maps, [m[::1] for m in reversed(_fake_maps)])),
+    misconceptions=(
+        Misconception(
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().mean(), None),
+            "The scores are in it, too. They belong to the adversarial term.",
+        ),
+        Misconception(
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().sum(), -1),
+            "You take sums over the maps: large maps then count most. Equation 6 divides by n.",
+        ),
+        Misconception(
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).square().mean(), -1),
+            "These are squares. The bars with the index 1 in equation 6 are absolute values.",
+        ),
+        Misconception(
+            lambda fake, real: 2 * _matched(fake, real, lambda a, b: (a - b).abs().mean(), -1),
+            "The sum over layers is right, but the scales are added instead of averaged.",
+        ),
+        Misconception(
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).mean(), -1),
+            "Differences up and down cancel each other: without absolute values nothing is left.",
+        ),
+        Misconception(
+            lambda fake, real: _matched(fake[:1], real[:1], lambda a, b: (a - b).abs().mean(), -1),
+            "The right sum, but over the first scale alone.",
+        ),
+        Misconception(
+            lambda fake, real: (
+                _matched(fake, real, lambda a, b: (a - b).abs().mean(), -1) / (len(fake[0]) - 1)
+            ),
+            "The layers are averaged; equation 6 adds them. Only the scales are averaged.",
+        ),
+        Misconception(
+            lambda fake, real: (fake[0][0] - real[0][0]).abs().mean(),
+            "This compares the first layer of the first scale alone.",
+        ),
+    ),
+    hints=(
+        "Which map of each scale has no place here? And what is averaged, what is added?",
+        "Two loops, over scales and over all layers but the last; mean absolute difference of "
+        "each pair; add them, and divide by the number of scales.",
+    ),
+    praise="A mean within a map, a sum over layers, a mean over scales.",
+)
+
+_weight = torch.randn(6, 9, generator=_noise)
+_u = F.normalize(torch.randn(6, generator=_noise), dim=0)
+
+
+def _next_u(weight: Tensor, u: Tensor) -> Tensor:
+    v = F.normalize(weight.T @ u, dim=0)
+    return F.normalize(weight @ v, dim=0)
+
+
+next_u = Exercise(
+    title="one round of power iteration",
+    level="complete a line",
+    solution=_next_u,
+    trials=((_weight, _u), (3 * _weight[:4], _u[:4])),
+    misconceptions=(
+        Misconception(
+            lambda weight, u: weight @ F.normalize(weight.T @ u, dim=0),
+            "The result is not of length 1: after some rounds it would overflow.",
+        ),
+        Misconception(
+            lambda weight, u: weight @ (weight.T @ u),
+            "Nothing is brought to length 1: after some rounds it would overflow.",
+        ),
+        Misconception(
+            lambda weight, u: F.normalize(weight.T @ u, dim=0),
+            "This is only the way there, v. It has to come back through the weights.",
+        ),
+        Misconception(
+            lambda weight, u: F.normalize(weight @ (weight.T @ u), dim=0, p=1),
+            "The sum of the absolute values is 1 now. Length means the root of the squares.",
+        ),
+    ),
+    hints=(
+        "There and back: first through the transposed weights, then through the weights.",
+        "torch.nn.functional.normalize(vector, dim=0) brings a vector to length 1; use it twice.",
+    ),
+    praise="Each round turns u towards the direction that the weights stretch most.",
+)
+
+_answers = torch.tensor([[0.6, -0.8, 0.2], [0.6, 0.6, 0.4], [-0.8, 0.6, 0.9]])
+
+
+def _best_answer(answers: Tensor) -> Tensor:
+    return answers.median(dim=0).values
+
+
+best_answer = Exercise(
+    title="the answer that L1 likes best",
+    level="complete a line",
+    solution=_best_answer,
+    trials=((_answers,), (torch.cat([_answers, 0.5 * _answers - 0.3, _answers - 1])[:5],)),
+    misconceptions=(
+        Misconception(
+            lambda answers: answers.mean(dim=0),
+            "The mean is what the squared error likes best. Absolute errors do not care how far "
+            "away the few are.",
+        ),
+        Misconception(
+            lambda answers: answers.median(dim=1).values,
+            "You compare pixels of one answer. Compare the answers at one pixel.",
+        ),
+        Misconception(
+            lambda answers: answers[0],
+            "This is one of the answers, and wrong at each place where the others agree.",
+        ),
+        Misconception(
+            lambda answers: answers.min(dim=0).values,
+            "The darkest value of each pixel is dark wherever any answer is.",
+        ),
+    ),
+    hints=(
+        "Move the answer for one pixel a little up: for how many of the true values does the "
+        "error grow, for how many does it shrink?",
+        "At the best place as many true values lie above as below. Tensor.median(dim=...) gives "
+        "values and indices.",
+    ),
+    praise="As many above as below: one answer in a minority leaves no trace at all.",
+)
+
+
+def _collapsed_log() -> str:
+    return "c"
+
+
+collapsed_log = Exercise(
+    title="which log shows a mode collapse",
+    level="investigate",
+    solution=_collapsed_log,
+    misconceptions=(
+        Misconception(
+            "a",
+            "The points of this one are narrow, too, but see its gradient: this generator has not "
+            "moved at all.",
+        ),
+        Misconception(
+            "b", "The points of this one are as wide as the ring, and the critic is near guessing."
+        ),
+    ),
+    hints=(
+        "A generator that has collapsed makes points in one place. Which column tells?",
+        "Two logs have narrow points. In one of them the generator is alive: look at the gradient.",
+    ),
+    praise="Narrow points and a living gradient: it moves, but all its points move together.",
+)
+
+sheet = Sheet((critic_loss, receptive_field, feature_matching, next_u, best_answer, collapsed_log))

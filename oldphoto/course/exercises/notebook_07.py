@@ -1,0 +1,225 @@
+"""Exercises of notebook 07: the terms of equations 5 and 6, frozen networks, the error budget."""
+
+import torch
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_noise = torch.Generator().manual_seed(7)
+_mapped = torch.randn(2, 4, 3, 3, generator=_noise)
+_latent_clean = 2 * torch.randn(2, 4, 3, 3, generator=_noise)
+_scores = [torch.rand(2, 1, 5, 5, generator=_noise), torch.rand(2, 1, 3, 3, generator=_noise) / 2]
+_fake = [torch.randn(2, 4, 5, 5, generator=_noise), torch.randn(2, 8, 3, 3, generator=_noise)]
+_real = [torch.randn(2, 4, 5, 5, generator=_noise), torch.randn(2, 8, 3, 3, generator=_noise)]
+_fake.append(torch.full((2, 1, 3, 3), 0.1))
+_real.append(torch.full((2, 1, 3, 3), 0.9))
+
+
+def _latent_l1(mapped: Tensor, latent_clean: Tensor, weight: float) -> Tensor:
+    return weight * (mapped - latent_clean).abs().mean()
+
+
+latent_l1 = Exercise(
+    title="the latent L1 term",
+    level="complete a line",
+    solution=_latent_l1,
+    trials=((_mapped, _latent_clean, 60.0), (_latent_clean, _mapped + 1, 0.5)),
+    limits=(0.0, float("inf")),
+    misconceptions=(
+        Misconception(
+            lambda mapped, latent_clean, weight: (mapped - latent_clean).abs().mean(),
+            "The distance is right; its factor is missing.",
+        ),
+        Misconception(
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).square().mean(),
+            "You square the differences: that is L2, which a few large differences rule.",
+        ),
+        Misconception(
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).abs().sum(),
+            "This is the sum over all numbers of the code: twice the crop would be four times the "
+            "loss.",
+        ),
+        Misconception(
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).mean(),
+            "Without abs(), differences of both signs cancel, and the loss can fall below 0.",
+        ),
+        Misconception(
+            lambda mapped, latent_clean, weight: (
+                weight * (mapped.mean() - latent_clean.mean()).abs()
+            ),
+            "This compares two means. Differences of both signs cancel before you take their size.",
+        ),
+    ),
+    hints=(
+        "How large is the difference at each place of the code, whatever its sign?",
+        "Subtract, abs(), mean(), and then the factor.",
+    ),
+    praise="The only term that looks at the code itself; all others look at the decoded photo.",
+)
+
+
+def _fool_the_critic(scores: list[Tensor]) -> Tensor:
+    return sum((score - 1).square().mean() for score in scores)
+
+
+fool_the_critic = Exercise(
+    title="what the mapping wants the critic to say",
+    level="modify",
+    solution=_fool_the_critic,
+    trials=((_scores,), (_scores[:1],)),
+    misconceptions=(
+        Misconception(
+            lambda scores: sum(score.square().mean() for score in scores),
+            "This pulls the scores to 0, which is what the critic wants for restored photos. The "
+            "mapping is its opponent.",
+        ),
+        Misconception(
+            lambda scores: sum((score - 1).square().mean() for score in scores) / len(scores),
+            "The right aim, but the package adds up the scales; you take their mean.",
+        ),
+        Misconception(
+            lambda scores: (scores[0] - 1).square().mean(),
+            "You use the finest scale alone. The coarser ones judge as well.",
+        ),
+        Misconception(
+            lambda scores: 0.5 * sum((score - 1).square().mean() for score in scores),
+            "The right aim. But the factor one half belongs to the critic's loss, not to this one.",
+        ),
+        Misconception(
+            lambda scores: -sum(score.square().mean() for score in scores),
+            "Minus the critic's term has no best score: the mapping would chase ever larger ones, "
+            "of either sign.",
+        ),
+        Misconception(
+            lambda scores: sum((score - 1).mean() for score in scores),
+            "Without the square there is no best score: the mapping would chase ever larger ones.",
+        ),
+        Misconception(
+            lambda scores: sum((score - 1).abs().mean() for score in scores),
+            "Absolute differences. The LS in LSGAN means least squares.",
+        ),
+    ),
+    hints=(
+        "Which score does the critic give a photo that it takes for a real one?",
+        "One number in the given line has to change: the aim.",
+    ),
+    praise="The critic pulls the score of a restored photo to 0, the mapping pulls it to 1.",
+)
+
+
+def _match_features(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    return sum((a - b).abs().mean() for a, b in zip(fake[:-1], real[:-1], strict=True))
+
+
+match_features = Exercise(
+    title="feature matching on one scale",
+    level="complete a line",
+    solution=_match_features,
+    trials=((_fake, _real), (_real, [2 * part for part in _fake])),
+    limits=(0.0, float("inf")),
+    misconceptions=(
+        Misconception(
+            lambda fake, real: sum((a - b).abs().mean() for a, b in zip(fake, real, strict=True)),
+            "The last map holds the scores, not features. The adversarial term has them already.",
+        ),
+        Misconception(
+            lambda fake, real: (fake[-1] - real[-1]).abs().mean(),
+            "You compare the scores. Compare what comes before them.",
+        ),
+        Misconception(
+            lambda fake, real: sum(
+                (a - b).square().mean() for a, b in zip(fake[:-1], real[:-1], strict=True)
+            ),
+            "Squared differences; equation 6 has the norm with index 1.",
+        ),
+        Misconception(
+            lambda fake, real: (
+                sum((a - b).abs().mean() for a, b in zip(fake[:-1], real[:-1], strict=True))
+                / (len(fake) - 1)
+            ),
+            "Each layer is averaged already (the 1/n in equation 6); the layers are added up.",
+        ),
+        Misconception(
+            lambda fake, real: sum(
+                (a - b).abs().sum() for a, b in zip(fake[:-1], real[:-1], strict=True)
+            ),
+            "Without the 1/n of equation 6 a large layer counts more than a small one.",
+        ),
+        Misconception(
+            lambda fake, real: (fake[0] - real[0]).abs().mean(),
+            "This is the first layer alone. Every layer but the last belongs in the sum.",
+        ),
+    ),
+    hints=(
+        "Go through both lists together, layer by layer, and leave out what is not a feature.",
+        "fake[:-1] leaves the last map out; in each layer take the mean of the absolute "
+        "difference.",
+    ),
+    praise="The critic's own eyes as a ruler: it need not be fooled, only see the same.",
+)
+
+
+def _trains_alone() -> str:
+    return "b"
+
+
+trains_alone = Exercise(
+    title="the mapping learns, the decoder does not",
+    level="investigate",
+    solution=_trains_alone,
+    misconceptions=(
+        Misconception("a", "Inside no_grad nothing is remembered: the mapping gets no gradient."),
+        Misconception(
+            "c", "detach() cuts the way behind the decoder's input, where the mapping lies."
+        ),
+        Misconception(
+            "d",
+            "eval() changes how dropout and batch norm work. Gradients and the optimizer do not "
+            "care.",
+        ),
+    ),
+    hints=(
+        "Follow the gradient backwards from the photo: where does it stop, and who keeps some?",
+        "One of them changes the decoder's weights, two stop the gradient too early.",
+    ),
+    praise="The gradient passes through the decoder, but no weight there keeps any.",
+)
+
+
+def _share_of_vae(psnr_limit: float, psnr_restored: float) -> float:
+    return 10 ** ((psnr_restored - psnr_limit) / 10)
+
+
+share_of_vae = Exercise(
+    title="the share of the VAE in the squared error",
+    level="complete a line",
+    solution=_share_of_vae,
+    trials=((30.0, 20.0), (33.0, 30.0), (32.0, 25.0)),
+    limits=(0.0, 1.0),
+    misconceptions=(
+        Misconception(
+            lambda psnr_limit, psnr_restored: psnr_restored / psnr_limit,
+            "Decibels cannot be divided: they are logarithms. Go back to squared errors first.",
+        ),
+        Misconception(
+            lambda psnr_limit, psnr_restored: 10 ** ((psnr_restored - psnr_limit) / 20),
+            "With 20 you get the ratio of the errors. The question is about their squares.",
+        ),
+        Misconception(
+            lambda psnr_limit, psnr_restored: 1 - 10 ** ((psnr_restored - psnr_limit) / 10),
+            "This is what is left for the mapping.",
+        ),
+        Misconception(
+            lambda psnr_limit, psnr_restored: 10 ** ((psnr_limit - psnr_restored) / 10),
+            "The wrong way round: the limit has the smaller error.",
+        ),
+    ),
+    hints=(
+        "PSNR = 10 log10(4 / MSE). What is MSE, given the PSNR?",
+        "The ratio of two MSEs is a power of 10 whose exponent is a difference of PSNRs over 10.",
+    ),
+    praise="10 dB apart: a tenth of the error is the VAE's, nine tenths are the mapping's to win.",
+)
+
+sheet = Sheet((latent_l1, fool_the_critic, match_features, trains_alone, share_of_vae))
+"""The exercises in the order of the notebook."""

@@ -1,0 +1,236 @@
+"""Exercises of notebook 10: training the full model."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_noise = torch.Generator().manual_seed(10)
+_average = torch.randn(3, 4, generator=_noise)
+_weights = torch.randn(3, 4, generator=_noise)
+
+
+def _rate_factor(step: int, num_steps: int) -> float:
+    half = num_steps / 2
+    return 1.0 if step < half else (num_steps - step) / half
+
+
+rate_factor = Exercise(
+    title="the factor of the learning rate",
+    level="complete a line",
+    solution=_rate_factor,
+    trials=((0, 40), (15, 40), (35, 40), (40, 40), (20, 40), (30, 50)),
+    misconceptions=(
+        Misconception(
+            lambda step, num_steps: 1.0 if step < num_steps / 2 else 0.5,
+            "A step down is no line: it must reach 0 at the end.",
+        ),
+        Misconception(
+            lambda step, num_steps: 1.0 if step < num_steps / 2 else 1 - step / num_steps,
+            "It jumps in the middle: just after the first half it should still be near 1.",
+        ),
+        Misconception(
+            lambda step, num_steps: (
+                1.0 if step < num_steps / 2 else (step - num_steps / 2) / (num_steps / 2)
+            ),
+            "In the second half it rises, from 0 to 1. It should fall.",
+        ),
+        Misconception(
+            lambda step, num_steps: 1 - step / num_steps,
+            "It falls from the very first step. The paper keeps it for the first half.",
+        ),
+    ),
+    hints=(
+        "Where must the line begin, and where must it end? Two points make a line.",
+        "How many steps are left, as a share of the second half?",
+    ),
+    praise="Full speed for one half, then down to nothing.",
+)
+
+
+def _moving_average(average: Tensor, weights: Tensor, decay: float) -> Tensor:
+    return decay * average + (1 - decay) * weights
+
+
+moving_average = Exercise(
+    title="the moving average of the weights",
+    level="modify",
+    solution=_moving_average,
+    trials=((_average, _weights, 0.98), (_average, _weights, 0.5), (_average, _weights, 0.999)),
+    misconceptions=(
+        Misconception(
+            lambda average, weights, decay: (1 - decay) * average + decay * weights,
+            "The wrong way round: with a decay near 1 the average should hardly move.",
+        ),
+        Misconception(
+            lambda average, weights, decay: average + (1 - decay) * weights,
+            "The two factors must add up to 1, or the average grows without end.",
+        ),
+        Misconception(
+            lambda average, weights, decay: decay * average + weights,
+            "The new weights count in full: the two factors add up to more than 1.",
+        ),
+        Misconception(
+            lambda average, weights, decay: (average + weights) / 2,
+            "This is the mean of the two. How much of each is kept should depend on decay.",
+        ),
+        Misconception(
+            lambda average, weights, decay: weights,
+            "These are the newest weights alone; nothing is averaged.",
+        ),
+    ),
+    hints=(
+        "With decay = 1 nothing should change; with decay = 0 only the new weights count.",
+        "Two products whose factors add up to 1.",
+    ),
+    praise="A memory of about 1 / (1 - decay) steps.",
+)
+
+
+def _go_on_from(found: list[tuple[int, bool]]) -> int:
+    return max([step for step, is_whole in found if is_whole], default=0)
+
+
+go_on_from = Exercise(
+    title="which checkpoint to go on from",
+    level="complete a line",
+    solution=_go_on_from,
+    trials=(
+        ([(120, True), (140, False)],),
+        ([(20, True), (30, True), (40, False), (10, True), (25, True)],),
+        ([(20, False)],),
+        ([],),
+    ),
+    misconceptions=(
+        Misconception(
+            lambda found: max([step for step, _ in found], default=0),
+            "The newest one is damaged in the first case; you would go on from broken weights.",
+        ),
+        Misconception(
+            lambda found: min([step for step, is_whole in found if is_whole], default=0),
+            "This is the oldest whole one: more work than needed would be repeated.",
+        ),
+        Misconception(
+            lambda found: next((step for step, is_whole in found if is_whole), 0),
+            "This takes the first whole one of the list; nobody promised that it is sorted.",
+        ),
+        Misconception(
+            lambda found: ([0] + [step for step, is_whole in found if is_whole])[-1],
+            "This takes the last whole one of the list; nobody promised that it is sorted.",
+        ),
+    ),
+    hints=(
+        "First keep the whole ones, then take the newest of those.",
+        "max(..., default=0) answers for an empty list.",
+    ),
+    praise="The newest whole one, or the beginning where there is none.",
+)
+
+
+def _positions(step: int, batch: int, rank: int, num_processes: int) -> np.ndarray:
+    return np.arange(step * batch, (step + 1) * batch)[rank::num_processes]
+
+
+positions = Exercise(
+    title="the photos of one process",
+    level="modify",
+    solution=_positions,
+    trials=((0, 8, 0, 2), (3, 8, 1, 4), (5, 6, 2, 3), (2, 4, 0, 1)),
+    misconceptions=(
+        Misconception(
+            lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch),
+            "Every process would see every photo: the same work, done several times.",
+        ),
+        Misconception(
+            lambda step, batch, rank, num_processes: np.arange(batch)[rank::num_processes],
+            "These are the photos of step 0 in every step.",
+        ),
+        Misconception(
+            lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)[
+                rank * (batch // num_processes) : (rank + 1) * (batch // num_processes)
+            ],
+            "A fair share, in blocks. The package deals them out in turn, like cards.",
+        ),
+    ),
+    hints=(
+        "Deal the batch out like cards: process 0 gets the first, process 1 the second, ...",
+        "A slice may have a start and a stride: values[start::stride].",
+    ),
+    praise="Together they see each photo once, and the same ones as a single process would.",
+)
+
+
+def _training_bytes(num_weights: int) -> int:
+    copies = 1 + 1 + 2 + 1  # weight, gradient, Adam's two averages, moving average
+    bytes_of_float32 = 4
+    return num_weights * copies * bytes_of_float32
+
+
+training_bytes = Exercise(
+    title="bytes that the weights take in training",
+    level="complete a line",
+    solution=_training_bytes,
+    trials=((1000,), (872_131,)),
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            lambda num_weights: num_weights * 4,
+            "This is what the weights take when they are only used. Training keeps more of each.",
+        ),
+        Misconception(
+            lambda num_weights: num_weights * 5,
+            "This is a number of values. How many bytes has a float32?",
+        ),
+        Misconception(
+            lambda num_weights: num_weights * 8,
+            "Weights and gradients. What does Adam keep, and what becomes the result?",
+        ),
+        Misconception(
+            lambda num_weights: num_weights * 12,
+            "Adam keeps two averages, of the gradient and of its square; and one more copy counts.",
+        ),
+        Misconception(
+            lambda num_weights: num_weights * 16,
+            "One copy is missing: the moving average that becomes the result.",
+        ),
+    ),
+    hints=(
+        "Count the copies of one weight: itself, its gradient, what Adam remembers, the average.",
+        "Adam remembers two numbers for each weight.",
+    ),
+    praise="Five times the weights, before the first photo has come in.",
+)
+
+
+def _lost_part() -> str:
+    return "critic_loss"
+
+
+lost_part = Exercise(
+    title="the part that silently starts anew",
+    level="investigate",
+    solution=_lost_part,
+    misconceptions=(
+        Misconception("loss", "That part holds the VAE; its file is read again in their code."),
+        Misconception("average", "The moving average is ours; their code has none to lose."),
+        Misconception(
+            "loss_optimizer",
+            "That part moves the VAE. Which part holds discriminators, and thus featD?",
+        ),
+        Misconception(
+            "critic_loss_optimizer",
+            "That is what Adam remembers of the discriminators. In which part are they themselves?",
+        ),
+        Misconception("featD", "That is a name in their code. Which part of ours holds it?"),
+        Misconception("random", "Random states are not in their files at all. What is featD?"),
+    ),
+    hints=(
+        "featD is their name for the latent discriminator. Who trains it?",
+        "Discriminators have a loss of their own; see the loop in section 2.",
+    ),
+    praise="The latent discriminator forgets all it knew, and the gap between old and synthetic "
+    "codes may open again, without any message.",
+)
+
+sheet = Sheet((rate_factor, moving_average, go_on_from, positions, training_bytes, lost_part))

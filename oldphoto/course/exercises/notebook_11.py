@@ -1,0 +1,341 @@
+"""Exercises of notebook 11: decibels, SSIM, LPIPS, the Fréchet distance, a coin, the bootstrap."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.lessons.metrics.metrics import C1, C2, window_weights
+
+_rng = np.random.default_rng(11)
+
+
+def _grey_levels(decibels: float) -> float:
+    return 255 * 10 ** (-decibels / 20)
+
+
+grey_levels = Exercise(
+    title="from decibels to grey levels",
+    level="complete a line",
+    solution=_grey_levels,
+    trials=((20.0,), (26.5,), (33.0,)),
+    misconceptions=(
+        Misconception(
+            lambda decibels: 10 ** (-decibels / 20),
+            "This is a share of the whole range, as for photos in [0, 1]. These go up to 255.",
+        ),
+        Misconception(
+            lambda decibels: 255**2 * 10 ** (-decibels / 10),
+            "This is the mean squared error. Its root is asked for, in grey levels.",
+        ),
+        Misconception(
+            lambda decibels: 255 * 10 ** (-decibels / 10),
+            "Ten decibels are a factor of ten for the SQUARED error. What are they for its root?",
+        ),
+        Misconception(
+            lambda decibels: 255 * math.exp(-decibels / 20),
+            "This takes e to a power. Decibels go with the logarithm to base 10.",
+        ),
+        Misconception(
+            lambda decibels: 255 * 10 ** (decibels / 20),
+            "More decibels should be a smaller error. Look at the sign.",
+        ),
+    ),
+    hints=(
+        "Solve PSNR = 20 log10(255 / error) for the error.",
+        "Divide the decibels by 20, raise 10 to minus that power, and scale to the range 0 to 255.",
+    ),
+    praise="6 dB less is twice the error, 20 dB less is ten times.",
+)
+
+_weights = window_weights()
+_smooth = 90 + 12 * np.add.outer(np.arange(11), np.arange(11)) / 2
+_window = np.clip(_smooth + _rng.normal(0, 14, (11, 11)), 0, 255)
+_changed = np.clip(0.6 * _window + 70 + _rng.normal(0, 9, (11, 11)), 0, 255)
+_negative = 255 - _window
+
+
+def _moments(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, ...]:
+    mean_x, mean_y = (w * x).sum(), (w * y).sum()
+    var_x, var_y = (w * (x - mean_x) ** 2).sum(), (w * (y - mean_y) ** 2).sum()
+    return mean_x, mean_y, var_x, var_y, (w * (x - mean_x) * (y - mean_y)).sum()
+
+
+def _terms(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, float]:
+    """Return luminance, and contrast times structure."""
+    mean_x, mean_y, var_x, var_y, cov = _moments(x, y, w)
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    return luminance, (2 * cov + C2) / (var_x + var_y + C2)
+
+
+def _window_ssim(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    mean_x, mean_y = (w * x).sum(), (w * y).sum()
+    var_x = (w * (x - mean_x) ** 2).sum()
+    var_y = (w * (y - mean_y) ** 2).sum()
+    covariance = (w * (x - mean_x) * (y - mean_y)).sum()
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    return luminance * (2 * covariance + C2) / (var_x + var_y + C2)
+
+
+def _with_roots(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    _, _, var_x, var_y, cov = _moments(x, y, w)
+    return _terms(x, y, w)[0] * (2 * cov + C2) / (np.sqrt(var_x) + np.sqrt(var_y) + C2)
+
+
+def _for_unit_range(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    c1, c2 = C1 / 255**2, C2 / 255**2
+    mean_x, mean_y, var_x, var_y, cov = _moments(x, y, w)
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return luminance * (2 * cov + c2) / (var_x + var_y + c2)
+
+
+def _without_structure(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    _, _, var_x, var_y, _ = _moments(x, y, w)
+    return _terms(x, y, w)[0] * (2 * np.sqrt(var_x * var_y) + C2) / (var_x + var_y + C2)
+
+
+def _uncentred(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    _, _, var_x, var_y, _ = _moments(x, y, w)
+    return _terms(x, y, w)[0] * (2 * (w * x * y).sum() + C2) / (var_x + var_y + C2)
+
+
+window_ssim = Exercise(
+    title="SSIM of one window",
+    level="complete a line",
+    solution=_window_ssim,
+    trials=((_changed, _window, _weights), (_negative, _window, _weights)),
+    misconceptions=(
+        Misconception(
+            lambda x, y, w: _terms(x, y, w)[0],
+            "This compares the means alone. Contrast and structure are missing.",
+        ),
+        Misconception(
+            lambda x, y, w: _terms(x, y, w)[1],
+            "The first term, which compares the means, is missing.",
+        ),
+        Misconception(
+            lambda x, y, w: sum(_terms(x, y, w)) / 2,
+            "The terms are multiplied, not averaged: one that is near 0 makes the whole near 0.",
+        ),
+        Misconception(
+            _with_roots,
+            "Below the line stand the variances, not their roots.",
+        ),
+        Misconception(
+            _for_unit_range,
+            "The constants are missing or too small: lab.C1 and lab.C2 are for the range 255.",
+        ),
+        Misconception(
+            _without_structure,
+            "Brightness and contrast are there. Do the same pixels stand out? The covariance says.",
+        ),
+        Misconception(
+            _uncentred,
+            "The means must be taken off before the product of both windows is averaged.",
+        ),
+        Misconception(
+            lambda x, y, w: (
+                _terms(x, y, np.full_like(w, 1 / w.size))[0]
+                * _terms(x, y, np.full_like(w, 1 / w.size))[1]
+            ),
+            "All pixels count alike here. Use the weights: the middle of the window counts more.",
+        ),
+    ),
+    hints=(
+        "A weighted mean is (w * x).sum(), because the weights sum to 1. Start with both means.",
+        "Variances and covariance are weighted means, too: of products of distances from the mean.",
+    ),
+    praise="And it can be negative: a window and its negative have opposite structure.",
+)
+
+_generator = torch.Generator().manual_seed(11)
+_a, _b = torch.rand(2, 1, 5, 4, 6, generator=_generator)
+_factors = torch.rand(5, generator=_generator)
+
+
+def _direction(features: Tensor) -> Tensor:
+    return features / features.norm(dim=1, keepdim=True)
+
+
+def _layer_distance(a: Tensor, b: Tensor, factors: Tensor) -> Tensor:
+    a = a / a.norm(dim=1, keepdim=True)
+    b = b / b.norm(dim=1, keepdim=True)
+    weighted = factors.view(1, -1, 1, 1) * (a - b) ** 2
+    return weighted.sum(dim=1).mean()
+
+
+def _channel(factors: Tensor) -> Tensor:
+    return factors.view(1, -1, 1, 1)
+
+
+layer_distance = Exercise(
+    title="the distance of LPIPS in one layer",
+    level="modify",
+    solution=_layer_distance,
+    trials=((_a, _b, _factors), (_b, 3 * _a, _factors)),
+    limits=(0.0, float("inf")),
+    misconceptions=(
+        Misconception(
+            lambda a, b, factors: (_channel(factors) * (a - b) ** 2).sum(dim=1).mean(),
+            "The features still have their lengths: a photo with more contrast would be far away.",
+        ),
+        Misconception(
+            lambda a, b, factors: (
+                (_channel(factors) * (a / a.norm() - b / b.norm()) ** 2).sum(dim=1).mean()
+            ),
+            "You divide by one length of the whole map. Each position has a length of its own.",
+        ),
+        Misconception(
+            lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).mean(),
+            "Over the channels it is a sum, only over the positions it is a mean.",
+        ),
+        Misconception(
+            lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).sum(),
+            "Over the positions it is a mean: a larger photo is not further away.",
+        ),
+        Misconception(
+            lambda a, b, factors: (
+                (_channel(factors) * (_direction(a) - _direction(b)).abs()).sum(dim=1).mean()
+            ),
+            "These are sizes of differences. LPIPS takes their squares.",
+        ),
+        Misconception(
+            lambda a, b, factors: (_direction(a) - _direction(b)).square().sum(dim=1).mean(),
+            "The factors are not used, which were fitted to what people say.",
+        ),
+    ),
+    hints=(
+        "At each position the channels are an arrow. Divide it by its length: norm over dim 1.",
+        "With keepdim=True the lengths can be divided by at once. Do it to a and to b.",
+    ),
+    praise="Features three times as large point in the same direction: no distance.",
+)
+
+
+def _frechet(mean_1: float, deviation_1: float, mean_2: float, deviation_2: float) -> float:
+    return (mean_1 - mean_2) ** 2 + (deviation_1 - deviation_2) ** 2
+
+
+frechet = Exercise(
+    title="the Fréchet distance of two bell curves",
+    level="complete a line",
+    solution=_frechet,
+    trials=((0.0, 1.0, 3.0, 2.0), (5.0, 0.5, 4.0, 2.5)),
+    limits=(0.0, float("inf")),
+    misconceptions=(
+        Misconception(
+            lambda m1, s1, m2, s2: math.hypot(m1 - m2, s1 - s2),
+            "This is the root of it. FID is the squared distance; no root is taken.",
+        ),
+        Misconception(
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + (s1**2 - s2**2) ** 2,
+            "You compare the variances. Compare the deviations.",
+        ),
+        Misconception(
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1**2 + s2**2,
+            "Equal curves would not be at distance 0: the mixed term, minus twice, is missing.",
+        ),
+        Misconception(
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1 + s2 - 2 * math.sqrt(s1 * s2),
+            "You take the deviations for variances. A variance is the square of a deviation.",
+        ),
+        Misconception(
+            lambda m1, s1, m2, s2: abs(m1 - m2) + abs(s1 - s2),
+            "Both differences are squared before they are added.",
+        ),
+        Misconception(
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2,
+            "Two curves with the same mean can still have different widths.",
+        ),
+    ),
+    hints=(
+        "Put one channel into the formula: covariances are then variances, and the trace is idle.",
+        "The root of a product of variances is the product of the deviations: a square appears.",
+    ),
+    praise="For bell curves it is the mean squared way on which one must be moved onto the other.",
+)
+
+_values = np.array([3.0, 9.0, 14.0, 2.0, 7.0, 30.0, 11.0, 5.0])
+_others = np.array([26.1, 24.0, 31.5, 22.2, 27.7, 25.0])
+
+
+def _interval(values: np.ndarray, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    draws = rng.choice(values, size=(4000, len(values)), replace=True)
+    return np.quantile(draws.mean(axis=1), [0.025, 0.975])
+
+
+def _means(values: np.ndarray, seed: int, size: int) -> np.ndarray:
+    return np.random.default_rng(seed).choice(values, size=(4000, size)).mean(axis=1)
+
+
+interval = Exercise(
+    title="a bootstrap interval",
+    level="modify",
+    solution=_interval,
+    trials=((_values, 0), (_others, 1)),
+    tolerance=0.03,  # whoever draws in another order gets a slightly different interval
+    misconceptions=(
+        Misconception(
+            lambda values, seed: np.array([values.mean(), values.mean()]),
+            "Without repetition every draw holds the same values, so all means are equal.",
+        ),
+        Misconception(
+            lambda values, seed: np.quantile(values, [0.025, 0.975]),
+            "These are quantiles of the values. How far the MEAN would move is asked.",
+        ),
+        Misconception(
+            lambda values, seed: np.quantile(
+                np.random.default_rng(seed).choice(values, size=(4000, len(values))),
+                [0.025, 0.975],
+            ),
+            "Take the mean of each draw first, and then the quantiles of these means.",
+        ),
+        Misconception(
+            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.25, 0.75]),
+            "This holds the middle half. For 95 %, leave 2.5 % on either side.",
+        ),
+        Misconception(
+            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.05, 0.95]),
+            "This leaves 5 % on either side, so it holds 90 %. How much may be left out for 95 %?",
+        ),
+        Misconception(
+            lambda values, seed: np.quantile(_means(values, seed, 2), [0.025, 0.975]),
+            "Each draw must have as many values as there are photos, or its mean is too unsure.",
+        ),
+    ),
+    hints=(
+        "May one photo come twice into a draw? What happens to the mean if it must not?",
+        "The argument replace decides. With True, photos come twice or not at all.",
+    ),
+    praise="The photos you have stand for all those that you do not have.",
+)
+
+
+def _coin() -> float:
+    return (8 + 1) / 2**8
+
+
+coin = Exercise(
+    title="what a coin would say",
+    level="investigate",
+    solution=_coin,
+    tolerance=0.01,  # a rounded share is right
+    misconceptions=(
+        Misconception(8 / 256, "This is exactly 7 of 8. At least 7 counts one more way."),
+        Misconception(1 / 256, "This is all 8. With exactly 7 there are more ways."),
+        Misconception(37 / 256, "This is at least 6 of 8. At least 7 is asked."),
+        Misconception(7 / 8, "This is the share of agreement. How often does chance reach it?"),
+        Misconception(0.5**7, "This is 7 given pairs in a row, whatever the eighth does."),
+        Misconception(100 * 9 / 256, "This is in percent. Give a share between 0 and 1."),
+    ),
+    hints=(
+        "The 8 answers of a coin can come in 2**8 ways, all equally likely. Count the good ones.",
+        "In how many ways can exactly one of 8 be missed, and in how many none?",
+    ),
+    praise="So 7 of 8 is hardly luck, and 6 of 8 may well be.",
+)
+
+sheet = Sheet((grey_levels, window_ssim, layer_distance, frechet, coin, interval))

@@ -1,0 +1,341 @@
+"""Exercises of notebook 12: one term or step of each method, and how a table is read."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.evaluation.comparison_table import PAPER
+
+Network = Callable[[Tensor], Tensor]
+
+_draw = torch.Generator().manual_seed(12)
+_output, _degraded, _clean = torch.rand(3, 2, 3, 6, 5, generator=_draw)
+_scratch_mask = (torch.rand(2, 1, 6, 5, generator=_draw) < 0.3).float()
+
+
+def _energy(output: Tensor, degraded: Tensor, scratch_mask: Tensor) -> Tensor:
+    sound = (scratch_mask == 0).expand_as(output)
+    return (output - degraded).square()[sound].mean()
+
+
+energy = Exercise(
+    title="the energy of the deep image prior",
+    level="complete a line",
+    solution=_energy,
+    trials=((_output, _degraded, _scratch_mask), (_degraded, _clean, 1 - _scratch_mask)),
+    limits=(0.0, float("inf")),
+    misconceptions=(
+        Misconception(
+            lambda output, degraded, scratch_mask: (
+                (output - degraded).square()[(scratch_mask == 1).expand_as(output)].mean()
+            ),
+            "The mask is inverted: you compare inside the holes, where only white paint is.",
+        ),
+        Misconception(
+            lambda output, degraded, scratch_mask: (output - degraded).square().mean(),
+            "The holes are compared, too: the network would learn to paint them white.",
+        ),
+        Misconception(
+            lambda output, degraded, scratch_mask: (
+                (output - degraded).square() * (1 - scratch_mask)
+            ).mean(),
+            "The holes no longer count in the sum, but they do in the number that you divide by.",
+        ),
+        Misconception(
+            lambda output, degraded, scratch_mask: (
+                ((output - degraded).square() * (1 - scratch_mask)).sum() / (1 - scratch_mask).sum()
+            ),
+            "You divide by the sound pixels; each of them has three numbers.",
+        ),
+        Misconception(
+            lambda output, degraded, scratch_mask: (
+                (output - degraded).square() * (1 - scratch_mask)
+            ).sum(),
+            "This is the sum: a larger photo would need a smaller learning rate. Take the mean.",
+        ),
+        Misconception(
+            lambda output, degraded, scratch_mask: (
+                (output - degraded).abs()[(scratch_mask == 0).expand_as(output)].mean()
+            ),
+            "These are absolute differences; this energy has squares.",
+        ),
+    ),
+    hints=(
+        "Which pixels may the network be compared with? scratch_mask is 1 where there is damage.",
+        "Square the differences, pick those of sound pixels in all three channels, and average.",
+    ),
+    praise="What is not compared is free: the network fills the holes with what it likes best.",
+)
+
+_scores = 2 * torch.randn(2, 4, 8, generator=_draw)
+
+
+def _shares(scores: Tensor) -> Tensor:
+    return scores.softmax(dim=2)
+
+
+shares = Exercise(
+    title="shares of the operations",
+    level="complete a line",
+    solution=_shares,
+    trials=((_scores,),),
+    limits=(0.0, 1.0),
+    misconceptions=(
+        Misconception(
+            lambda scores: scores.softmax(dim=1),
+            "The softmax runs over the layers: now the layers compete, not the operations.",
+        ),
+        Misconception(
+            lambda scores: scores.softmax(dim=0),
+            "The softmax runs over the photos: what one photo gets, the others lose.",
+        ),
+        Misconception(
+            lambda scores: scores.flatten(1).softmax(dim=1).view_as(scores),
+            "All layers share one total of 1. Each layer should have a total of its own.",
+        ),
+        Misconception(
+            lambda scores: scores.sigmoid(),
+            "Each share lies between 0 and 1, but they do not add up to 1: nothing competes.",
+        ),
+        Misconception(
+            lambda scores: scores.relu() / scores.relu().sum(dim=2, keepdim=True),
+            "Negative scores get a share of exactly 0, and with it no gradient ever again.",
+        ),
+    ),
+    hints=(
+        "The shares of the operations in one layer of one photo add up to 1. Which axis is that?",
+        "The shape is (photos, layers, operations); softmax takes the axis as dim.",
+    ),
+    praise="Add 1 to all scores of a layer and nothing changes: only differences count.",
+)
+
+
+def _critic(six: Tensor) -> Tensor:
+    """A critic that looks at both photos: large where the second is brighter than the first."""
+    first, second = six.chunk(2, dim=1)
+    return 2 * (second - 0.7 * first).mean(dim=(1, 2, 3)) + 0.3 * first.square().mean()
+
+
+def pull(loss: Tensor, weight: Tensor) -> Tensor:
+    """Return the gradient of a loss by a weight; 0 where no way leads from one to the other."""
+    if not loss.requires_grad:
+        return torch.zeros_like(weight)
+    (gradient,) = torch.autograd.grad(loss, weight, allow_unused=True)
+    return torch.zeros_like(weight) if gradient is None else gradient
+
+
+def _generator_pull(weight: Tensor, degraded: Tensor, critic: Network) -> Tensor:
+    restored = weight * degraded
+    loss = F.softplus(-critic(torch.cat([degraded, restored], dim=1))).mean()
+    return pull(loss, weight)
+
+
+def _wrong_pull(loss_of: Callable[[Tensor, Tensor, Network], Tensor]) -> Callable[..., Tensor]:
+    """Return an answer whose loss, of degraded, restored and critic, is another one."""
+    return lambda weight, degraded, critic: pull(
+        loss_of(degraded, weight * degraded, critic), weight
+    )
+
+
+generator_pull = Exercise(
+    title="the generator's step",
+    level="modify",
+    solution=_generator_pull,
+    trials=((torch.tensor([0.8], requires_grad=True), _degraded, _critic),),
+    misconceptions=(
+        Misconception(
+            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y.detach()], dim=1))).mean()),
+            "Nothing arrives at the generator: its photo is detached on the way to the critic. "
+            "That is right in the critic's step, and only there.",
+        ),
+        Misconception(
+            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y], dim=1))).mean()),
+            "This loss is low when the critic calls the restored photo made. That is the critic's "
+            "wish; the generator has the other one.",
+        ),
+        Misconception(
+            _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, y], dim=1))).mean()),
+            "The critic sees the restored photo twice. It is conditional: the degraded one belongs "
+            "beside it.",
+        ),
+        Misconception(
+            _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, x], dim=1))).mean()),
+            "The two photos have changed places; the critic has learned that the degraded one "
+            "comes first.",
+        ),
+        Misconception(
+            _wrong_pull(lambda x, y, d: -F.softplus(d(torch.cat([x, y], dim=1))).mean()),
+            "This is the minimax form. When the critic is sure, it hardly pulls at all; the paper "
+            "takes the other one.",
+        ),
+    ),
+    hints=(
+        "Two things are the critic's in this loss: the sign of the score, and the detach().",
+        "softplus(-score) is -log D. And the way back to the weight has to stay open.",
+    ),
+    praise="The critic's own weights get a gradient as well: freeze them, or forget it afterwards.",
+)
+
+
+def _restore(photo: Tensor) -> Tensor:
+    return 1.3 * photo - 0.1
+
+
+def _damage(photo: Tensor) -> Tensor:
+    return 0.6 * photo + 0.25 * photo.square()
+
+
+def _cycle(restore: Network, damage: Network, damaged: Tensor, clean: Tensor) -> Tensor:
+    back = (damage(restore(damaged)) - damaged).abs().mean()
+    return back + (restore(damage(clean)) - clean).abs().mean()
+
+
+cycle = Exercise(
+    title="the cycle loss",
+    level="modify",
+    solution=_cycle,
+    trials=(
+        (_restore, _damage, _degraded, _clean),
+        (_damage, _restore, _clean, _output),
+    ),
+    limits=(0.0, float("inf")),
+    misconceptions=(
+        Misconception(
+            lambda restore, damage, damaged, clean: (
+                (damage(restore(damaged)) - damaged).abs().mean()
+            ),
+            "One way round is there. The other begins with a clean photo.",
+        ),
+        Misconception(
+            lambda restore, damage, damaged, clean: (
+                (restore(damaged) - clean).abs().mean() + (damage(clean) - damaged).abs().mean()
+            ),
+            "This compares with a partner, as Pix2Pix does. Here no photo has one: compare each "
+            "with itself.",
+        ),
+        Misconception(
+            lambda restore, damage, damaged, clean: (
+                (damage(restore(damaged)) - clean).abs().mean()
+                + (restore(damage(clean)) - damaged).abs().mean()
+            ),
+            "The cycle is closed on the wrong side: who starts damaged comes back damaged.",
+        ),
+        Misconception(
+            lambda restore, damage, damaged, clean: (
+                (restore(damage(damaged)) - damaged).abs().mean()
+                + (damage(restore(clean)) - clean).abs().mean()
+            ),
+            "The generators are in the wrong order: you damage what is damaged already.",
+        ),
+        Misconception(
+            lambda restore, damage, damaged, clean: (
+                (damage(restore(damaged)) - damaged).abs().sum()
+                + (restore(damage(clean)) - clean).abs().sum()
+            ),
+            "These are sums over all numbers; the factor 10 of the paper goes with means.",
+        ),
+        Misconception(
+            lambda restore, damage, damaged, clean: (
+                (damage(restore(damaged)) - damaged).square().mean()
+                + (restore(damage(clean)) - clean).square().mean()
+            ),
+            "You square. The paper takes absolute differences, which blur less.",
+        ),
+        Misconception(
+            lambda restore, damage, damaged, clean: 10 * _cycle(restore, damage, damaged, clean),
+            "The factor 10 is left out here: the next cell multiplies by it.",
+        ),
+    ),
+    hints=(
+        "Write down where each photo is after one step, and after two.",
+        "Restore the damaged one and damage it again; the clean one goes the other way round.",
+    ),
+    praise="A generator that hides the damage in faint patterns has a cycle loss of 0, too.",
+)
+
+WINDOW = 8
+_steps = np.arange(80)
+LOSS = 0.08 * np.exp(-_steps / 9) + 0.012 - 0.0001 * _steps
+"""Loss of a deep image prior after each of 80 steps."""
+
+PSNR = 26 - 14 * np.exp(-_steps / 7) - 0.0018 * np.maximum(_steps - 25, 0) ** 2
+"""PSNR against the clean photo, which nobody has in earnest."""
+
+VARIANCE = 0.02 * np.exp(-_steps / 6) + 0.0004 + 0.000002 * np.maximum(_steps - 38, 0) ** 1.5
+VARIANCE[_steps < WINDOW - 1] = np.inf
+VARIANCE[WINDOW - 1 :] -= 0.0002 * np.exp(-((_steps[WINDOW - 1 :] - 41) ** 2) / 20)
+"""Variance of the last ``WINDOW`` outputs; infinite while there are fewer."""
+
+
+def _kept() -> int:
+    return int(np.argmin(VARIANCE)) - WINDOW + 1
+
+
+kept = Exercise(
+    title="the step that is kept",
+    level="investigate",
+    solution=_kept,
+    misconceptions=(
+        Misconception(
+            int(np.argmin(LOSS)),
+            "The loss falls to the end: it compares with the degraded photo, noise and all.",
+        ),
+        Misconception(
+            int(np.argmax(PSNR)),
+            "That is the best step. But to find it you have looked at the clean photo.",
+        ),
+        Misconception(
+            int(np.argmin(VARIANCE)),
+            "There the window of least variance ends. Its first output is the one that is kept.",
+        ),
+        Misconception(
+            int(np.argmax(VARIANCE[WINDOW - 1 :])) + WINDOW - 1,
+            "There the outputs differ most from each other: the network is still on its way.",
+        ),
+    ),
+    hints=(
+        "Which of the three curves does the method know, and which of them has a lowest point?",
+        "np.argmin of the variance is the last step of a window of WINDOW outputs.",
+    ),
+    praise="It is later than the best step, and loses a little; the end would lose more.",
+)
+
+
+def _beaten_everywhere() -> int:
+    table = np.array(list(PAPER.values())) * [1, 1, -1, -1]  # now more is better throughout
+    return sum(bool((table > row).all(axis=1).any()) for row in table)
+
+
+beaten_everywhere = Exercise(
+    title="beaten in every column",
+    level="investigate",
+    solution=_beaten_everywhere,
+    misconceptions=(
+        Misconception(1, "The input is, by all others. Others are beaten by a single method, too."),
+        Misconception(
+            3,
+            "Those are beaten by nobody in all columns at once. You want the others.",
+        ),
+        Misconception(
+            12,
+            "So many pairs there are in which one wins every column. Count the losers, each once.",
+        ),
+        Misconception(
+            len(PAPER) - 1,
+            "Each of them is beaten somewhere. The question is whether one and the same method "
+            "does it in all four columns.",
+        ),
+    ),
+    hints=(
+        "Take each pair of methods: is the one better than the other in all four columns?",
+        "Mind the direction: PSNR and SSIM should be high, LPIPS and FID low. Then count rows.",
+    ),
+    praise="Among the others the table alone cannot choose: it depends on what you want.",
+)
+
+sheet = Sheet((energy, kept, shares, generator_pull, cycle, beaten_everywhere))
+"""The exercises in the order of the notebook."""

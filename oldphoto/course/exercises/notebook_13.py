@@ -1,0 +1,209 @@
+"""Exercises of notebook 13: the user study."""
+
+import numpy as np
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_rng = np.random.default_rng(13)
+_places = np.array([_rng.permutation(6) + 1 for _ in range(15)])
+_few = np.array([_rng.permutation(4) + 1 for _ in range(7)])
+_raters = np.array([3, 1, 1, 2, 3, 3, 1, 2, 2, 3])
+
+
+def _top_share(places: np.ndarray, k: int) -> np.ndarray:
+    among_the_best = places <= k
+    return 100 * among_the_best.mean(axis=0)
+
+
+top_share = Exercise(
+    title="the share of the best k",
+    level="complete a line",
+    solution=_top_share,
+    trials=((_places, 2), (_places, 5), (_few, 1)),
+    limits=(0.0, 100.0),
+    misconceptions=(
+        Misconception(
+            lambda places, k: 100 * (places == k).mean(axis=0),
+            "This counts place k alone. Top k takes all the better places as well.",
+        ),
+        Misconception(
+            lambda places, k: 100 * (places < k).mean(axis=0),
+            "Place k itself belongs to the best k.",
+        ),
+        Misconception(
+            lambda places, k: 100 * (places >= k).mean(axis=0),
+            "This counts place k and all worse ones. Place 1 is the best.",
+        ),
+        Misconception(
+            lambda places, k: (places <= k).mean(axis=0),
+            "This is a share of 1. The table is in percent.",
+        ),
+        Misconception(
+            lambda places, k: 100 * (places <= k).mean(axis=1),
+            "One number for each ranking? Each method should get one: mind the axis of the mean.",
+        ),
+        Misconception(
+            lambda places, k: (places <= k).sum(axis=0),
+            "These are counts. A share is a part of all rankings.",
+        ),
+    ),
+    hints=(
+        "Which places are among the best k? Compare the whole table with k at once.",
+        "The mean of True and False over axis 0 is a share for each column.",
+    ),
+    praise="A method's line can only rise with k.",
+)
+
+
+def _tied_sum() -> float:
+    return 110.0
+
+
+tied_sum = Exercise(
+    title="what a tie does to a column",
+    level="investigate",
+    solution=_tied_sum,
+    misconceptions=(
+        Misconception(100.0, "This is the sum without ties. In 10 rankings two methods are first."),
+        Misconception(
+            120.0, "In a tied ranking two are first instead of one: that is one more, not two more."
+        ),
+        Misconception(
+            90.0, "A tie does not take a first place away: both of the tied stand at place 1."
+        ),
+        Misconception(1.1, "This is a share of 1. The table is in percent."),
+    ),
+    hints=(
+        "How many methods stand at place 1 in an ordinary ranking, and how many in a tied one?",
+        "Count all first places in the 100 rankings: 90 ordinary ones and 10 tied ones.",
+    ),
+    praise="So the sums of the columns tell whether ties were allowed.",
+)
+
+
+def _resampled(raters: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    of_each = [np.flatnonzero(raters == rater) for rater in drawn]
+    return np.concatenate(of_each)
+
+
+resampled = Exercise(
+    title="drawing raters, not answers",
+    level="modify",
+    solution=_resampled,
+    trials=((_raters, np.array([2, 2, 1])), (_raters, np.array([3, 1, 1]))),
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            lambda raters, drawn: np.flatnonzero(np.isin(raters, drawn)),
+            "A rater who was drawn twice must come in twice.",
+        ),
+        Misconception(
+            lambda raters, drawn: np.array([np.flatnonzero(raters == r)[0] for r in drawn]),
+            "Each rater who was drawn brings all their rankings along, not only the first.",
+        ),
+        Misconception(
+            lambda raters, drawn: drawn,
+            "These are raters. Wanted are the rows of their rankings.",
+        ),
+        Misconception(
+            lambda raters, drawn: raters[_resampled(raters, drawn)],
+            "These are codes of raters, one for each ranking. Wanted are the rows they stand in.",
+        ),
+        Misconception(
+            lambda raters, drawn: np.sort(_resampled(raters, drawn)),
+            "These are the right rows, in another order: take the raters as they were drawn.",
+        ),
+        Misconception(
+            lambda raters, drawn: np.arange(len(raters)),
+            "All rankings, each once: nothing was drawn anew.",
+        ),
+    ),
+    hints=(
+        "For one rater, np.flatnonzero(raters == rater) gives the rows of their rankings.",
+        "Make a list of such rows over drawn, repetitions and all, and join it with concatenate.",
+    ),
+    praise="Whole raters come and go, with all that they like.",
+)
+
+
+def _kendall(places: np.ndarray) -> float:
+    m, n = places.shape
+    sums = places.sum(axis=0)
+    squares = ((sums - sums.mean()) ** 2).sum()
+    return 12 * squares / (m**2 * (n**3 - n))
+
+
+def _squares(places: np.ndarray, axis: int = 0) -> float:
+    sums = places.sum(axis=axis)
+    return float(((sums - sums.mean()) ** 2).sum())
+
+
+def _largest(places: np.ndarray) -> int:
+    """Return 12 times the S of raters who all agree."""
+    m, n = places.shape
+    return m**2 * (n**3 - n)
+
+
+kendall = Exercise(
+    title="Kendall's W",
+    level="complete a line",
+    solution=_kendall,
+    trials=((_places[:4],), (_few,)),
+    misconceptions=(
+        Misconception(
+            lambda places: 12 * _squares(places) / _largest(places) * len(places),
+            "With all raters agreeing this gives m, not 1: look at the power of m.",
+        ),
+        Misconception(
+            lambda places: 12 * _squares(places) / _largest(places) * places.shape[1],
+            "One factor n is missing below the line.",
+        ),
+        Misconception(
+            lambda places: _squares(places) / _largest(places),
+            "With all raters agreeing this gives 1/12: the factor 12 is missing.",
+        ),
+        Misconception(
+            lambda places: 12 * places.sum(axis=0).var() / _largest(places),
+            "S is the sum of the squares, not their mean.",
+        ),
+        Misconception(
+            lambda places: 12 * places.mean(axis=0).var() * places.shape[1] / _largest(places),
+            "S is made of the sums of places, not of the mean places.",
+        ),
+        Misconception(
+            lambda places: 12 * _squares(places, 1) / _largest(places),
+            "Every rater gives away the same sum of places. Add up over the raters instead.",
+        ),
+    ),
+    hints=(
+        "First the sums of places, one for each method; then how far they lie from their mean.",
+        "m, n = places.shape; S is the sum of (sums - sums.mean()) ** 2.",
+    ),
+    praise="1 when all agree, near 1/m when all toss coins.",
+)
+
+
+def _num_rankings() -> int:
+    return 472
+
+
+num_rankings = Exercise(
+    title="how many rankings lie behind the paper's table",
+    level="investigate",
+    solution=_num_rankings,
+    tolerance=1e-9,
+    misconceptions=(
+        Misconception(
+            550, "This is 22 times 25, if everybody had ranked everything. What does misfit say?"
+        ),
+        Misconception(944, "This fits as well, because it is a multiple. Which is the smallest?"),
+        Misconception(22, "This is the number of people. Each ranked many photos."),
+    ),
+    hints=(
+        "A share with two decimals is a whole number of rankings divided by their number.",
+        "Try misfit(paper.shares, n) for every n from 2 to 600; where is it below 0.01?",
+    ),
+    praise="All thirty numbers fit, and the counts of each column add up to k times as many.",
+)
+
+sheet = Sheet((tied_sum, top_share, resampled, kendall, num_rankings))

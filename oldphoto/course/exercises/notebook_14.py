@@ -1,0 +1,194 @@
+"""Exercises of notebook 14: measuring in holes, what is left of damage, doubt, honest claims."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_rng = np.random.default_rng(0)
+_clean = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
+_restored = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
+_mask = np.zeros((6, 10), dtype=bool)
+_mask[1:4, 2:6] = True
+_noise = torch.Generator().manual_seed(0)
+# So many values that two different answers do not get the same share by chance.
+_samples = 0.3 * torch.randn(8, 3, 16, 24, generator=_noise)
+_truth = 0.5 * torch.randn(3, 16, 24, generator=_noise)
+
+
+def _mse_inside(restored: np.ndarray, clean: np.ndarray, mask: np.ndarray) -> float:
+    difference = restored.astype(float) - clean
+    return (difference[mask] ** 2).mean()
+
+
+mse_inside = Exercise(
+    title="the error inside the hole",
+    level="modify",
+    solution=_mse_inside,
+    trials=((_restored, _clean, _mask), (_clean, _restored, ~_mask)),
+    misconceptions=(
+        Misconception(
+            lambda restored, clean, mask: ((restored.astype(float) - clean) ** 2).mean(),
+            "This is the error of the whole photo; sound pixels hide what happens in the hole.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: ((restored.astype(float) - clean)[~mask] ** 2).mean(),
+            "This is the error OUTSIDE the hole.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: (
+                ((restored.astype(float) - clean) * mask[..., None]) ** 2
+            ).mean(),
+            "Sound pixels were set to 0 but still counted. Leave them out of the mean.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: ((restored - clean)[mask].astype(float) ** 2).mean(),
+            "uint8 cannot go below 0: 3 - 5 gives 254. Turn the photo into float first.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: ((restored - clean)[mask] ** 2).mean(),
+            "uint8 ends at 255 and begins again at 0, in the difference and in its square. Turn "
+            "the photo into float first.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: (
+                ((restored.astype(float) - clean)[mask] ** 2).sum() / mask.sum()
+            ),
+            "You divide by the pixels; each of them has three numbers.",
+        ),
+        Misconception(
+            lambda restored, clean, mask: np.abs(restored.astype(float) - clean)[mask].mean(),
+            "This is the mean absolute error. PSNR is made from squares.",
+        ),
+    ),
+    hints=(
+        "photo[mask] takes only the pixels where the mask is true.",
+        "Choose the pixels after subtracting and before squaring and taking the mean.",
+    ),
+    praise="A hole of 4 % hides behind 96 % of sound pixels, unless you look inside.",
+)
+
+
+def _kept_share(left: np.ndarray, damage: np.ndarray) -> float:
+    return (left * damage).sum() / (damage * damage).sum()
+
+
+_damage = _rng.normal(size=(5, 7))
+
+kept_share = Exercise(
+    title="which share of a damage is left",
+    level="complete a line",
+    solution=_kept_share,
+    trials=((0.4 * _damage + 0.1 * _rng.normal(size=(5, 7)), _damage), (_damage, 2 * _damage)),
+    misconceptions=(
+        Misconception(
+            lambda left, damage: (left * damage).sum() / (left * left).sum(),
+            "This explains the damage by the error that is left. It is the other way round.",
+        ),
+        Misconception(
+            lambda left, damage: np.abs(left).mean() / np.abs(damage).mean(),
+            "This counts every error, also one that has nothing to do with the damage.",
+        ),
+        Misconception(
+            lambda left, damage: (left * damage).sum(),
+            "A sum grows with the photo. Divide, so that 1 means: all of the damage.",
+        ),
+        Misconception(
+            lambda left, damage: 1 - (left * damage).sum() / (damage * damage).sum(),
+            "This is the share that was REMOVED.",
+        ),
+    ),
+    hints=(
+        "Set the derivative of the sum of (left - k * damage)**2 by k to zero.",
+        "k is a quotient of two sums: left times damage, and damage times damage.",
+    ),
+    praise="1 means untouched, 0 means gone, and errors of another kind do not count.",
+)
+
+
+def _covered(samples: Tensor, truth: Tensor) -> Tensor:
+    distance = (truth - samples.mean(dim=0)).abs()
+    return (distance <= 2 * samples.std(dim=0)).float().mean()
+
+
+covered = Exercise(
+    title="how often the truth lies within two spreads",
+    level="complete a line",
+    solution=_covered,
+    trials=((_samples, _truth), (_samples + 0.2, _truth)),
+    limits=(0.0, 1.0),
+    misconceptions=(
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)).abs() <= samples.std(dim=0)).float().mean()
+            ),
+            "This is ONE spread to each side; two were asked for.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)) <= 2 * samples.std(dim=0)).float().mean()
+            ),
+            "Values far below the mean were counted as near. The distance has no sign.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean()).abs() <= 2 * samples.std()).float().mean()
+            ),
+            "Mean and spread of everything together: each value has its own mean and spread.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)).abs() > 2 * samples.std(dim=0)).float().mean()
+            ),
+            "This is the share OUTSIDE.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)).abs() <= 2 * samples.std(dim=0, correction=0))
+                .float()
+                .mean()
+            ),
+            "Divided by the number of samples, a spread comes out too small: their mean was made "
+            "from them as well. Divide by one less, as torch does by itself.",
+        ),
+        Misconception(
+            lambda samples, truth: (
+                ((truth - samples.mean(dim=0)).abs() <= 2 * samples.var(dim=0)).float().mean()
+            ),
+            "This is the variance; the spread is its root.",
+        ),
+    ),
+    hints=(
+        "Over which dimension do you take mean and std, so that one of each is left per value?",
+        "Compare the distance from the mean with twice the std, and take the mean of the answers.",
+    ),
+    praise="For bell-shaped noise it is about 95 %. A network that knows its limits comes near it.",
+)
+
+
+def _honest_claim() -> str:
+    return "c"
+
+
+honest_claim = Exercise(
+    title="what may be claimed",
+    level="investigate",
+    solution=_honest_claim,
+    misconceptions=(
+        Misconception("a", "The eye was under the mask: it is the network's, not the person's."),
+        Misconception(
+            "b", "Samples that agree say that the network is sure, not that it is right."
+        ),
+        Misconception(
+            "d", "The record says what was done to the file. It cannot make the picture true."
+        ),
+    ),
+    hints=(
+        "For each sentence ask: would it still be said if the original had looked different there?",
+        "Only one of them speaks about what was done, not about what was there.",
+    ),
+    praise="Say what was done, not what was seen.",
+)
+
+sheet = Sheet((mse_inside, kept_share, covered, honest_claim))

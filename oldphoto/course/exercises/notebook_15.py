@@ -1,0 +1,177 @@
+"""Exercises of notebook 15: scans, masks, memory, and when to stop fine-tuning."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+
+_mask = torch.zeros(1, 1, 12, 16)
+_mask[..., 5, 4:9] = 1
+_mask[..., 0, 0] = 1
+
+
+def _scan_pixels(cm: float, dpi: int) -> int:
+    return round(cm / 2.54 * dpi)
+
+
+scan_pixels = Exercise(
+    title="the pixels of a scan",
+    level="complete a line",
+    solution=_scan_pixels,
+    trials=((15.0, 300), (10.0, 600), (2.54, 1200)),
+    misconceptions=(
+        Misconception(
+            lambda cm, dpi: round(cm * dpi), "Dots are counted per inch, the print in centimetres."
+        ),
+        Misconception(
+            lambda cm, dpi: round(cm * 2.54 * dpi),
+            "An inch is longer than a centimetre: a print has fewer inches than centimetres.",
+        ),
+        Misconception(
+            lambda cm, dpi: round((cm / 2.54 * dpi) ** 2), "One side is asked for, not the area."
+        ),
+        Misconception(lambda cm, dpi: cm / 2.54 * dpi, "There are no parts of pixels: round."),
+        Misconception(
+            lambda cm, dpi: int(cm / 2.54 * dpi),
+            "int() cuts off; the nearest whole number, please.",
+        ),
+    ),
+    hints=(
+        "dpi means dots per inch. How many inches is the side long?",
+        "An inch is 2.54 cm. Multiply the inches by the dots of one inch, and round.",
+    ),
+    praise="Halve the resolution, and a quarter of the pixels is left.",
+)
+
+
+def _grow(scratch_mask: Tensor, pixels: int) -> Tensor:
+    return F.max_pool2d(scratch_mask, 2 * pixels + 1, stride=1, padding=pixels)
+
+
+grow = Exercise(
+    title="widen a mask",
+    level="modify",
+    solution=_grow,
+    trials=((_mask, 2), (_mask, 1)),
+    limits=(0.0, 1.0),
+    misconceptions=(
+        Misconception(lambda scratch_mask, pixels: scratch_mask, "The mask is as thin as before."),
+        Misconception(
+            lambda scratch_mask, pixels: F.avg_pool2d(
+                scratch_mask, 2 * pixels + 1, stride=1, padding=pixels
+            ),
+            "These are grey values. A pixel is damaged or sound, nothing between.",
+        ),
+        Misconception(
+            lambda scratch_mask, pixels: (
+                1 - F.max_pool2d(1 - scratch_mask, 2 * pixels + 1, stride=1, padding=pixels)
+            ),
+            "This widens what is SOUND, so the damage became thinner.",
+        ),
+        Misconception(
+            lambda scratch_mask, pixels: F.max_pool2d(
+                scratch_mask, 4 * pixels + 1, stride=1, padding=2 * pixels
+            ),
+            "Twice too wide: the window already reaches to both sides.",
+        ),
+        Misconception(
+            lambda scratch_mask, pixels: F.max_pool2d(
+                scratch_mask, pixels + 1, stride=1, padding=pixels // 2
+            ),
+            "The window is too narrow: it has to reach so many pixels to both sides.",
+        ),
+    ),
+    hints=(
+        "A pixel is damaged afterwards if any pixel near it was: that is the largest value nearby.",
+        "The window reaches that far to every side, so it is 2 * pixels + 1 wide; pad the rim.",
+    ),
+    praise="When in doubt draw a little too wide: sound pixels can be copied back, scratches not.",
+)
+
+
+def _largest_side(budget: int, fixed: int, per_pixel: int) -> int:
+    return math.isqrt((budget - fixed) // per_pixel)
+
+
+largest_side = Exercise(
+    title="the largest photo that fits",
+    level="complete a line",
+    solution=_largest_side,
+    trials=((10**9, 32 * 2**20, 400), (4 * 10**9, 10**8, 1000)),
+    misconceptions=(
+        Misconception(
+            lambda budget, fixed, per_pixel: (budget - fixed) // per_pixel,
+            "This is the number of pixels. How long is the side of a square of so many?",
+        ),
+        Misconception(
+            lambda budget, fixed, per_pixel: math.isqrt(budget // per_pixel),
+            "What is taken whatever the size was forgotten.",
+        ),
+        Misconception(
+            lambda budget, fixed, per_pixel: math.isqrt((budget + fixed) // per_pixel),
+            "The fixed part is taken from the budget, it is not a gift.",
+        ),
+        Misconception(
+            lambda budget, fixed, per_pixel: math.sqrt((budget - fixed) / per_pixel),
+            "There are no parts of pixels: which whole side still fits?",
+        ),
+        Misconception(
+            lambda budget, fixed, per_pixel: math.ceil(math.sqrt((budget - fixed) / per_pixel)),
+            "Rounded up, the photo needs more than the budget.",
+        ),
+    ),
+    hints=(
+        "First: for how many pixels is there room? Then: how long is the side of such a square?",
+        "Subtract the fixed bytes, divide by those of a pixel, take the square root, cut it off.",
+    ),
+    praise="Above this side the photo is cut into tiles.",
+    tolerance=1e-9,
+)
+
+_trained = np.array([21.4, 21.6, 22.2, 22.4, 22.3])
+_rest = np.array([22.4, 22.6, 22.5, 22.1, 21.6])
+
+
+def _weights_to_keep(trained_on: np.ndarray, rest: np.ndarray) -> int:
+    return int(np.argmax(rest))
+
+
+weights_to_keep = Exercise(
+    title="which weights to keep",
+    level="investigate",
+    solution=_weights_to_keep,
+    trials=((_trained, _rest), (_trained, _rest[::-1] - 1.0), (_trained, _trained - 3)),
+    misconceptions=(
+        Misconception(
+            lambda trained_on, rest: int(np.argmax(trained_on)),
+            "These are best on photos that the network was trained on. It may know them by heart.",
+        ),
+        Misconception(
+            lambda trained_on, rest: len(rest) - 1, "The last are not always the best: overfitting."
+        ),
+        Misconception(
+            lambda trained_on, rest: float(np.max(rest)),
+            "This is the score. The number of the measurement is asked for, from 0.",
+        ),
+        Misconception(
+            lambda trained_on, rest: int(np.argmax(trained_on + rest)),
+            "The photos trained on have no vote: they are always pleased.",
+        ),
+        Misconception(
+            lambda trained_on, rest: 0,
+            "The first are those before any training. Sometimes they are the best, but not here.",
+        ),
+    ),
+    hints=(
+        "Which of the two lists speaks for photos that you have not scanned yet?",
+        "The position of the largest value of the photos that were left out of training.",
+    ),
+    praise="This is early stopping. If 0 is the answer, keep the weights that you began with.",
+    tolerance=1e-9,
+)
+
+sheet = Sheet((scan_pixels, grow, largest_side, weights_to_keep))

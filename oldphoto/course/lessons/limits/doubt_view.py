@@ -1,0 +1,139 @@
+"""The honesty overlay: what of a restored photo is invented, what is doubted, and what is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+from matplotlib import colormaps
+from torch import Tensor
+
+from oldphoto.checks import require_in
+from oldphoto.course.common import enlarged
+from oldphoto.course.figures import STYLE, photo_html
+from oldphoto.course.lessons.limits.doubt import error_of, invented_overlay, rim_of, spread_of
+from oldphoto.course.widgets import Guard, slider
+from oldphoto.images.tensors import to_pixels
+
+LAYERS = ("restored", "invented", "spread", "doubted", "wrong")
+HIGHEST = 10
+"""Largest threshold of the spread, in levels of 255; the brightest of the layer ``spread``."""
+
+WRONG = 20
+"""An error that can be seen, in levels of 255."""
+
+_HEAT = colormaps[STYLE["image.cmap"]]
+_RIM = np.array([255, 255, 255], np.uint8)
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """A photo restored from a hole that we made: everything that can be laid over it.
+
+    Attributes:
+        restored: mean of the samples, uint8 (H, W, 3).
+        mask: bool (H, W), true in the hole.
+        spread: of the samples, float (H, W), levels of 255.
+        error: of their mean, float (H, W), levels of 255.
+    """
+
+    restored: np.ndarray
+    mask: np.ndarray
+    spread: np.ndarray
+    error: np.ndarray
+
+    @classmethod
+    def of(cls, samples: Tensor, clean: np.ndarray, mask: np.ndarray) -> "Overlays":
+        """Compute all layers once, from samples (N, 3, H, W) in [-1, 1]."""
+        restored = to_pixels(samples.mean(dim=0))
+        return cls(restored, mask, spread_of(samples), error_of(samples, clean))
+
+    def doubted(self, threshold: float) -> np.ndarray:
+        """Return where the spread reaches the threshold, bool (H, W)."""
+        return self.spread >= threshold
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Where the error reaches ``WRONG``, bool (H, W)."""
+        return self.error >= WRONG
+
+
+def layer_picture(overlays: Overlays, layer: str, threshold: float) -> np.ndarray:
+    """Lay one layer over the restored photo.
+
+    Args:
+        layer: one of ``LAYERS``: the photo alone, or marks where the mask is, where the spread
+            reaches the threshold, where the error reaches ``WRONG``; "spread" is its map, the
+            brighter the larger. A white rim shows the hole where the marks do not.
+        threshold: of the spread, in levels of 255.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        InputError: if there is no such layer.
+    """
+    require_in(layer, LAYERS, "layer")
+    if layer == "restored":
+        return overlays.restored
+    if layer == "invented":
+        return invented_overlay(overlays.restored, overlays.mask)
+    if layer == "spread":
+        heat = _HEAT(np.clip(overlays.spread / HIGHEST, 0, 1))[..., :3]
+        picture = np.rint(255 * heat).astype(np.uint8)
+    else:
+        where = overlays.doubted(threshold) if layer == "doubted" else overlays.wrong
+        picture = invented_overlay(overlays.restored, where)
+    picture[rim_of(overlays.mask)] = _RIM
+    return picture
+
+
+def doubted_shares(overlays: Overlays, threshold: float) -> tuple[float, float, float]:
+    """Return which share the threshold marks of the invented, the other, and the wrong pixels.
+
+    Returns:
+        Three numbers in [0, 1]; the last is 0 where nothing is wrong.
+    """
+    doubted, wrong = overlays.doubted(threshold), overlays.wrong
+    of_wrong = float(doubted[wrong].mean()) if wrong.any() else 0.0
+    return float(doubted[overlays.mask].mean()), float(doubted[~overlays.mask].mean()), of_wrong
+
+
+def overlay_words(name: str, overlays: Overlays, threshold: float) -> str:
+    """Say which share of a photo is invented, doubted and wrong."""
+    mask, wrong = overlays.mask, overlays.wrong
+    inside, outside, of_wrong = doubted_shares(overlays, threshold)
+    return (
+        f"{name}: {100 * mask.mean():.0f} % of the pixels are invented. With a spread of "
+        f"{threshold} levels or more, {100 * inside:.0f} % of them and {100 * outside:.0f} % of "
+        f"the others are doubted. Wrong by {WRONG} levels or more are "
+        f"{100 * wrong[mask].mean():.0f} % of the invented pixels and "
+        f"{100 * wrong[~mask].mean():.0f} % of the others; {100 * of_wrong:.0f} % of all the wrong "
+        "ones are doubted."
+    )
+
+
+def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
+    """Return a choice of photo and layer, a threshold of the spread, the picture and its shares.
+
+    Args:
+        cases: by the photo's name.
+    """
+    photo = ipywidgets.Dropdown(options=list(cases), description="photo")
+    layer = ipywidgets.RadioButtons(options=LAYERS, value="doubted", description="layer:")
+    threshold = slider("doubted from a spread of ... levels", HIGHEST // 2, 0, HIGHEST)
+    picture, guard = ipywidgets.HTML(), Guard()
+
+    @guard
+    def draw(_change: object = None) -> None:
+        overlays = cases[photo.value]
+        pixels = layer_picture(overlays, layer.value, threshold.value)
+        words = overlay_words(photo.value, overlays, threshold.value)
+        alt = f"Layer {layer.value}. {words}"
+        picture.value = f"{photo_html(enlarged(pixels, times=3), alt)}<p>{words}</p>"
+
+    for control in (photo, layer, threshold):
+        control.observe(draw, "value")
+    draw()
+    # One below the other: in a row with other controls, a slider shrinks to its label.
+    return ipywidgets.VBox([photo, layer, threshold, picture, guard.log])

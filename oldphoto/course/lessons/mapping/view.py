@@ -1,0 +1,92 @@
+"""Pictures of stage 3, and a slider from the code of a degraded photo to the mapped one."""
+
+from collections.abc import Mapping
+
+import ipywidgets
+import torch
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from oldphoto.course.common import enlarged, psnr_of
+from oldphoto.course.figures import COLOURS, STYLE, photo_html
+from oldphoto.course.lessons.mapping.training import MappingRun, Quality
+from oldphoto.course.widgets import Guard, slider
+from oldphoto.networks.vae import VAE
+
+
+def draw_training(run: MappingRun, lines: Mapping[str, Quality]) -> Figure:
+    """Draw PSNR and latent L1 over the steps, with a level line for each other mapping."""
+    panels = {"psnr": "PSNR on held-out crops, dB", "latent_l1": "latent L1 on held-out crops"}
+    dashes = ("--", ":", "-.")
+    with pyplot.rc_context(STYLE):
+        fig, axes = pyplot.subplots(1, 2, figsize=(10, 3.6))
+        for axis, (name, title) in zip(axes, panels.items(), strict=True):
+            values = [getattr(quality, name) for quality in run.qualities]
+            axis.plot(run.steps, values, "o-", label="trained mapping")
+            for (label, quality), dash in zip(lines.items(), dashes, strict=False):
+                axis.axhline(getattr(quality, name), color="black", linestyle=dash, label=label)
+            axis.set(title=title, xlabel="step")
+        axes[0].legend(fontsize=11)
+    return fig
+
+
+def draw_budget(budget: Mapping[str, Tensor]) -> Figure:
+    """Draw the mean PSNR of each stop on the way as a bar, each photo as a dot on it."""
+    with pyplot.rc_context(STYLE):
+        fig, axis = pyplot.subplots(figsize=(8, 0.9 + 0.55 * len(budget)))
+        for row, values in enumerate(budget.values()):
+            axis.barh(row, values.mean(), color=COLOURS["sky"], height=0.6)
+            axis.plot(values, [row] * len(values), "o", color=COLOURS["black"], markersize=4)
+            axis.annotate(f"{values.mean():.1f} dB ", (2, row), va="center")
+        axis.set_yticks(range(len(budget)), list(budget))
+        axis.invert_yaxis()
+        axis.set_xlabel("PSNR in dB: bars are means, dots are photos")
+    return fig
+
+
+def blend(latent_degraded: Tensor, mapped: Tensor, share: float) -> Tensor:
+    """Return the code at a share of the straight way from the one to the other.
+
+    Args:
+        latent_degraded, mapped: (B, C, h, w).
+        share: 0 is the code of the degraded photo, 1 what the mapping makes of it; more than 1
+            goes further in the same direction.
+    """
+    return latent_degraded + share * (mapped - latent_degraded)
+
+
+def decoded_blend(vae_clean: VAE, latent_degraded: Tensor, mapped: Tensor, share: float) -> Tensor:
+    """Return the photo of a blended code, (B, 3, H, W) in [-1, 1]."""
+    with torch.no_grad():
+        return vae_clean.decode(blend(latent_degraded, mapped, share))
+
+
+def blend_words(share: float, photo: Tensor, clean: Tensor) -> str:
+    """Say where on the way a photo lies, and how near it is to the clean one."""
+    return f"{100 * share:.0f} % of the way: {float(psnr_of(photo, clean).mean()):.1f} dB."
+
+
+def blend_view(
+    vae_clean: VAE, latent_degraded: Tensor, mapped: Tensor, clean: Tensor
+) -> ipywidgets.Widget:
+    """Return a slider from no mapping to the whole of it and beyond, and the decoded photo.
+
+    Args:
+        vae_clean: decodes.
+        latent_degraded, mapped: (1, C, h, w).
+        clean: (1, 3, 4 h, 4 w) in [-1, 1], to measure against.
+    """
+    way = slider("share of the mapping, in %", 100, 0, 200, step=10)
+    picture, guard = ipywidgets.HTML(), Guard()
+
+    @guard
+    def draw(_change: object = None) -> None:
+        share = way.value / 100
+        photo = decoded_blend(vae_clean, latent_degraded, mapped, share)
+        words = blend_words(share, photo, clean)
+        picture.value = f"{photo_html(enlarged(photo, times=2), words)}<p>{words}</p>"
+
+    way.observe(draw, "value")
+    draw()
+    return ipywidgets.VBox([way, picture, guard.log])

@@ -1,0 +1,224 @@
+"""A switchboard of parts: what the shipped micro-checkpoints restore, and what was measured."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from oldphoto.checks import InputError, require_in
+from oldphoto.degradations import paint_white
+from oldphoto.evaluation.ablation.joint_training import STEPS
+from oldphoto.evaluation.ablation.results import (
+    GAP,
+    INPUT,
+    Column,
+    Results,
+    as_method,
+    read_results,
+)
+from oldphoto.evaluation.ablation.variants import FOLDER, FULL, NONLOCAL, PARTS, load_micro, part_of
+from oldphoto.evaluation.comparison_table import PAPER
+from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
+from oldphoto.metrics.bootstrap import Interval
+from oldphoto.metrics.fidelity import psnr, psnr_within
+from oldphoto.networks.restoration import RestorationNetwork
+from oldphoto.samples import sample_names, sample_paths
+
+NOTHING = "nothing"
+"""The switch that leaves the whole method on."""
+
+SWITCHES = (NOTHING, *PARTS)
+SIDE = 128
+"""Side of the photos on the switchboard, in pixels: an answer comes at once."""
+
+WITHOUT, WITH = "ours without partial non-local", "ours with partial non-local"
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One row of the paper's ablation of the latent translation; lower is better in both."""
+
+    method: str
+    wasserstein: float
+    brisque: float
+
+
+PAPER_TRANSLATION = (
+    Translation("Pix2Pix, no latent space", 1.837, 25.549),
+    Translation("VAEs, all trained at once", 1.048, 23.949),
+    Translation("VAEs, two stages", 0.765, 23.396),
+    Translation("full: with latent adversary", 0.581, 23.016),
+)
+"""Wan et al., CVPR 2020, section 4.4: old photos. The numbers are quoted from memory."""
+
+OUR_TRANSLATION = dict(
+    zip(
+        (row.method for row in PAPER_TRANSLATION),
+        (*STEPS, f"without {PARTS[0]}", FULL),
+        strict=True,
+    )
+)
+"""Which of our results stands beside which row of the paper's."""
+
+PAPER_NOTE = (
+    "The paper's figures are of its own old photos and networks trained for days; the Wasserstein "
+    "distances are of other codes, in other units. Compare the directions, not the numbers. We "
+    "quote the figures of the translation from memory: look them up before you cite them."
+)
+
+
+def variant_of(switch: str) -> str:
+    """Return the variant of the ablation in which a part is switched off.
+
+    Raises:
+        InputError: if there is no such switch.
+    """
+    require_in(switch, SWITCHES, "switch")
+    return FULL if switch == NOTHING else f"without {switch}"
+
+
+@lru_cache(maxsize=1)
+def shipped_results() -> Results:
+    """Return what was measured of the shipped micro-checkpoints."""
+    return read_results(FOLDER)
+
+
+@lru_cache(maxsize=32)
+def network_of(variant: str, seed: int) -> RestorationNetwork:
+    """Return a shipped micro-checkpoint, ready to restore.
+
+    Raises:
+        InputError: if there is no such variant or seed.
+    """
+    part_of(variant)
+    require_in(seed, tuple(range(shipped_results().num_seeds)), "seed")
+    return load_micro(FOLDER, variant, seed)
+
+
+@lru_cache(maxsize=1)
+def cases() -> dict[str, TestPhoto]:
+    """Return the middle of each held-out photo, degraded by ``released``, with holes, by name."""
+    return {photo.name: _middle(photo) for photo in make_test_photos(sample_paths("held_out"))}
+
+
+def _middle(photo: TestPhoto) -> TestPhoto:
+    """Cut out the square of ``SIDE`` pixels in the middle."""
+    start = [(length - SIDE) // 2 for length in photo.scratch_mask.shape]
+    cut = tuple(slice(first, first + SIDE) for first in start)
+    mask = photo.scratch_mask[cut]
+    return TestPhoto(photo.name, paint_white(photo.degraded[cut], mask), photo.clean[cut], mask)
+
+
+@lru_cache(maxsize=256)
+def restored(name: str, variant: str, seed: int) -> np.ndarray:
+    """Return a case restored by a variant, uint8 (SIDE, SIDE, 3).
+
+    Raises:
+        InputError: if there is no such photo, variant or seed.
+    """
+    require_in(name, tuple(sample_names("held_out")), "photo")
+    case = cases()[name]
+    return as_method(network_of(variant, seed))(case.degraded, case.scratch_mask)
+
+
+def photo_words(name: str, switch: str, seed: int) -> str:
+    """Say how near one restored photo is to the clean one, and how near the whole method's is."""
+    case = cases()[name]
+
+    def numbers(variant: str) -> str:
+        output = restored(name, variant, seed)
+        holes = ""
+        if case.scratch_mask.any():
+            holes = f", in holes {psnr_within(output, case.clean, case.scratch_mask):.1f} dB"
+        return f"{psnr(output, case.clean):.1f} dB{holes}"
+
+    whole = f"the whole method: {numbers(FULL)}"
+    given = f"degraded: {psnr(case.degraded, case.clean):.1f} dB"
+    if switch == NOTHING:
+        return f"{name}, seed {seed}. PSNR, {given}; {whole}."
+    return f"{name}, seed {seed}. PSNR, {given}; {whole}; without {switch}: " + (
+        f"{numbers(variant_of(switch))}."
+    )
+
+
+def column_of(results: Results, name: str) -> Column:
+    """Return a column by its name.
+
+    Raises:
+        InputError: if the results have no such column.
+    """
+    found = {column.name: column for column in results.columns}
+    require_in(name, tuple(found), "measure")
+    return found[name]
+
+
+def verdict(results: Results, switch: str, measure: str) -> str:
+    """Say what switching a part off did to a measure, and whether that may be luck.
+
+    Raises:
+        InputError: if there is no such switch or measure.
+    """
+    column, variant = column_of(results, measure), variant_of(switch)
+    if switch == NOTHING:
+        whole = results.interval(FULL, measure)
+        return f"The whole method: {_number(whole, column)}."
+    change = results.difference(variant, measure)
+    if change is None:
+        raise InputError(f"the results hold no {measure} of {variant}")
+    if change.low == change.high == 0:
+        return f"Without {switch}: {measure} does not change, for this part has no share in it."
+    if not change.excludes_zero:
+        word = "that may be luck: 0 lies inside"
+    elif (change.mean > 0) == column.higher_is_better:
+        word = "better without it"
+    else:
+        word = "worse without it"
+    return f"Without {switch}: {measure} changes by {_number(change, column, '+')}, {word}."
+
+
+def verdicts(results: Results, measure: str) -> dict[str, str]:
+    """Return for each part the sentence of ``verdict``."""
+    return {part: verdict(results, part, measure) for part in PARTS}
+
+
+def clear_parts(results: Results, measure: str) -> list[str]:
+    """Return the parts whose loss changes a measure by more than luck would."""
+    found = {part: results.difference(variant_of(part), measure) for part in PARTS}
+    return [part for part, change in found.items() if change is not None and change.excludes_zero]
+
+
+def translation_rows(results: Results) -> list[tuple[str, float | None, float | None]]:
+    """Return rows (method, Wasserstein, BRISQUE): the paper's four, then our four.
+
+    BRISQUE is None where it was not measured.
+    """
+    rows = [(f"paper: {row.method}", row.wasserstein, row.brisque) for row in PAPER_TRANSLATION]
+    for method, variant in OUR_TRANSLATION.items():
+        rows.append((f"ours: {method}", *(_mean(results, variant, m) for m in (GAP, "BRISQUE"))))
+    return rows
+
+
+def nonlocal_rows(results: Results) -> list[tuple[str, float, float]]:
+    """Return rows (method, PSNR, SSIM) without and with the partial non-local block."""
+    rows = [(f"paper: {name.removeprefix('ours ')}", *PAPER[name][:2]) for name in (WITHOUT, WITH)]
+    for words, variant in (("without", f"without {NONLOCAL}"), ("with", FULL)):
+        means = [results.interval(variant, name).mean for name in ("PSNR", "SSIM")]
+        rows.append((f"ours: {words} {NONLOCAL}", *means))
+    return rows
+
+
+def shown_variants() -> tuple[str, ...]:
+    """Return the rows of the picture: the input, the whole method, then one for each part."""
+    return (INPUT, *(variant_of(switch) for switch in SWITCHES))
+
+
+def _mean(results: Results, variant: str, measure: str) -> float | None:
+    if measure not in {column.name for column in results.columns}:
+        return None
+    found = results.interval(variant, measure)
+    return None if found is None else found.mean
+
+
+def _number(interval: Interval, column: Column, sign: str = "") -> str:
+    shape = f"{sign}.{column.digits}f"
+    return f"{interval.mean:{shape}} [{interval.low:{shape}}, {interval.high:{shape}}]"

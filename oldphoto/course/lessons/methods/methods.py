@@ -1,0 +1,309 @@
+"""A laboratory of methods: each learns for seconds from the same photos, and is looked into."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from IPython.utils.capture import capture_output
+from torch import Tensor
+
+from oldphoto.checks import InputError, require_in, require_positive
+from oldphoto.config import PRESETS
+from oldphoto.course.common import Log, fall, one_thread, psnr_of, read_log, shortened, small_photos
+from oldphoto.degradations import paint_white
+from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
+from oldphoto.evaluation.baselines.attention import OPERATIONS, AttentionConfig, AttentionNetwork
+from oldphoto.evaluation.baselines.fitting import Job, random_seed, whitened
+from oldphoto.evaluation.baselines.pix2pix import Pix2PixConfig
+from oldphoto.evaluation.comparison import Contender
+from oldphoto.evaluation.methods import Sources, contenders
+from oldphoto.evaluation.test_photos import TestPhoto, make_test_photo
+from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
+from oldphoto.samples import sample_names, sample_paths
+from oldphoto.training.settings import LoopSettings
+from oldphoto.training.stages import Plan, train_stage
+
+SIDE, CROP = 96, 32  # of test photos and of crops to learn from, in pixels
+OURS = "ours"
+AS_SHIPPED = "ours, as shipped"
+STAGES_OF_OURS = (
+    ("vae-degraded", "scratch"),
+    ("vae-clean", "scratch"),
+    ("mapping", "quality"),
+    ("mapping", "scratch"),
+)
+"""Stage and form of the mapping, in the order of training: first without the block, then with."""
+
+PRESETS_OF = {
+    attention.NAME: replace(
+        attention.TINY,
+        network=AttentionConfig(width=8, num_blocks=1, num_layers=4, group=2),
+    ),
+    pix2pix.NAME: replace(pix2pix.TINY, network=Pix2PixConfig(width=8, depth=5)),
+    cyclegan.NAME: cyclegan.TINY,
+    sequential.NAME: sequential.TINY,
+}
+"""The tiny sizes; attention and Pix2Pix smaller still, to fit crops of ``CROP`` pixels."""
+
+MODULES = {module.NAME: module for module in (attention, pix2pix, cyclegan, sequential)}
+
+BUDGET = {
+    attention.NAME: 192,
+    pix2pix.NAME: 512,
+    cyclegan.NAME: 140,
+    sequential.NAME: 160,
+    OURS: 120,
+}
+"""Crops that each network of a method is shown: what one core does in four to six seconds.
+
+A dear network sees fewer crops than a cheap one. The two networks of Sequential and the three of
+ours share the time of their method. Numbers of crops, not seconds, are fixed, so that a run can be
+repeated on any machine.
+"""
+
+DIP_LESSON = dip.DIPConfig(
+    width=16, depth=3, noise_channels=8, num_steps=80, window=10, patience=40
+)
+"""For the table: the photos are small, and so is what has to be fitted to each."""
+
+DIP_SIDE = 64
+DIP_FIT = dip.DIPConfig(
+    width=32, depth=3, noise_channels=8, noise_sigma=0.0, num_steps=150, window=10
+)
+"""To watch a fit rise and fall: wider, and without fresh noise on the input, which would only
+put off the fall. For photos of ``DIP_SIDE`` pixels."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a method did in its few seconds.
+
+    Attributes:
+        num_crops: shown to each of its networks.
+        seconds: in all.
+        logs: stage of training to its log.
+    """
+
+    num_crops: int
+    seconds: float
+    logs: dict[str, Log]
+
+    def fall(self, stage: str, term: str) -> tuple[float, float]:
+        """Return the mean of a loss term over the first and over the last rows of its log."""
+        require_in(stage, tuple(self.logs), "stage")
+        return fall(self.logs[stage], term)
+
+
+def held_out_photos(num: int, seed: int = 0) -> list[TestPhoto]:
+    """Return held-out photos, reduced to ``SIDE`` pixels and damaged as those of the evaluation.
+
+    Args:
+        num: how many, from the first.
+        seed: of the damage.
+    """
+    names, small = sample_names("held_out"), small_photos("held_out", SIDE)
+    if not 0 < num <= len(names):
+        raise InputError(f"expected 1 to {len(names)} photos, got {num}")
+    return [
+        make_test_photo(name, to_pixels(photo), (seed, number))
+        for number, (name, photo) in enumerate(zip(names[:num], small[:num], strict=True))
+    ]
+
+
+def noisy_photo(name: str, sigma: float = 38.0, side: int = DIP_SIDE, seed: int = 0) -> TestPhoto:
+    """Return a held-out photo, reduced, with strong noise and a white hole in it.
+
+    Args:
+        sigma: standard deviation of the noise, in levels of 255.
+    """
+    clean = to_pixels(small_photos("held_out", side)[sample_names("held_out").index(name)])
+    noise = np.random.default_rng(seed).normal(0, sigma, clean.shape)
+    mask = np.zeros((side, side), bool)
+    mask[side // 2 : side // 2 + side // 8, side // 4 : side // 2] = True
+    noisy = (clean + noise).round().clip(0, 255).astype(np.uint8)
+    return TestPhoto(name, paint_white(noisy, mask), clean, mask)
+
+
+def answer_to(method: Callable[..., np.ndarray], photo: np.ndarray, mask: np.ndarray | None) -> str:
+    """Return in words what a method answers to a call: the form of its result, or its refusal.
+
+    Args:
+        method: called with photo and mask.
+        photo: uint8 (H, W, 3).
+        mask: whatever may be mistaken for a scratch mask.
+    """
+    try:
+        restored = method(photo, mask)
+    except InputError as error:
+        return str(error)
+    return f"served, {restored.dtype} {restored.shape}"
+
+
+def lesson_preset(name: str, times: int = 1) -> object:
+    """Return the preset of a baseline for its few seconds; ``times`` makes it longer."""
+    require_in(name, tuple(PRESETS_OF), "method that learns")
+    preset = PRESETS_OF[name]
+    train = replace(preset.train, crop=CROP, num_photos=times * BUDGET[name])
+    return replace(preset, train=train)
+
+
+def teach(name: str, folder: Path, times: int = 1, seed: int = 0) -> Lesson:
+    """Train a baseline by the package's loop on the embedded photos.
+
+    Args:
+        name: attention, pix2pix, cyclegan or sequential.
+        folder: of the run; ``weights/`` in it gets the networks.
+        times: how many budgets.
+        seed: of the first weights, the crops and their damage.
+    """
+    require_positive(times=times)
+    preset = lesson_preset(name, times)
+    job = Job(folder, settings=_settings(preset.train.num_steps), seed=seed)
+    with _quiet(seed) as clock:
+        MODULES[name].fit(job, preset)
+    logs = {path.parent.name: read_log(path.parent) for path in folder.glob(f"{name}*/log.csv")}
+    return Lesson(preset.train.num_photos, clock[0], logs)
+
+
+def teach_ours(folder: Path, times: int = 1, seed: int = 0) -> Lesson:
+    """Train both VAEs, then the mapping with and without the partial non-local block.
+
+    Args:
+        folder, times, seed: as in ``teach``.
+    """
+    require_positive(times=times)
+    num = times * BUDGET[OURS]
+    preset = shortened(
+        PRESETS["tiny"], dict.fromkeys(("vae-degraded", "vae-clean", "mapping"), num)
+    )
+    for stage in ("train_vae_degraded", "train_vae_clean", "train_mapping"):
+        preset = replace(preset, **{stage: replace(getattr(preset, stage), crop=CROP, batch=4)})
+    run = folder / OURS
+    plan = Plan(preset, sample_paths("old"), sample_paths("clean"), run, seed=seed)
+    settings = _settings(preset.train_mapping.num_steps)
+    with _quiet(seed) as clock:
+        for stage, variant in STAGES_OF_OURS:
+            train_stage(replace(plan, variant=variant), stage, settings)
+    logs = {path.parent.name: read_log(path.parent) for path in run.glob("*/log.csv")}
+    return Lesson(num, clock[0], logs)
+
+
+def _settings(num_steps: int) -> LoopSettings:
+    """Ten rows in the log."""
+    return LoopSettings(log_every=max(1, num_steps // 10))
+
+
+@contextmanager
+def _quiet(seed: int) -> Iterator[list[float]]:
+    """Hide progress bars, which would fill the page; the list gets the seconds that passed.
+
+    The notebook's own random numbers stay as they are.
+    """
+    clock: list[float] = []
+    start = time.perf_counter()
+    with one_thread(), capture_output(), random_seed(seed):
+        yield clock
+    clock.append(time.perf_counter() - start)
+
+
+def rows_of_table(folder: Path, weights: str = "small") -> list[Contender]:
+    """Return all rows of the comparison, in the order of the slides; the last is ours as shipped.
+
+    Args:
+        folder: that ``teach`` and ``teach_ours`` filled.
+        weights: those of the last row.
+    """
+    ours = contenders(["ours-plain", "ours"], Sources(weights=str(folder / OURS)))
+    others = contenders(["input", "classical", *PRESETS_OF], Sources(baselines=folder))
+    method = dip.DIP(DIP_LESSON, device="cpu")
+    others.insert(3, Contender("DIP", method, method.num_parameters))
+    shipped = contenders(["ours"], Sources(weights=weights))[0]
+    return [*others, *ours, replace(shipped, name=AS_SHIPPED)]
+
+
+# --- looks into the methods ----------------------------------------------------------------------
+
+
+@dataclass
+class Fit:
+    """A deep image prior on its way.
+
+    Attributes:
+        loss: after each step, over the sound pixels of the degraded photo.
+        psnr: of each output against the clean photo, in dB, which the method does not know.
+        variance: of the outputs in the window that ends at each step; infinite at first.
+        outputs: step to output, uint8 (H, W, 3), for some steps.
+        window: how many outputs are compared.
+    """
+
+    window: int
+    loss: list[float] = field(default_factory=list)
+    psnr: list[float] = field(default_factory=list)
+    variance: list[float] = field(default_factory=list)
+    outputs: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def stop(self) -> int:
+        """The step that early stopping keeps: where the window of least variance begins."""
+        return int(np.argmin(self.variance)) - self.window + 1
+
+    @property
+    def best(self) -> int:
+        """The step with the highest PSNR."""
+        return int(np.argmax(self.psnr))
+
+
+def trace_dip(
+    photo: TestPhoto, config: dip.DIPConfig, shown: Sequence[int] = (), seed: int = 0
+) -> Fit:
+    """Fit a deep image prior to a photo for all its steps, and write down how it goes.
+
+    Args:
+        photo: sides multiples of ``config.multiple``.
+        config: network and fitting; the patience has no part in it.
+        shown: steps whose outputs are kept; the last one and those of ``Fit`` are too.
+        seed: of the input and the first weights.
+    """
+    degraded, clean = ((to_tensor(p) + 1) / 2 for p in (photo.degraded, photo.clean))
+    keep = 1 - mask_to_tensor(photo.scratch_mask)
+    stopping = dip.MovingVariance(config.window, patience=config.num_steps)
+    fit, outputs = Fit(config.window), []
+    with one_thread(), random_seed(seed):
+        for output, loss in dip.DIP(config, device="cpu").outputs(degraded, keep):
+            stopping.add(output)
+            fit.loss.append(float(loss))
+            fit.psnr.append(float(psnr_of(2 * output - 1, 2 * clean - 1)))
+            fit.variance.append(stopping.variance)
+            outputs.append(to_pixels(2 * output - 1))
+    kept = {*shown, fit.stop, fit.best, config.num_steps - 1}
+    fit.outputs = {step: outputs[step] for step in sorted(kept)}
+    return fit
+
+
+def operation_names() -> list[str]:
+    """Return the eight operations of a layer in words, in the order of their weights."""
+    names = [f"{k}x{k}" + (f", every {d}nd" if d > 1 else "") for k, d in OPERATIONS]
+    return [*names, "average"]
+
+
+def operation_weights(network: AttentionNetwork, photo: TestPhoto) -> Tensor:
+    """Return how much each operation counts in each layer for one photo, (layers, 8).
+
+    Each row is positive and adds up to 1.
+    """
+    found: list[Tensor] = []
+    hooks = [
+        group.attention.register_forward_hook(lambda _module, _in, out: found.append(out[0]))
+        for group in network.groups
+    ]
+    try:
+        with torch.no_grad():
+            network(whitened(photo.degraded, photo.scratch_mask))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.cat(found)

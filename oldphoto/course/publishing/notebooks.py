@@ -1,0 +1,155 @@
+"""Finding the course's notebooks and reading what their cells say about them."""
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from oldphoto.checks import InputError
+
+FILE_NAME = re.compile(r"(\d\d)_(\w+)\.ipynb")
+
+
+@dataclass(frozen=True)
+class CourseNotebook:
+    """One notebook of the course.
+
+    Attributes:
+        path: the .ipynb file.
+        number: its two digits in reading order, as "08".
+        node: its parsed content.
+    """
+
+    path: Path
+    number: str
+    node: nbformat.NotebookNode
+
+    @property
+    def name(self) -> str:
+        """File name without the ending, as "08_partial_nonlocal_block"."""
+        return self.path.stem
+
+    @property
+    def title(self) -> str:
+        """Text of the first level-one heading, or the name where there is none."""
+        for cell in self.node.cells:
+            found = re.search(r"^# (.+)$", cell.source, re.MULTILINE)
+            if cell.cell_type == "markdown" and found:
+                return found.group(1).strip()
+        return self.name
+
+    @property
+    def measured(self) -> dict[str, float | str]:
+        """Seconds, peak memory (MiB) and code digest of the stored run; empty before the first."""
+        return dict(self.node.metadata.get("oldphoto", {}))
+
+    def parameters(self) -> dict[str, object]:
+        """Names and defaults of the cell tagged ``parameters``; empty without such a cell."""
+        tagged = cells_tagged(self.node, "parameters")
+        return literal_assignments(tagged[0].source, self.path.name) if tagged else {}
+
+
+def code_digest(node: nbformat.NotebookNode) -> str:
+    """Return a short fingerprint of the code, without the set-up cell, which ``publish`` stamps.
+
+    Stored beside the outputs it tells whether they come from the code as it is now.
+    """
+    cells = [cell for cell in node.cells if cell.cell_type == "code"]
+    sources = [c.source.strip() for c in cells if "setup" not in c.metadata.get("tags", [])]
+    return hashlib.sha256("\n\n".join(sources).encode()).hexdigest()[:16]
+
+
+def cells_tagged(node: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:
+    """Return the cells that carry a tag, in order."""
+    return [cell for cell in node.cells if tag in cell.metadata.get("tags", [])]
+
+
+def literal_assignments(source: str, where: str) -> dict[str, object]:
+    """Return ``{name: value}`` of a cell that holds only assignments of plain literals.
+
+    Raises:
+        InputError: if a line is anything else; papermill could not replace it faithfully.
+    """
+    values: dict[str, object] = {}
+    for statement in ast.parse(source).body:
+        simple = isinstance(statement, ast.Assign) and len(statement.targets) == 1
+        if not simple or not isinstance(statement.targets[0], ast.Name):
+            raise InputError(
+                f"the parameters cell of {where} may hold only lines like NAME = literal; "
+                f"line {statement.lineno} is {ast.unparse(statement)!r}"
+            )
+        try:
+            values[statement.targets[0].id] = ast.literal_eval(statement.value)
+        except ValueError as error:
+            raise InputError(
+                f"the parameters cell of {where} needs plain literals; "
+                f"{ast.unparse(statement)!r} is computed"
+            ) from error
+    return values
+
+
+def read_notebook(path: Path) -> CourseNotebook:
+    """Read one notebook of the course.
+
+    Raises:
+        InputError: if the file is not a notebook or not named NN_words.ipynb.
+    """
+    named = FILE_NAME.fullmatch(path.name)
+    if not named:
+        raise InputError(f"expected a notebook named like 08_words.ipynb, got {path.name}")
+    try:
+        node = nbformat.read(path, as_version=4)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, AttributeError) as error:
+        raise InputError(f"{path.name} is not a notebook that can be read: {error}") from error
+    return CourseNotebook(path, named.group(1), node)
+
+
+def find_folder(folder: Path | None = None) -> Path:
+    """Return the folder of the notebooks: the one given, else that of the repository.
+
+    It is looked for in the current folder, in the folders above it, and beside the package.
+
+    Raises:
+        InputError: if no folder ``notebooks`` with numbered notebooks is found.
+    """
+    here = Path.cwd()
+    beside_package = Path(__file__).resolve().parents[3]
+    near = [parent / "notebooks" for parent in (here, *here.parents, beside_package)]
+    candidates = [folder] if folder else [here, *near]
+    for candidate in candidates:
+        if candidate.is_dir() and any(FILE_NAME.fullmatch(p.name) for p in candidate.iterdir()):
+            return candidate.resolve()
+    looked = folder or "the current folder, the folders above it and beside the package"
+    raise InputError(
+        f"no notebooks of the course were found in {looked}; clone the repository and run the "
+        "command inside it, or name their folder with --notebooks"
+    )
+
+
+def all_notebooks(folder: Path | None = None) -> list[CourseNotebook]:
+    """Read all notebooks of the course in reading order."""
+    paths = sorted(find_folder(folder).glob("*.ipynb"))
+    return [read_notebook(path) for path in paths if FILE_NAME.fullmatch(path.name)]
+
+
+def select(notebooks: list[CourseNotebook], wanted: list[str]) -> list[CourseNotebook]:
+    """Return the notebooks asked for by number ("8", "08"), name or file; all when none is.
+
+    Raises:
+        InputError: if one is not there, naming those that are.
+    """
+    if not wanted:
+        return notebooks
+    chosen: list[CourseNotebook] = []
+    for word in wanted:
+        stem = Path(word).name.removesuffix(".ipynb")
+        number = stem.zfill(2) if stem.isdigit() else None
+        found = [n for n in notebooks if number == n.number or stem in (n.name, n.name[3:])]
+        if not found:
+            there = ", ".join(n.name for n in notebooks)
+            raise InputError(f"there is no notebook {word!r}; there are {there}")
+        chosen += [n for n in found if n not in chosen]
+    return chosen

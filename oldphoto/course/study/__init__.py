@@ -1,0 +1,1 @@
+"""The user study of notebook 13: rankings, answers, tables."""

@@ -1,0 +1,1 @@
+"""Measuring restoration, and comparing our method with others."""

@@ -1,0 +1,282 @@
+"""Measure the variants of an ablation, and say how sure the differences are.
+
+Every variant is measured on the same held-out photos, with the same damage and holes, for every
+seed of its training. What is kept are the single values, in ``results.json``: means, intervals and
+differences are computed from them.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oldphoto.checks import InputError, require_file
+from oldphoto.degradations import degrade
+from oldphoto.evaluation.ablation.variants import FULL, VARIANTS, load_micro
+from oldphoto.evaluation.comparison import Contender, Metric, measure, metrics
+from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
+from oldphoto.images.files import load_rgb
+from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
+from oldphoto.metrics.bootstrap import Interval, bootstrap_crossed
+from oldphoto.metrics.domain_gap import sliced_wasserstein, to_one_scale
+from oldphoto.metrics.fidelity import psnr_within
+from oldphoto.metrics.perceptual import SQUEEZE_LABEL
+from oldphoto.networks.restoration import RestorationNetwork
+from oldphoto.samples import sample_paths
+from oldphoto.system.files import write_json
+from oldphoto.weights.store import RESULTS_FILE
+
+INPUT = "degraded input"
+HOLES = "PSNR in holes"
+GAP = "Wasserstein"
+MEASURED = ("PSNR", "SSIM", SQUEEZE_LABEL, "BRISQUE")
+"""The columns of ``comparison.metrics`` that an ablation is judged by."""
+
+EVERY = 16
+"""One code in so many counts for the Wasserstein distance: neighbours are alike anyway."""
+
+_ROUNDS = 3  # a held-out photo is degraded so often for the distance: there are only a few of them
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table: its name, digits behind the point, and which end is better."""
+
+    name: str
+    digits: int
+    higher_is_better: bool
+
+
+@dataclass(frozen=True)
+class Results:
+    """All single values of an ablation.
+
+    Attributes:
+        columns: what was measured.
+        photos: names of the photos.
+        values: variant -> column -> (seeds, photos); for the distance of codes, which is a number
+            for all photos together, (seeds, 1), and for the input, which nobody trains, one row.
+        missing: a sentence for each column that could not be measured.
+    """
+
+    columns: tuple[Column, ...]
+    photos: tuple[str, ...]
+    values: Mapping[str, Mapping[str, list[list[float]]]]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def num_seeds(self) -> int:
+        """How often each variant was trained."""
+        return max(len(rows) for found in self.values.values() for rows in found.values())
+
+    def table(self, variant: str, column: str) -> np.ndarray | None:
+        """Return the values (seeds, photos), None where the column says nothing of the variant.
+
+        Raises:
+            InputError: if there is no such variant or column.
+        """
+        if variant not in self.values or column not in {c.name for c in self.columns}:
+            raise InputError(f"the results hold no {column!r} of {variant!r}")
+        found = self.values[variant].get(column)
+        return None if found is None else np.array(found, dtype=float)
+
+    def interval(self, variant: str, column: str) -> Interval | None:
+        """Return the mean over seeds and photos with its interval, None without values."""
+        table = self.table(variant, column)
+        return None if table is None else bootstrap_crossed(table)
+
+    def difference(self, variant: str, column: str) -> Interval | None:
+        """Return ``variant - full``, seed by seed and photo by photo, with its interval."""
+        tables = self.table(variant, column), self.table(FULL, column)
+        if any(table is None for table in tables):
+            return None
+        return bootstrap_crossed(tables[0] - tables[1])
+
+    def seed_means(self, variant: str, column: str) -> np.ndarray | None:
+        """Return the mean over the photos for each seed, (seeds,)."""
+        table = self.table(variant, column)
+        return None if table is None else table.mean(axis=1)
+
+
+def as_method(network: RestorationNetwork) -> Callable[..., np.ndarray]:
+    """Return a function from a photo, sides multiples of 4, and its mask to the restored photo."""
+
+    def restore(photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return to_pixels(network(to_tensor(photo), mask_to_tensor(scratch_mask)))
+
+    return restore
+
+
+def gap_photos() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the old photos of the package, and its held-out ones degraded without holes.
+
+    The degradation is that of the training, recipe ``released``, with seeds of its own.
+    """
+    degraded = [
+        degrade(load_rgb(path), seed=(turn, index), recipe="released")[0]
+        for turn in range(_ROUNDS)
+        for index, path in enumerate(sample_paths("held_out"))
+    ]
+    return [load_rgb(path) for path in sample_paths("old")], degraded
+
+
+def latent_gap(
+    encode: Callable[[Tensor], Tensor],
+    old: Sequence[np.ndarray],
+    degraded: Sequence[np.ndarray],
+    every: int = EVERY,
+) -> float:
+    """Return the sliced Wasserstein distance between the codes of old and of degraded photos.
+
+    Codes are brought to one scale first: an encoder gains nothing by making all of them smaller.
+
+    Args:
+        encode: a photo (1, 3, H, W) in [-1, 1] to its code (1, C, h, w).
+        old, degraded: uint8 (H, W, 3), sides as the encoder wants them.
+        every: one code in so many counts.
+    """
+    tables = [_codes(encode, photos)[::every] for photos in (old, degraded)]
+    return sliced_wasserstein(*to_one_scale(*tables))
+
+
+def _codes(encode: Callable[[Tensor], Tensor], photos: Sequence[np.ndarray]) -> Tensor:
+    """Return the codes of all photos, a row for each position."""
+    with torch.no_grad():
+        latents = [encode(to_tensor(photo)) for photo in photos]
+    return torch.cat([z.permute(0, 2, 3, 1).flatten(0, 2) for z in latents])
+
+
+def measure_variant(
+    name: str,
+    method: Callable[..., np.ndarray],
+    photos: Sequence[TestPhoto],
+    columns: Sequence[Metric],
+) -> dict[str, list[float]]:
+    """Return the values of each column, one a photo, and the PSNR inside of the holes."""
+    row = measure(Contender(name, method), photos, columns)
+    pairs = zip(row.restored, photos, strict=True)
+    inside = [psnr_within(restored, p.clean, p.scratch_mask) for restored, p in pairs]
+    return row.per_photo | {HOLES: inside}
+
+
+def measure_checkpoint(
+    folder: Path,
+    variant: str,
+    seed: int,
+    photos: Sequence[TestPhoto],
+    gap: tuple[Sequence[np.ndarray], Sequence[np.ndarray]],
+    columns: Sequence[Metric],
+) -> dict[str, list[float]]:
+    """Return the values of one micro-checkpoint, and the distance between its codes of ``gap``."""
+    network = load_micro(folder, variant, seed)
+    row = measure_variant(variant, as_method(network), photos, columns)
+    return row | {GAP: [latent_gap(network.vae_degraded.encode, *gap)]}
+
+
+def measure_all(
+    folder: Path,
+    num_seeds: int,
+    report: Callable[[str], None] = print,
+) -> Results:
+    """Measure all micro-checkpoints of a folder on the held-out photos of the package.
+
+    Args:
+        folder: holds the micro-checkpoints.
+        num_seeds: of each variant.
+        report: is told what is being measured.
+
+    Raises:
+        InputError: if a checkpoint is missing or damaged.
+    """
+    found = [metric for metric in metrics() if metric.name in MEASURED]
+    photos, gap = list(make_test_photos(sample_paths("held_out"))), gap_photos()
+    given = measure_variant(INPUT, lambda photo, scratch_mask: photo, photos, found)
+    values = {INPUT: {name: [row] for name, row in given.items()}}
+    for variant in VARIANTS:
+        report(f"measuring {variant}")
+        values[variant] = {}
+        for seed in range(num_seeds):
+            row = measure_checkpoint(folder, variant, seed, photos, gap, found)
+            for name, numbers in row.items():
+                values[variant].setdefault(name, []).append(numbers)
+    columns = [Column(m.name, m.digits, m.higher_is_better) for m in found if not m.missing]
+    columns[1:1] = [Column(HOLES, 2, True)]
+    columns.append(Column(GAP, 3, False))
+    missing = tuple(f"{m.name} is not available: {m.missing}" for m in found if m.missing)
+    return Results(tuple(columns), tuple(photo.name for photo in photos), values, missing)
+
+
+def write_results(folder: Path, results: Results) -> None:
+    """Write ``results.json`` with all values, and ``table.csv`` and ``table.md`` for people."""
+    write_json(folder / RESULTS_FILE, asdict(results))
+    for name, text in (("table.csv", as_csv(results)), ("table.md", as_markdown(results))):
+        (folder / name).write_bytes(text.encode())
+
+
+def read_results(folder: Path) -> Results:
+    """Read what ``write_results`` wrote.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    path = require_file(folder / RESULTS_FILE, "the results of `oldphoto ablation`")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        columns = tuple(Column(**column) for column in found["columns"])
+        missing = tuple(found["missing"])
+        return Results(columns, tuple(found["photos"]), found["values"], missing)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no results of an ablation: {error}") from error
+
+
+def as_csv(results: Results) -> str:
+    """Return mean and interval, and difference to the whole method and its interval, as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    ends = ("", " low", " high", " minus full", " minus full low", " minus full high")
+    writer.writerow(["variant", *(f"{c.name}{end}" for c in results.columns for end in ends)])
+    for variant in results.values:
+        cells: list[str] = []
+        for column in results.columns:
+            found = results.interval(variant, column.name), _against(results, variant, column)
+            for i in found:
+                cells += [f"{x:.6g}" for x in (i.mean, i.low, i.high)] if i else [""] * 3
+        writer.writerow([variant, *cells])
+    return text.getvalue()
+
+
+def as_markdown(results: Results) -> str:
+    """Return the table for people: means with intervals, then the differences to the whole."""
+    titles = [f"{c.name} {'↑' if c.higher_is_better else '↓'}" for c in results.columns]
+    head = ["| " + " | ".join(["", *titles]) + " |", "|" + "---|" * (len(titles) + 1)]
+    lines = [*head]
+    for variant in results.values:
+        cells = [_cell(results.interval(variant, c.name), c) for c in results.columns]
+        lines.append("| " + " | ".join([variant, *cells]) + " |")
+    lines += ["", f"Means over {results.num_seeds} seeds and {len(results.photos)} photos; in"]
+    lines[-1] += " brackets the 95 % bootstrap interval over both. Minus the whole method, pair by"
+    lines[-1] += " pair (* does not include 0):"
+    lines += ["", *head]
+    for variant in VARIANTS[1:]:
+        cells = [_cell(results.difference(variant, c.name), c, "+") for c in results.columns]
+        lines.append("| " + " | ".join([variant, *cells]) + " |")
+    return "\n".join([*lines, "", *results.missing]).rstrip() + "\n"
+
+
+def _against(results: Results, variant: str, column: Column) -> Interval | None:
+    return None if variant in (INPUT, FULL) else results.difference(variant, column.name)
+
+
+def _cell(interval: Interval | None, column: Column, sign: str = "") -> str:
+    if interval is None:
+        return ""
+    shape = f"{sign}.{column.digits}f"
+    star = " *" if sign and interval.excludes_zero else ""
+    return f"{interval.mean:{shape}} [{interval.low:{shape}}, {interval.high:{shape}}]{star}"

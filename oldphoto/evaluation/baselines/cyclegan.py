@@ -1,0 +1,290 @@
+"""CycleGAN: learn to restore without pairs, from damaged photos here and clean ones there.
+
+Two generators translate in both directions, and what is translated there and back must come out as
+it went in. Real old photos can be learned from, as in ours; but nothing ties a restored photo to
+what was there, except the way back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from oldphoto import losses
+from oldphoto.checks import require_features, require_multiple, require_positive
+from oldphoto.config import DiscriminatorConfig, StageConfig
+from oldphoto.data import DegradedPairs
+from oldphoto.data.stream import PhotoStream
+from oldphoto.evaluation.baselines.fitting import Job, NetworkMethod, seeded, train_and_keep
+from oldphoto.networks.discriminators import PatchDiscriminator
+from oldphoto.networks.layers import conv_norm_relu, init_paper, residual_blocks
+from oldphoto.training.loop import Stage
+from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.stages import Numbered
+from oldphoto.weights.store import load_network
+
+NAME = "cyclegan"
+CYCLE_WEIGHT = 10.0
+IDENTITY_WEIGHT = 5.0
+HISTORY = 50
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """Sizes of a generator: channels at full resolution, residual blocks."""
+
+    width: int = 64
+    num_blocks: int = 9
+
+    def __post_init__(self) -> None:
+        require_positive(width=self.width, num_blocks=self.num_blocks)
+
+
+class Generator(nn.Module):
+    """The ResNet generator: c7s1-64, d128, d256, nine R256, u128, u64, c7s1-3.
+
+    Shape:
+        (B, 3, H, W) in [-1, 1] to the same; H and W multiples of 4, at least 8.
+
+    Raises:
+        InputError: if x has another shape.
+
+    Source:
+        Zhu et al. 2017 (arXiv 1703.10593), appendix 7.2.
+    """
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.layers = nn.Sequential(
+            conv_norm_relu(3, width, 7),
+            _halve(width, 2 * width),
+            _halve(2 * width, 4 * width),
+            residual_blocks(config.num_blocks, 4 * width),
+            _double(4 * width, 2 * width),
+            _double(2 * width, width),
+            nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
+            nn.Tanh(),
+        )
+        init_paper(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        require_features(x, 3, min_size=8)
+        require_multiple(x, 4)
+        return self.layers(x)
+
+
+def _halve(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=2, padding=1), nn.InstanceNorm2d(after), nn.ReLU()
+    )
+
+
+def _double(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1),
+        nn.InstanceNorm2d(after),
+        nn.ReLU(),
+    )
+
+
+class History(nn.Module):
+    """Photos that a generator made before: a discriminator sees them beside the newest ones.
+
+    The first ``HISTORY`` photos are kept and handed on. After that each photo is handed on as it
+    is with probability one half; else it takes the place of a kept one, which is handed on.
+
+    Source:
+        Zhu et al. 2017, section 4; Shrivastava et al. 2017 (arXiv 1612.07828), section 2.3.
+    """
+
+    photos: Tensor
+    num_kept: Tensor
+
+    def __init__(self, crop: int, size: int = HISTORY) -> None:
+        super().__init__()
+        # Buffers: they are part of a checkpoint, so a resumed run remembers.
+        self.register_buffer("photos", torch.zeros(size, 3, crop, crop))
+        self.register_buffer("num_kept", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def exchange(self, photos: Tensor, seeds: Tensor) -> Tensor:
+        """Hand in new photos and get as many, new or old.
+
+        Args:
+            photos: (B, 3, crop, crop).
+            seeds: (B,) whole numbers that decide what is exchanged.
+        """
+        handed = []
+        for photo, seed in zip(photos.float(), seeds.tolist(), strict=True):
+            if self.num_kept < len(self.photos):
+                self.photos[self.num_kept] = photo
+                self.num_kept += 1
+                handed.append(photo)
+                continue
+            generator = torch.Generator().manual_seed(int(seed))
+            place = int(torch.randint(2 * len(self.photos), (), generator=generator))
+            if place >= len(self.photos):
+                handed.append(photo)
+            else:
+                handed.append(self.photos[place].clone())
+                self.photos[place] = photo
+        return torch.stack(handed).to(photos)
+
+
+class CycleGANLoss(nn.Module):
+    """Loss of both generators: least squares, there and back, and leave alone what is right.
+
+    Source:
+        Zhu et al. 2017, equations 1 to 3 with the least squares of section 4, and the identity
+        term of section 5.2 at half of the cycle's weight.
+    """
+
+    def __init__(self, restore: Generator, damage: Generator) -> None:
+        super().__init__()
+        self.restore, self.damage = restore, damage
+
+    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+        damaged, clean = batch["damaged"], batch["clean"]
+        restored, worn = self.restore(damaged), self.damage(clean)
+        back = losses.l1_loss(self.damage(restored), damaged)
+        forth = losses.l1_loss(self.restore(worn), clean)
+        same = losses.l1_loss(self.restore(clean), clean)
+        same = same + losses.l1_loss(self.damage(damaged), damaged)
+        with frozen(critics):
+            fooled = losses.lsgan_generator(critics["clean"](restored))
+            fooled = fooled + losses.lsgan_generator(critics["damaged"](worn))
+        terms = {
+            "adversarial": fooled,
+            "cycle": CYCLE_WEIGHT * (back + forth),
+            "identity": IDENTITY_WEIGHT * same,
+        }
+        samples = {"input": damaged, "output": restored.detach(), "target": clean}
+        return terms, samples | {"worn": worn.detach(), "seed": batch["seed"]}
+
+
+class CycleGANCriticLoss(nn.Module):
+    """Least-squares loss of both discriminators, on photos of their histories."""
+
+    def __init__(self, critics: nn.ModuleDict, crop: int) -> None:
+        super().__init__()
+        self.critics = critics
+        self.histories = nn.ModuleDict({name: History(crop) for name in critics})
+
+    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+        made = {"clean": samples["output"], "damaged": samples["worn"]}
+        real = {"clean": samples["target"], "damaged": samples["input"]}
+        terms = {}
+        for name, critic in self.critics.items():
+            fake = self.histories[name].exchange(made[name], samples["seed"])
+            loss = losses.lsgan_discriminator(real=critic(real[name]), fake=critic(fake))
+            terms[f"critic_{name}"] = loss
+        return terms, {}
+
+
+class UnpairedPhotos(DegradedPairs):
+    """Damaged and clean photos that do not belong together.
+
+    A sample holds ``damaged`` and ``clean``, (3, crop, crop) in [-1, 1]. Every second damaged photo
+    is a real old one, the others are synthetic, with white holes.
+
+    Args:
+        old_paths: real old photo files.
+        clean_paths: clean photo files.
+        crop, seed, options: as in ``DegradedPairs``.
+    """
+
+    def __init__(
+        self,
+        old_paths: Sequence[Path],
+        clean_paths: Sequence[Path],
+        crop: int,
+        seed: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(clean_paths, crop, seed, **options)
+        others = (PhotoStream(clean_paths, crop, seed, 1), PhotoStream(old_paths, crop, seed, 2))
+        self.streams = (*self.streams, *others)
+
+    def __getitem__(self, position: int) -> dict[str, Tensor]:
+        clean, to_damage, old = self.streams
+        if position % 2:
+            damaged = self._plain(old, position // 2)
+        else:
+            damaged = self._pair(to_damage, position // 2, white=True)["degraded"]
+        return {"damaged": damaged, "clean": self._plain(clean, position)}
+
+
+@dataclass(frozen=True)
+class CycleGANPreset:
+    """One size: generators, discriminators (PatchGANs that see 70 pixels), training."""
+
+    network: CycleGANConfig
+    critic: DiscriminatorConfig
+    train: StageConfig
+
+
+PAPER = CycleGANPreset(
+    CycleGANConfig(),
+    DiscriminatorConfig(width=64, num_layers=3, num_scales=1),
+    StageConfig(batch=1, crop=256, num_photos=200 * 17_125, ema_decay=0.0),
+)
+SMALL = CycleGANPreset(
+    CycleGANConfig(width=24, num_blocks=6),
+    DiscriminatorConfig(width=24, num_layers=3, num_scales=1),
+    StageConfig(batch=4, crop=128, num_photos=80_000),
+)
+TINY = CycleGANPreset(
+    CycleGANConfig(width=8, num_blocks=2),
+    DiscriminatorConfig(width=8, num_layers=2, num_scales=1),
+    StageConfig(batch=4, crop=64, num_photos=2_400, learning_rate=1e-3, ema_decay=0.98),
+)
+
+
+class CycleGAN(NetworkMethod):
+    """The trained generator from damaged to clean, as a ``Method``."""
+
+    def __init__(self, network: Generator, device: str | None = None) -> None:
+        super().__init__(network, multiple=4, device=device)
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "CycleGAN":
+        """Load what ``fit`` wrote into ``folder / "weights"``."""
+        return cls(load_network(folder, NAME, lambda c: Generator(CycleGANConfig(**c))), device)
+
+
+def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
+    """Return networks, losses and data, ready for the loop."""
+
+    def build() -> nn.ModuleList:
+        critics = [PatchDiscriminator(preset.critic, in_channels=3) for _ in range(2)]
+        return nn.ModuleList([*(Generator(preset.network) for _ in range(2)), *critics])
+
+    restore, damage, *critics = seeded(job, build)
+    config = preset.train
+    photos = UnpairedPhotos(
+        job.old_paths,
+        job.clean_paths,
+        config.crop,
+        job.seed,
+        recipe=config.recipe,
+        hole_prob=config.hole_prob,
+    )
+    by_name = nn.ModuleDict(dict(zip(("clean", "damaged"), critics, strict=True)))
+    return Stage(
+        name=NAME,
+        config=config,
+        loss=CycleGANLoss(restore, damage),
+        critic_loss=CycleGANCriticLoss(by_name, config.crop),
+        trained=nn.ModuleDict({NAME: restore.train()}),
+        dataset=Numbered(photos, job.seed),
+    )
+
+
+def fit(job: Job, preset: CycleGANPreset = TINY) -> bool:
+    """Train, and write ``cyclegan`` into the job's weights; whether all steps were done."""
+    return train_and_keep(job, make_stage(job, preset))

@@ -1,0 +1,256 @@
+"""EdgeConnect: guess the lines inside a hole first, then colour them in.
+
+The first generator continues the edges of the photo into the hole; the second fills the hole, with
+these edges as a drawing to follow. Both are trained on clean photos with holes.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from skimage.feature import canny
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.utils.data import Dataset
+
+from oldphoto import losses
+from oldphoto.checks import require_features, require_multiple, require_positive
+from oldphoto.data.datasets import DegradedPairs
+from oldphoto.networks.layers import init_paper
+from oldphoto.training.objectives import Samples, Terms, frozen
+
+CANNY_SIGMA = 2.0
+EDGE_FEATURE_WEIGHT = 10.0
+L1_WEIGHT = 1.0
+ADVERSARIAL_WEIGHT = 0.1
+GREY = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class EdgeConnectConfig:
+    """Sizes of one generator.
+
+    Attributes:
+        in_channels: 3 for the edges (grey photo, edges, mask); 4 for the filling (photo, edges).
+        out_channels: 1 for edges, 3 for a photo.
+        width: channels at full resolution.
+        num_blocks: dilated residual blocks at a quarter of the resolution.
+        is_spectral: spectral norm on every convolution, as in the edge generator.
+    """
+
+    in_channels: int = 3
+    out_channels: int = 1
+    width: int = 64
+    num_blocks: int = 8
+    is_spectral: bool = True
+
+    def __post_init__(self) -> None:
+        require_positive(width=self.width, num_blocks=self.num_blocks)
+
+    @property
+    def filling(self) -> "EdgeConnectConfig":
+        """The second generator of the same size."""
+        return replace(self, in_channels=4, out_channels=3, is_spectral=False)
+
+
+class DilatedBlock(nn.Module):
+    """A residual block whose first convolution looks two pixels away: y = x + f(x)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=2, dilation=2, padding_mode="reflect")
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.instance_norm(self.conv1(x)).relu()
+        return x + F.instance_norm(self.conv2(inner))
+
+
+class InpaintGenerator(nn.Module):
+    """Either generator: two reductions, dilated residual blocks, two enlargements.
+
+    Shape:
+        (B, in_channels, H, W) to (B, out_channels, H, W); edges come out in [0, 1], a photo in
+        [-1, 1]. H and W multiples of 4, at least 16.
+
+    Raises:
+        InputError: if x has another shape.
+
+    Source:
+        Nazeri et al. 2019 (arXiv 1901.00212), section 3 and appendix A.
+    """
+
+    def __init__(self, config: EdgeConnectConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.first = nn.Conv2d(config.in_channels, width, 7, padding=3, padding_mode="reflect")
+        self.downs = nn.ModuleList(
+            nn.Conv2d(width * k, 2 * width * k, 4, stride=2, padding=1) for k in (1, 2)
+        )
+        self.blocks = nn.Sequential(*(DilatedBlock(4 * width) for _ in range(config.num_blocks)))
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(2 * width * k, width * k, 4, stride=2, padding=1) for k in (2, 1)
+        )
+        self.last = nn.Conv2d(width, config.out_channels, 7, padding=3, padding_mode="reflect")
+        init_paper(self)
+        if config.is_spectral:
+            for layer in [*self.modules()]:
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer is not self.last:
+                    spectral_norm(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        require_features(x, self.config.in_channels, min_size=16)
+        require_multiple(x, 4)
+        x = F.instance_norm(self.first(x)).relu()
+        for down in self.downs:
+            x = F.instance_norm(down(x)).relu()
+        x = self.blocks(x)
+        for up in self.ups:
+            x = F.instance_norm(up(x)).relu()
+        x = self.last(x)
+        return x.sigmoid() if self.config.out_channels == 1 else x.tanh()
+
+
+def edge_map(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
+    """Return Canny's edges of uint8 (H, W, 3), bool (H, W); none at or beside masked pixels.
+
+    Source: Canny 1986, sigma 2 as in EdgeConnect, section 4.1.
+    """
+    grey = photo.astype(np.float64) @ np.array(GREY) / 255
+    sound = None if scratch_mask is None else ~scratch_mask
+    return canny(grey, sigma=CANNY_SIGMA, mask=sound)
+
+
+def grey_of(photo: Tensor) -> Tensor:
+    """Return the brightness of (B, 3, H, W) as (B, 1, H, W), in the same range."""
+    return torch.einsum("bchw,c->bhw", photo, photo.new_tensor(GREY))[:, None]
+
+
+def edge_input(photo: Tensor, edges: Tensor, scratch_mask: Tensor) -> Tensor:
+    """Return what the edge generator sees: grey photo and edges without the hole, and the mask.
+
+    Args:
+        photo: (B, 3, H, W) in [-1, 1].
+        edges: (B, 1, H, W) in [0, 1].
+        scratch_mask: (B, 1, H, W), 1 = hole; there the photo is white and no edge is seen.
+    """
+    grey = grey_of(photo) * (1 - scratch_mask) + scratch_mask
+    return torch.cat([grey, edges * (1 - scratch_mask), scratch_mask], dim=1)
+
+
+def filling_input(photo: Tensor, edges: Tensor, scratch_mask: Tensor) -> Tensor:
+    """Return what the filling generator sees: the photo with a white hole, and all edges."""
+    return torch.cat([photo * (1 - scratch_mask) + scratch_mask, edges], dim=1)
+
+
+def composed(made: Tensor, given: Tensor, scratch_mask: Tensor) -> Tensor:
+    """Return what was made inside the hole, what was given outside."""
+    return made * scratch_mask + given * (1 - scratch_mask)
+
+
+class EdgePhotos(Dataset):
+    """Clean photos with holes and with their edges.
+
+    A sample holds ``clean``, ``scratch_mask`` and ``edges``, the edges of the whole clean photo.
+
+    Args:
+        photos: pairs; only the clean photo and the mask are used.
+    """
+
+    def __init__(self, photos: DegradedPairs) -> None:
+        self.photos = photos
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, position: int) -> dict[str, Tensor]:
+        sample = self.photos[position]
+        pixels = sample["clean"].add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
+        edges = torch.from_numpy(edge_map(pixels)).float()[None]
+        return {
+            "clean": sample["clean"],
+            "scratch_mask": sample["scratch_mask"],
+            "edges": edges,
+        }
+
+    def require_batch(self, batch: int) -> None:
+        """Raise InputError unless there are photos for one batch and the first can be read."""
+        self.photos.require_batch(batch)
+
+
+class EdgeLoss(nn.Module):
+    """Loss of the edge generator: adversarial, and the discriminator's features.
+
+    Source:
+        Nazeri et al. 2019, equations 2 to 4; the discriminator sees the grey photo beside the
+        edges.
+    """
+
+    def __init__(self, generator: InpaintGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+        clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
+        made = self.generator(edge_input(clean, edges, mask))
+        grey = grey_of(clean)
+        with frozen(critics["photo"]):
+            fake = critics["photo"](torch.cat([grey, made], dim=1))
+            with torch.no_grad():
+                real = critics["photo"](torch.cat([grey, edges], dim=1))
+        terms = {
+            "adversarial": F.softplus(-fake[0][-1].float()).mean(),
+            "feature_matching": EDGE_FEATURE_WEIGHT * losses.feature_matching(fake, real),
+        }
+        shown = edge_input(clean, edges, mask)[:, :1]
+        samples = {"input": shown, "output": 2 * made.detach() - 1, "target": 2 * edges - 1}
+        return terms, samples | {"real": torch.cat([grey, edges], 1), "made": _with(grey, made)}
+
+
+class FillingLoss(nn.Module):
+    """Loss of the filling generator: L1 over the size of the hole, and adversarial.
+
+    The paper adds two terms on VGG features (perceptual and style); they are left out here, where
+    VGG cannot be counted on. The edges given are the true ones, as in the paper's training.
+
+    Source:
+        Nazeri et al. 2019, equations 5, 6 and 9.
+    """
+
+    def __init__(self, generator: InpaintGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+        clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
+        made = self.generator(filling_input(clean, edges, mask))
+        with frozen(critics["photo"]):
+            fake = critics["photo"](torch.cat([made, edges], dim=1))[0][-1].float()
+        share = mask.mean().clamp_min(1e-2)
+        terms = {
+            "l1": L1_WEIGHT * losses.l1_loss(made, clean) / share,
+            "adversarial": ADVERSARIAL_WEIGHT * F.softplus(-fake).mean(),
+        }
+        shown = filling_input(clean, edges, mask)[:, :3]
+        samples = {"input": shown, "output": composed(made.detach(), clean, mask), "target": clean}
+        return terms, samples | {"real": torch.cat([clean, edges], 1), "made": _with(made, edges)}
+
+
+def _with(first: Tensor, second: Tensor) -> Tensor:
+    return torch.cat([first, second], dim=1).detach()
+
+
+class EdgeConnectCriticLoss(nn.Module):
+    r"""Loss of either discriminator: :math:`-\tfrac12 (\log D(real) + \log(1 - D(made)))`."""
+
+    def __init__(self, critics: nn.ModuleDict) -> None:
+        super().__init__()
+        self.critics = critics
+
+    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+        critic = self.critics["photo"]
+        real = F.softplus(-critic(samples["real"])[0][-1].float()).mean()
+        made = F.softplus(critic(samples["made"])[0][-1].float()).mean()
+        return {"critic": (real + made) / 2}, {}

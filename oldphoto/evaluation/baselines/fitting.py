@@ -1,0 +1,139 @@
+"""Train a baseline with the package's one loop, and keep its weights as the package does."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from oldphoto.config import StageConfig
+from oldphoto.data import DegradedPairs
+from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
+from oldphoto.inference.padding import crop_to_size, pad_to_multiple
+from oldphoto.samples import sample_paths
+from oldphoto.system.devices import choose_device
+from oldphoto.training.loop import LoopSettings, Stage, train
+from oldphoto.training.stages import Numbered
+from oldphoto.weights.store import save_network
+
+
+@dataclass(frozen=True)
+class Job:
+    """On what and how a baseline is trained.
+
+    Attributes:
+        folder: of the run: ``weights/`` gets the result, ``NAME/`` the state.
+        clean: files of clean photos; empty takes the embedded ones.
+        old: files of real old photos, for the baseline that learns from them; empty as above.
+        settings: device, time limit, resuming.
+        seed: of the first weights, the order of the photos and the damage.
+    """
+
+    folder: Path
+    clean: Sequence[Path] = ()
+    old: Sequence[Path] = ()
+    settings: LoopSettings = field(default_factory=LoopSettings)
+    seed: int = 0
+
+    @property
+    def clean_paths(self) -> list[Path]:
+        """Files of clean photos."""
+        return list(self.clean) or sample_paths("clean")
+
+    @property
+    def old_paths(self) -> list[Path]:
+        """Files of real old photos."""
+        return list(self.old) or sample_paths("old")
+
+    @property
+    def weights(self) -> Path:
+        """Folder of the result."""
+        return self.folder / "weights"
+
+    def pairs(self, config: StageConfig) -> Numbered:
+        """Return degraded photos with their clean partners: the data that ours learns from.
+
+        A sample also holds a ``seed`` for whatever a network draws while it learns.
+        """
+        photos = DegradedPairs(
+            self.clean_paths,
+            config.crop,
+            self.seed,
+            recipe=config.recipe,
+            hole_prob=config.hole_prob,
+        )
+        return Numbered(photos, self.seed)
+
+
+@contextmanager
+def random_seed(seed: int) -> Iterator[None]:
+    """Let everything drawn inside (first weights, dropout) depend on the seed alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def seeded(job: Job, build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network whose first weights depend on the job's seed alone."""
+    with random_seed(job.seed):
+        return build()
+
+
+def train_and_keep(job: Job, stage: Stage, report: Callable[[str], None] = print) -> bool:
+    """Train a stage in the job's folder and write its networks; whether it is finished.
+
+    A run that was cut short is written too; with ``resume`` in the settings it goes on.
+
+    Raises:
+        InputError, NonFiniteLossError, LossJumpError, OSError: as ``oldphoto.training.loop.train``.
+    """
+    finished = train(stage, job.folder / stage.name, job.settings, report)
+    card = {
+        "seed": job.seed,
+        "num_clean": len(job.clean_paths),
+        "stage": asdict(stage.config),
+        "finished": finished,
+    }
+    for name, network in stage.trained.items():
+        save_network(job.weights, name, network, network.config, card)
+    return finished
+
+
+class NetworkMethod:
+    """A network from photo to photo, as a ``Method``; any size, padded and cropped back.
+
+    Args:
+        network: (B, 3, H, W) in [-1, 1] in and out.
+        multiple: what height and width must be multiples of.
+        device: "cuda", "mps" or "cpu"; None chooses.
+    """
+
+    def __init__(self, network: nn.Module, multiple: int, device: str | None = None) -> None:
+        self.device = choose_device(device)
+        self.network = network.to(self.device).eval()
+        self.multiple = multiple
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    @torch.no_grad()
+    def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
+        mask = require_job(photo, scratch_mask)
+        degraded = whitened(photo, mask).to(self.device)
+        restored = self.restore_tensor(pad_to_multiple(degraded, self.multiple))
+        return to_pixels(crop_to_size(restored, photo.shape[:2]).float().cpu().clamp(-1, 1))
+
+    def restore_tensor(self, degraded: Tensor) -> Tensor:
+        """Restore a padded batch."""
+        return self.network(degraded)
+
+
+def whitened(photo: np.ndarray, scratch_mask: np.ndarray) -> Tensor:
+    """Return the photo as (1, 3, H, W) in [-1, 1] with its damaged pixels white."""
+    return to_tensor(photo).masked_fill(mask_to_tensor(scratch_mask) > 0, 1.0)

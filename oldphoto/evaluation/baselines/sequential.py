@@ -1,0 +1,166 @@
+"""Sequential: first remove the noise (BM3D), then fill the holes (EdgeConnect).
+
+Each part is good at its half. But the first leaves what is not white noise, blur for one, and the
+second has to draw its lines from what the first has left.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from oldphoto.config import DiscriminatorConfig, StageConfig
+from oldphoto.data import DegradedPairs
+from oldphoto.degradations import Recipe
+from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
+from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.edgeconnect import (
+    EdgeConnectConfig,
+    EdgeConnectCriticLoss,
+    EdgeLoss,
+    EdgePhotos,
+    FillingLoss,
+    InpaintGenerator,
+    composed,
+    edge_input,
+    edge_map,
+    filling_input,
+)
+from oldphoto.evaluation.baselines.fitting import Job, seeded, train_and_keep
+from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
+from oldphoto.inference.padding import crop_to_size, pad_to_multiple
+from oldphoto.networks.discriminators import PatchDiscriminator
+from oldphoto.system.devices import choose_device
+from oldphoto.training.loop import Stage
+from oldphoto.weights.store import load_network
+
+NAME = "sequential"
+EDGES, FILLING = f"{NAME}_edges", f"{NAME}_filling"
+INTACT = Recipe("intact", groups=(), shuffled=())
+"""No damage but the holes: EdgeConnect learns from clean photos."""
+
+
+@dataclass(frozen=True)
+class SequentialPreset:
+    """One size: the edge generator (the filling one follows from it), discriminators, training."""
+
+    network: EdgeConnectConfig
+    critic: DiscriminatorConfig
+    train: StageConfig
+
+
+PAPER = SequentialPreset(
+    EdgeConnectConfig(),
+    DiscriminatorConfig(width=64, num_layers=3, num_scales=1, spectral_norm=True),
+    StageConfig(
+        batch=8,
+        crop=256,
+        num_photos=200 * 17_125,
+        learning_rate=1e-4,
+        critic_learning_rate=1e-5,
+        betas=(0.0, 0.9),
+    ),
+)
+SMALL = SequentialPreset(
+    EdgeConnectConfig(width=24, num_blocks=4),
+    DiscriminatorConfig(width=24, num_layers=3, num_scales=1, spectral_norm=True),
+    StageConfig(batch=8, crop=128, num_photos=80_000, learning_rate=4e-4, betas=(0.0, 0.9)),
+)
+TINY = SequentialPreset(
+    EdgeConnectConfig(width=8, num_blocks=2),
+    DiscriminatorConfig(width=8, num_layers=2, num_scales=1, spectral_norm=True),
+    StageConfig(
+        batch=8, crop=64, num_photos=2_400, learning_rate=2e-3, betas=(0.0, 0.9), ema_decay=0.98
+    ),
+)
+
+
+class Sequential:
+    """BM3D, then EdgeConnect, as a ``Method``.
+
+    Args:
+        edges: generator of edges.
+        filling: generator of what lies in the holes.
+        device: "cuda", "mps" or "cpu"; None chooses.
+
+    Source:
+        Dabov et al. 2007; Nazeri et al. 2019 (arXiv 1901.00212); their sequence as in Wan et al.
+        2020, section 4.2.
+    """
+
+    def __init__(
+        self, edges: InpaintGenerator, filling: InpaintGenerator, device: str | None = None
+    ) -> None:
+        self.device = choose_device(device)
+        self.networks = nn.ModuleDict({EDGES: edges, FILLING: filling}).to(self.device).eval()
+        self.denoiser = Classical(TUNED_BM3D)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers both generators have learned."""
+        return sum(p.numel() for p in self.networks.parameters())
+
+    def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
+        mask = require_job(photo, scratch_mask)
+        denoised = self.denoiser.denoise(fill_telea(photo, mask))
+        return self.fill(denoised, mask) if mask.any() else denoised
+
+    @torch.no_grad()
+    def fill(self, photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
+        """Fill the masked pixels of uint8 (H, W, 3); all others stay as they are.
+
+        Args:
+            photo: without noise.
+            scratch_mask: (H, W) bool.
+        """
+        given = torch.from_numpy(edge_map(photo, scratch_mask)).float()[None, None]
+        tensors = (to_tensor(photo), given, mask_to_tensor(scratch_mask))
+        clean, edges, mask = (pad_to_multiple(t, 16).to(self.device) for t in tensors)
+        guessed = self.networks[EDGES](edge_input(clean, edges, mask))
+        edges = composed(guessed, edges, mask)
+        made = self.networks[FILLING](filling_input(clean, edges, mask))
+        pixels = to_pixels(crop_to_size(composed(made, clean, mask), photo.shape[:2]))
+        return np.where(scratch_mask[..., None], pixels, photo)
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Sequential":
+        """Load what ``fit`` wrote into ``folder / "weights"``."""
+        networks = [
+            load_network(folder, name, lambda c: InpaintGenerator(EdgeConnectConfig(**c)))
+            for name in (EDGES, FILLING)
+        ]
+        return cls(*networks, device=device)
+
+
+def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
+    """Return the stages of the edge and of the filling generator; neither needs the other."""
+    photos = DegradedPairs(
+        job.clean_paths, preset.train.crop, job.seed, recipe=INTACT, hole_prob=1.0
+    )
+    parts = (
+        (EDGES, preset.network, EdgeLoss, 2),
+        (FILLING, preset.network.filling, FillingLoss, 4),
+    )
+    stages = []
+    for name, config, loss, seen_by_critic in parts:
+        generator = seeded(job, lambda config=config: InpaintGenerator(config))
+        critic = seeded(job, lambda seen=seen_by_critic: PatchDiscriminator(preset.critic, seen))
+        stages.append(
+            Stage(
+                name=name,
+                config=preset.train,
+                loss=loss(generator),
+                critic_loss=EdgeConnectCriticLoss(nn.ModuleDict({"photo": critic})),
+                trained=nn.ModuleDict({name: generator.train()}),
+                dataset=EdgePhotos(photos),
+            )
+        )
+    return stages[0], stages[1]
+
+
+def fit(job: Job, preset: SequentialPreset = TINY) -> bool:
+    """Train both generators and write them into the job's weights; whether both are finished."""
+    finished = [train_and_keep(job, stage) for stage in make_stages(job, preset)]
+    return all(finished)

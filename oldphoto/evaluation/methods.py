@@ -1,0 +1,139 @@
+"""The rows of the comparison: which methods there are, and how each is had."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from oldphoto.checks import require_in
+from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
+from oldphoto.evaluation.baselines.classical import Classical
+from oldphoto.evaluation.baselines.common import Method, require_job
+from oldphoto.evaluation.baselines.fitting import NetworkMethod
+from oldphoto.evaluation.comparison import Contender
+from oldphoto.inference.restorer import Restorer
+from oldphoto.metrics.perceptual import SQUEEZE_LABEL
+from oldphoto.weights.store import available_variants, find_weights, mapping_name
+
+DIP_SIZES = {"tiny": dip.TINY, "small": dip.SMALL, "paper": dip.PAPER}
+OURS = "ours with partial non-local"
+OURS_PLAIN = "ours without partial non-local"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the methods come from.
+
+    Attributes:
+        weights: of our networks: "small", or a folder.
+        baselines: folder that ``oldphoto baseline`` trained into; None: none was trained.
+        dip_size: of the deep image prior, which is fitted to each photo anew.
+    """
+
+    weights: str = "small"
+    baselines: Path | None = None
+    dip_size: str = "tiny"
+
+    def __post_init__(self) -> None:
+        require_in(self.dip_size, tuple(DIP_SIZES), "size of DIP")
+
+
+def unchanged(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
+    """Return the photo as it is: the row "Input"."""
+    require_job(photo, scratch_mask)
+    return photo
+
+
+def _input(sources: Sources) -> Contender:
+    return Contender("Input", unchanged)
+
+
+def _classical(sources: Sources) -> Contender:
+    return Contender("Classical", Classical())
+
+
+def _dip(sources: Sources) -> Contender:
+    method = dip.DIP(DIP_SIZES[sources.dip_size])
+    return Contender("DIP", method, method.num_parameters)
+
+
+def _trained(
+    title: str, name: str, load: Callable[[Path], NetworkMethod | sequential.Sequential]
+) -> Callable[[Sources], Contender]:
+    """Return what makes the row of a baseline that has to be trained first."""
+
+    def make(sources: Sources) -> Contender:
+        folder = sources.baselines and sources.baselines / "weights"
+        if folder is None or not (folder / f"{name}.json").is_file():
+            command = name.partition("_")[0]
+            how = f"`python -m oldphoto baseline {command} --run DIR`, then `--baselines DIR`"
+            return Contender(title, None, missing=f"train it with {how}")
+        method = load(folder)
+        note = training_note(folder / f"{name}.json")
+        return Contender(title, method, method.num_parameters, note=note)
+
+    return make
+
+
+def training_note(path: Path) -> str:
+    """Say in a few words how a network was trained, as the JSON beside its weights has it."""
+    card = json.loads(path.read_text(encoding="utf-8")).get("training", {})
+    stage = card.get("stage", {})
+    if "num_clean" not in card or "num_photos" not in stage:
+        return ""
+    text = (
+        f"trained on {card['num_clean']} clean photos, {stage['num_photos']:,} shown in crops of "
+        f"{stage['crop']} px"
+    )
+    if not card.get("finished", True):
+        text += " were planned, but it was stopped early"
+    if card.get("started_from", "random weights") != "random weights":
+        text += ", after earlier training"
+    if "SqueezeNet" in card.get("perceptual_features", ""):
+        text += f"; its loss looked through the network that {SQUEEZE_LABEL} uses, which favours it"
+    return text
+
+
+def _ours(title: str, variant: str) -> Callable[[Sources], Contender]:
+    def make(sources: Sources) -> Contender:
+        folder = find_weights(sources.weights)
+        if variant not in available_variants(folder):
+            how = f"`python -m oldphoto train --stage mapping --variant {variant} --run DIR`"
+            return Contender(title, None, missing=f"{sources.weights} has none: {how}")
+        restorer = Restorer.from_pretrained(sources.weights, variant)
+        number = sum(p.numel() for p in restorer.network.parameters())
+        note = training_note(folder / f"{mapping_name(variant)}.json")
+        return Contender(title, _as_array(restorer), number, note=note)
+
+    return make
+
+
+def _as_array(restorer: Restorer) -> Method:
+    return lambda photo, scratch_mask=None: np.asarray(restorer(photo, scratch_mask))
+
+
+METHODS: dict[str, Callable[[Sources], Contender]] = {
+    "input": _input,
+    "classical": _classical,
+    "attention": _trained("Attention", attention.NAME, attention.Attention.load),
+    "dip": _dip,
+    "pix2pix": _trained("Pix2Pix", pix2pix.NAME, pix2pix.Pix2Pix.load),
+    "sequential": _trained("Sequential", sequential.FILLING, sequential.Sequential.load),
+    "cyclegan": _trained("CycleGAN", cyclegan.NAME, cyclegan.CycleGAN.load),
+    "ours-plain": _ours(OURS_PLAIN, "quality"),
+    "ours": _ours(OURS, "scratch"),
+}
+"""All methods in the order of the slides' table, by the name that the command line uses."""
+
+
+def contenders(names: Sequence[str], sources: Sources) -> list[Contender]:
+    """Return the rows of the named methods, in the order of the table.
+
+    Raises:
+        InputError: for an unknown name, or weights that are damaged.
+    """
+    for name in names:
+        require_in(name, tuple(METHODS), "method")
+    return [make(sources) for name, make in METHODS.items() if name in names]

@@ -1,0 +1,55 @@
+"""Test photos whose clean original is known: degraded by us, with holes of known size."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from oldphoto.checks import InputError
+from oldphoto.degradations import degrade_pair, paint_white
+from oldphoto.images.files import load_rgb
+
+HOLE_RATIO = (0.05, 0.20)
+"""Share of a test photo that its holes cover."""
+
+
+@dataclass(frozen=True)
+class TestPhoto:
+    """A degraded photo and what it was made from.
+
+    Attributes:
+        name: of the file, without suffix.
+        degraded: uint8 (H, W, 3), damaged pixels white.
+        clean: uint8 (H, W, 3).
+        scratch_mask: bool (H, W), True where damaged.
+    """
+
+    __test__ = False  # not a class of tests, whatever its name begins with
+
+    name: str
+    degraded: np.ndarray
+    clean: np.ndarray
+    scratch_mask: np.ndarray
+
+
+def make_test_photos(
+    paths: Sequence[Path], recipe: str = "released", seed: int = 0
+) -> Iterator[TestPhoto]:
+    """Degrade each photo by a recipe and cut holes into it; the same seed gives the same photos.
+
+    Raises:
+        InputError: if there are no photos or one cannot be read.
+    """
+    if not paths:
+        raise InputError("expected at least one clean photo to measure on, got none")
+    for index, path in enumerate(paths):
+        yield make_test_photo(path.stem, load_rgb(path), (seed, index), recipe)
+
+
+def make_test_photo(
+    name: str, clean: np.ndarray, seed: tuple[int, ...], recipe: str = "released"
+) -> TestPhoto:
+    """Degrade one photo, uint8 (H, W, 3), by a recipe and cut holes into it."""
+    degraded, clean, mask = degrade_pair(clean, seed, recipe, hole_prob=1.0, hole_ratio=HOLE_RATIO)
+    return TestPhoto(name, paint_white(degraded, mask), clean, mask)

@@ -1,0 +1,122 @@
+"""The scratch detector for people: a photo in, a mask of its damage out."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from oldphoto.checks import InputError, require_features, require_multiple
+from oldphoto.images.files import load_rgb
+from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.system.devices import choose_device
+from oldphoto.weights.official import load_official_detector
+from oldphoto.weights.store import load_detector_weights
+
+OWN_THRESHOLD = 0.6
+"""Of the shipped detector: it gains most on damaged photos without costing undamaged ones."""
+
+SIDE_MULTIPLE = 16
+LONGEST_SIDE = 4096  # of the network's input; only photos more than 16 times as long as wide
+
+
+class ScratchDetector:
+    """Find the scratches of a photo.
+
+    The authors look at every photo with its short side resized to 256 pixels, whatever its own
+    size, take the probability back to full size by nearest neighbour, and call damaged what has
+    0.4 or more. Their network was trained so, and so does this class, but for the threshold of our
+    own networks. A scratch much thinner than one pixel in 256 is not seen; paint such a mask by
+    hand.
+
+    Args:
+        network: trained detector; it is moved to the device and set to evaluation.
+        threshold: least probability of a damaged pixel.
+        working_side: short side of the network's input, in pixels.
+        device: "cuda", "mps" or "cpu"; None chooses.
+
+    Source:
+        ``detection.py`` of the authors' code. It first rounds the photo to sides that are
+        multiples of 16 and returns the mask at that size; here the mask has the photo's size.
+    """
+
+    def __init__(
+        self,
+        network: ScratchUNet,
+        threshold: float = 0.4,
+        working_side: int = 256,
+        device: str | torch.device | None = None,
+    ) -> None:
+        if not 0 < threshold < 1:
+            raise InputError(f"threshold must lie between 0 and 1, got {threshold}")
+        if working_side < 2 * SIDE_MULTIPLE or working_side % SIDE_MULTIPLE:
+            raise InputError(f"working_side must be 32, 48, 64 or so on, got {working_side}")
+        self.device = choose_device(device)
+        self.network = network.to(self.device).eval()
+        self.threshold = threshold
+        self.working_side = working_side
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_folder: str | Path = "small",
+        device: str | torch.device | None = None,
+        threshold: float = OWN_THRESHOLD,
+    ) -> "ScratchDetector":
+        """Load shipped weights by name, or those that training wrote into a folder.
+
+        Raises:
+            InputError: if there are none, or they hold no detector.
+        """
+        return cls(load_detector_weights(name_or_folder), threshold, device=device)
+
+    @classmethod
+    def from_official(
+        cls, folder: str | Path, device: str | torch.device | None = None
+    ) -> "ScratchDetector":
+        """Load the authors' checkpoint from the folder that holds detection/, or its parent."""
+        return cls(load_official_detector(Path(folder)), device=device)
+
+    @torch.no_grad()
+    def probability(self, grey: Tensor) -> Tensor:
+        """Return the probability of damage of each pixel; nothing is resized.
+
+        Args:
+            grey: (B, 1, H, W) in [-1, 1]; H and W multiples of 16.
+
+        Returns:
+            (B, 1, H, W) in [0, 1], on the device of ``grey``.
+        """
+        require_features(grey, channels=1)
+        require_multiple(grey, SIDE_MULTIPLE)
+        return self.network(grey.to(self.device)).sigmoid().to(grey.device)
+
+    def photo_probability(self, photo: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+        """Return the probability of damage as float32 (H, W) in [0, 1], at the photo's size."""
+        pixels = load_rgb(photo)
+        grey = torch.from_numpy(np.array(Image.fromarray(pixels).convert("L")))[None, None]
+        grey = grey.float().div_(127.5).sub_(1)
+        size = working_size(pixels.shape[:2], self.working_side)
+        small = F.interpolate(grey, size, mode="bilinear", align_corners=False)
+        full = F.interpolate(self.probability(small), pixels.shape[:2], mode="nearest")
+        return full[0, 0].numpy()
+
+    def __call__(self, photo: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+        """Return the scratch mask of a photo: bool (H, W), true where damaged.
+
+        Args:
+            photo: path, PIL image of any mode, or uint8 array (H, W, 3).
+        """
+        return self.photo_probability(photo) >= self.threshold
+
+
+def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return the size of the network's input: short side ``side``, both multiples of 16."""
+    short, long = min(size), max(size)
+    if long / short * side > LONGEST_SIDE:
+        short, side = long, LONGEST_SIDE
+    least = 2 * SIDE_MULTIPLE
+    height, width = (round(length / short * side / SIDE_MULTIPLE) for length in size)
+    return max(height * SIDE_MULTIPLE, least), max(width * SIDE_MULTIPLE, least)

@@ -1,0 +1,151 @@
+"""Where the scratch masks of a batch come from: a detector, a file, a folder, or nowhere."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from oldphoto.checks import InputError
+from oldphoto.images.files import list_photos, read_mask, write_photo
+from oldphoto.inference.detector import ScratchDetector
+from oldphoto.inference.restorer import Restorer
+from oldphoto.networks.mapping import PlainMapping
+from oldphoto.weights import official
+from oldphoto.weights import store as weights
+
+OFFICIAL_PREFIX = "official:"
+
+MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
+"""Takes a photo's file and pixels; gives bool (H, W), true = damaged, or None: all is sound."""
+
+
+class MaskError(InputError):
+    """The photo is fine, its mask is not."""
+
+
+def choose_masks(
+    choice: str | None, restorer: Restorer, weights_name: str, photos: list[Path]
+) -> tuple[MaskSource, str]:
+    """Return the source of masks that ``--mask`` asks for, and a few words on what it is.
+
+    Args:
+        choice: "auto", "none", a mask file (for one photo) or a folder of masks; None is "none",
+            for a false alarm throws away what was sound. With the authors' networks for scratches,
+            made to be used with their detector, it is "auto", if the detector is there.
+        weights_name: as given to ``--weights``, where "auto" looks for its detector.
+        photos: all photos of the batch.
+
+    Raises:
+        InputError: if the masks cannot belong to these photos, or the network has no use for any.
+    """
+    fills_holes = not isinstance(restorer.network.mapping, PlainMapping)
+    is_official = weights_name.startswith(OFFICIAL_PREFIX)
+    if choice is None:
+        is_pair = is_official and fills_holes and has_detector(weights_name)
+        choice = "auto" if is_pair else "none"
+    if choice == "none":
+        return _no_mask, "no scratch masks"
+    if is_official and not fills_holes:
+        raise InputError(
+            "the authors' variant quality does not fill in scratches, so it takes no masks: "
+            "choose --variant scratch or hr, or --mask none"
+        )
+    if choice == "auto":
+        return _detect_with(load_detector(weights_name, restorer)), "scratches found by a detector"
+    path = Path(choice)
+    if path.is_dir():
+        return _from_folder(path, photos), f"scratch masks from {path}"
+    if len(photos) > 1:
+        raise InputError(
+            f"{path} is one mask for {len(photos)} photos: give a folder with a mask of the same "
+            "name for each"
+        )
+    if not path.is_file():
+        raise InputError(f"--mask must be auto, none, a file or a folder; {path} is none of these")
+    return lambda _photo, pixels: _read(path, pixels), f"scratch mask {path}"
+
+
+def keep_masks(masks: MaskSource, folder: Path, photos: list[Path]) -> MaskSource:
+    """Return the same masks, each of which is also written into a folder, as PNG.
+
+    There they can be corrected in a paint program, and given to ``--mask`` after that.
+
+    Raises:
+        InputError: if there are no masks, the folder is not empty (perhaps it holds corrected
+            ones), or two photos of one name would share a mask.
+    """
+    if masks is _no_mask:
+        raise InputError("there are no masks to save: add --mask auto")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"expected a new or empty folder for the masks, got {folder}")
+    names = Counter(photo.stem.casefold() for photo in photos)
+    name, times = names.most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{times} photos are called {name}: their masks would share one file")
+
+    def kept(photo: Path, pixels: np.ndarray) -> np.ndarray | None:
+        mask = masks(photo, pixels)
+        if mask is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            levels = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
+            write_photo(folder / f"{photo.stem}.png", levels)
+        return mask
+
+    return kept
+
+
+def has_detector(weights_name: str) -> bool:
+    """Return whether these weights, own or official, come with a scratch detector."""
+    if weights_name.startswith(OFFICIAL_PREFIX):
+        root = official.find_checkpoints(Path(weights_name.removeprefix(OFFICIAL_PREFIX)))
+        return (root / official.DETECTOR.path).is_file()
+    return (weights.find_weights(weights_name) / f"{weights.DETECTOR}.json").is_file()
+
+
+def load_detector(weights_name: str, restorer: Restorer) -> ScratchDetector:
+    """Load the detector of these weights onto the restorer's device."""
+    if weights_name.startswith(OFFICIAL_PREFIX):
+        folder = weights_name.removeprefix(OFFICIAL_PREFIX)
+        return ScratchDetector.from_official(folder, restorer.device)
+    return ScratchDetector.from_pretrained(weights_name, restorer.device)
+
+
+def pair_masks(photos: list[Path], folder: Path) -> dict[Path, Path]:
+    """Pair photos with the masks of the same name (suffix aside); some may have none.
+
+    Raises:
+        InputError: if two masks have one name, or none belongs to any photo.
+    """
+    masks: dict[str, Path] = {}
+    for mask in list_photos(folder):
+        other = masks.setdefault(mask.stem, mask)
+        if other != mask:
+            raise InputError(f"{other} and {mask} are masks of one name: remove one of them")
+    pairs = {photo: masks[photo.stem] for photo in photos if photo.stem in masks}
+    if not pairs:
+        raise InputError(
+            f"no mask in {folder} has the name of a photo: expected for example "
+            f"{photos[0].stem}.png"
+        )
+    return pairs
+
+
+def _no_mask(_photo: Path, _pixels: np.ndarray) -> None:
+    return None
+
+
+def _detect_with(detector: ScratchDetector) -> MaskSource:
+    return lambda _photo, pixels: detector(pixels)
+
+
+def _from_folder(folder: Path, photos: list[Path]) -> MaskSource:
+    pairs = pair_masks(photos, folder)
+    return lambda photo, pixels: _read(pairs[photo], pixels) if photo in pairs else None
+
+
+def _read(mask: Path, pixels: np.ndarray) -> np.ndarray:
+    try:
+        return read_mask(mask, pixels.shape[:2])
+    except InputError as error:
+        raise MaskError(str(error)) from error

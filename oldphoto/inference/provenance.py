@@ -1,0 +1,214 @@
+"""What a restored photo says of itself: a record in the file, written and read back.
+
+Whoever meets the file later should be able to learn that a network has made it, which one, and how
+much of it was invented. The record is a line of JSON: in PNG files the text chunk ``oldphoto``, in
+JPEG and WebP files the EXIF field UserComment, in TIFF files the last line of ImageDescription.
+Many viewers also show a plain sentence, in the field for descriptions, unless the original had a
+description: that one is kept.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+from torch import nn
+
+from oldphoto.checks import InputError
+from oldphoto.images.files import write_photo
+
+STATEMENT = (
+    "restored by a neural network: pixels in the mask are invented, all others may have changed"
+)
+PNG_KEY = "oldphoto"
+_ASCII = b"ASCII\0\0\0"  # EXIF: how the text of a UserComment is coded
+_COMMENT = ExifTags.Base.UserComment
+_DESCRIPTION = ExifTags.Base.ImageDescription
+_NORMAL = 1  # orientation of a photo whose rows go down and whose columns go right
+# What is taken over from the original: words and dates. The rest describes the old pixels.
+_KEPT = (
+    _DESCRIPTION,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+)
+_KEPT_INNER = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The record of one restored photo.
+
+    Attributes:
+        weights: name of the weights, without the folders above them.
+        weights_sha256: of ``network_sha256``.
+        masked_share: of the pixels, in [0, 1], that were marked as damaged.
+        software: name and version.
+        statement: what that means, in words.
+        original_comment: the comment that stood in the original's field.
+    """
+
+    weights: str
+    weights_sha256: str
+    masked_share: float
+    software: str = ""
+    statement: str = STATEMENT
+    original_comment: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.masked_share <= 1:
+            raise InputError(f"masked_share must be within 0 and 1, got {self.masked_share}")
+        if not self.software:
+            object.__setattr__(self, "software", f"oldphoto {_version()}")
+
+    @property
+    def sentence(self) -> str:
+        """The record in one sentence, for people."""
+        share = f"{100 * self.masked_share:.1f} % of the pixels were in the mask"
+        return f"{self.statement} ({share}; {self.software}, weights {self.weights})"
+
+
+def _version() -> str:
+    try:
+        return version("oldphoto")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "(version unknown)"
+
+
+def network_sha256(network: nn.Module) -> str:
+    """Return the SHA-256 of all weights of a network, as 64 hexadecimal digits.
+
+    It is taken of the loaded numbers, not of files, so it is the same wherever they came from:
+    each weight's name, then its values as float32 in little-endian order, sorted by name.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def write_recorded(
+    path: str | Path,
+    pixels: np.ndarray,
+    record: Provenance,
+    icc_profile: bytes | None = None,
+    original: str | Path | None = None,
+) -> None:
+    """Write a restored photo with its record; whole or not at all.
+
+    Args:
+        path: the suffix chooses the format, see ``oldphoto.images.files.WRITERS``.
+        pixels: uint8 (H, W, 3), upright.
+        record: of this photo.
+        icc_profile: colour profile of the pixels.
+        original: file of the photo before; its description, artist, copyright and dates are
+            taken over. Its orientation is not, since the pixels are upright now.
+
+    Raises:
+        InputError: as ``write_photo``.
+    """
+    exif, comment = (Image.Exif(), "") if original is None else _words_of(Path(original))
+    record = replace(record, original_comment=record.original_comment or comment)
+    text = json.dumps(asdict(record))
+    exif[ExifTags.Base.Orientation] = _NORMAL
+    exif[ExifTags.Base.Software] = record.software
+    exif.setdefault(_DESCRIPTION, _ascii(record.sentence))
+    options: dict[str, Any] = {"exif": exif}
+    suffix = Path(path).suffix.lower()
+    if suffix == ".png":
+        chunks = PngInfo()
+        chunks.add_itxt(PNG_KEY, text)
+        chunks.add_itxt("Description", str(exif[_DESCRIPTION]))
+        options["pnginfo"] = chunks
+    elif suffix in (".tif", ".tiff"):  # Pillow writes no inner EXIF fields into compressed TIFF
+        exif[_DESCRIPTION] = f"{exif[_DESCRIPTION]}\n{text}"
+    else:
+        exif.get_ifd(ExifTags.IFD.Exif)[_COMMENT] = _ASCII + text.encode("ascii")
+    write_photo(path, pixels, icc_profile, options)
+
+
+def read_provenance(path: str | Path) -> Provenance | None:
+    """Return the record of a photo file; None if it has none that this package wrote.
+
+    A record proves nothing: anybody can remove or change it. It helps the honest.
+
+    Raises:
+        InputError: if the file is not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            records = _possible_records(image)
+    except OSError as error:
+        raise InputError(f"expected a photo at {path}, it cannot be read ({error})") from error
+    found = (_parsed(text) for text in records)
+    return next((record for record in found if record), None)
+
+
+def _possible_records(image: Image.Image) -> list[str]:
+    """Return the texts of a file that may be a record, the surest first."""
+    exif = image.getexif()
+    last_line = str(exif.get(_DESCRIPTION, "")).rpartition("\n")[2]
+    return [str(image.info.get(PNG_KEY, "")), _comment_of(exif), last_line]
+
+
+def _parsed(text: str) -> Provenance | None:
+    try:
+        fields = json.loads(text or "null")
+        return Provenance(**fields) if isinstance(fields, dict) else None
+    except (ValueError, TypeError, InputError):  # somebody else's comment
+        return None
+
+
+def _words_of(path: Path) -> tuple[Image.Exif, str]:
+    """Return the words and dates of a photo file as EXIF, and its comment.
+
+    Records of our own are left out: of a photo that is restored twice, the last one counts.
+    """
+    kept = Image.Exif()
+    try:
+        with Image.open(path) as image:
+            found, described = image.getexif(), image.info.get("Description")
+            earlier = [_parsed(text) for text in _possible_records(image)]
+    except OSError:  # unreadable metadata is no reason to lose a restored photo
+        return kept, ""
+    for tag in _KEPT:
+        if found.get(tag):
+            kept[tag] = found[tag]
+    inner = found.get_ifd(ExifTags.IFD.Exif)
+    for tag in _KEPT_INNER:
+        if inner.get(tag):
+            kept.get_ifd(ExifTags.IFD.Exif)[tag] = inner[tag]
+    words = _without_records(str(kept.get(_DESCRIPTION) or described or ""))
+    if words:
+        kept[_DESCRIPTION] = _ascii(words)
+    elif _DESCRIPTION in kept:
+        del kept[_DESCRIPTION]
+    ours = [record.original_comment for record in earlier if record]
+    return kept, ours[0] if ours else _comment_of(found)
+
+
+def _without_records(description: str) -> str:
+    """Return a description without the sentence and the line of a record."""
+    lines = [line for line in description.splitlines() if not _parsed(line)]
+    return "\n".join(line for line in lines if not line.startswith(STATEMENT))
+
+
+def _comment_of(exif: Image.Exif) -> str:
+    """Return the text of the field UserComment; empty where there is none."""
+    value = exif.get_ifd(ExifTags.IFD.Exif).get(_COMMENT, b"")
+    if isinstance(value, str):
+        return value
+    return bytes(value).removeprefix(_ASCII).strip(b"\0 ").decode("utf-8", errors="replace")
+
+
+def _ascii(text: str) -> str:
+    """EXIF texts are ASCII; other letters are replaced by a question mark."""
+    return text.encode("ascii", errors="replace").decode("ascii")

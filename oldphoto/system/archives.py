@@ -1,0 +1,87 @@
+"""Unpack the wanted files of a zip archive, and nothing else, each whole or not at all."""
+
+import errno
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from tqdm.auto import tqdm
+
+from oldphoto.checks import InputError
+from oldphoto.system.files import written_whole
+
+CHUNK_BYTES = 1 << 20
+
+
+def find_members(archive: Path, members: tuple[str, ...]) -> dict[str, str]:
+    """Return each wanted member's full name in the archive, matched by the end of its path.
+
+    Raises:
+        InputError: if the file is no zip, lacks a member, holds one twice, or holds a name that
+            would leave the folder it is unpacked to.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            names = [name for name in file.namelist() if not name.startswith("__MACOSX/")]
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{archive} is not a zip archive, or is cut short: {error}") from error
+    for name in names:
+        if ".." in PurePosixPath(name).parts or name.startswith("/") or set(name) & set("\\:"):
+            raise InputError(f"{archive} holds the unsafe name {name!r}; do not unpack it")
+    found = {}
+    for member in members:
+        matches = [name for name in names if f"/{name}".endswith(f"/{member}")]
+        if len(matches) != 1:
+            raise InputError(f"expected {member} once in {archive}, found it {len(matches)} times")
+        found[member] = matches[0]
+    return found
+
+
+def unzip(archive: Path, folder: Path, members: tuple[str, ...]) -> list[Path]:
+    """Unpack the wanted members to ``folder / member``, each whole or not at all.
+
+    The archive's own names never become paths, and nothing else in it is unpacked.
+
+    Raises:
+        InputError: as find_members, or if a member is damaged or the disk is full.
+    """
+    names = find_members(archive, members)
+    with zipfile.ZipFile(archive) as file:
+        for member, name in tqdm(names.items(), desc=f"unpack {archive.name}"):
+            _unpack_one(file, name, folder / member)
+    return [folder / member for member in members]
+
+
+def _unpack_one(file: zipfile.ZipFile, name: str, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        require_space(target.parent, file.getinfo(name).file_size)
+        with file.open(name) as source, written_whole(target) as sink:
+            shutil.copyfileobj(source, sink, CHUNK_BYTES)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise InputError(
+            f"{name} in {file.filename} is damaged: {error}; "
+            "delete the archive and download it again"
+        ) from error
+    except OSError as error:
+        raise InputError(disk_sentence(error, target)) from error
+
+
+def require_space(folder: Path, num_bytes: int) -> None:
+    """Raise OSError (disk full) if the folder's disk has not that many bytes left."""
+    free = shutil.disk_usage(folder).free
+    if num_bytes > free:
+        raise OSError(errno.ENOSPC, f"{num_bytes:,} bytes are needed and {free:,} are free")
+
+
+def disk_sentence(error: OSError, target: Path) -> str:
+    """Return what a person can do about a file that could not be written."""
+    if error.errno == errno.ENOSPC:
+        return (
+            f"the disk is full at {target.parent} ({error.strerror}); free some space "
+            "and run the same command again, it goes on where it stopped"
+        )
+    return (
+        f"cannot write {target}: {error.strerror or error}; choose a folder that you can write to"
+    )

@@ -1,0 +1,320 @@
+"""Fetch large files over HTTP so that a bad line costs time, never a wrong file.
+
+A download goes to ``NAME.partial`` and takes its name only after it was checked, so a file that is
+there is whole. A cut connection, or a killed process, resumes where it stopped; several addresses
+are tried in turn; a web page sent in place of the file (a login page of a hotel, a "not found"
+with status 200) is refused. Plain ``urllib`` does all the talking: it knows redirects, proxies and
+certificates, and a library on top (requests, pooch) would bring no resuming of its own.
+"""
+
+import contextlib
+import http
+import http.client
+import itertools
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from tqdm.auto import tqdm
+
+from oldphoto.checks import InputError
+from oldphoto.system.archives import disk_sentence, find_members, require_space
+from oldphoto.system.files import sha256_of, write_json
+
+TIMEOUT_SECONDS = 30.0  # without a single byte
+MAX_STALLED = 5  # attempts in a row that bring nothing new
+MAX_WAIT_SECONDS = 60.0
+CHUNK_BYTES = 1 << 20
+PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # worth another try at the same address
+FIRST_BYTES = {  # what a file of each kind starts with; torch wrote bare pickles before 2020
+    "zip": (b"PK\x03\x04",),
+    "torch": (b"PK\x03\x04", b"\x80\x02"),
+    "gzip": (b"\x1f\x8b",),
+    "tar": (b"",),  # begins with the name of its first member: only a checksum can tell
+}
+
+
+class DownloadError(InputError):
+    """No address gave the file.
+
+    Args:
+        name: the file's name.
+        reasons: what went wrong, per address; shown once per host.
+    """
+
+    def __init__(self, name: str, reasons: list[tuple[str, str]]) -> None:
+        self.name, self.reasons = name, reasons
+        told = dict.fromkeys(f"{urlsplit(url).netloc}: {reason}" for url, reason in reasons)
+        super().__init__(f"could not download {name} ({'; '.join(told)})")
+
+
+class _AddressError(Exception):
+    """This address cannot give the file; the next one may."""
+
+
+class _PassingError(Exception):
+    """The attempt failed in a way that a later one may survive."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file to fetch.
+
+    Attributes:
+        path: where it is kept, relative to the folder of the download, with "/".
+        urls: its addresses, tried in this order.
+        kind: "zip", "torch" (a torch.save file), "gzip" or "tar".
+        max_bytes: what is larger than this is not the file, and is refused.
+        sha256: the file's SHA-256 in hex; "" when nobody published one. Then the first download
+            is trusted, and a later one must equal it.
+        members: files that a zip must hold, each the end of a member's path.
+    """
+
+    path: str
+    urls: tuple[str, ...]
+    kind: Literal["zip", "torch", "gzip", "tar"]
+    max_bytes: int
+    sha256: str = ""
+    members: tuple[str, ...] = ()
+
+
+def fetch(remote: RemoteFile, folder: Path, sleep: Callable[[float], None] = time.sleep) -> Path:
+    """Bring a file into the folder, checked, unless it is there already.
+
+    Beside it lies ``NAME.json`` with its address, size and SHA-256, written at the first download
+    and compared at every later one. A file that was placed by hand is checked the same way.
+
+    Args:
+        remote: what to fetch.
+        folder: where to; made if it is not there.
+        sleep: waits between attempts; tests pass their own.
+
+    Raises:
+        DownloadError: if no address gave the file.
+        InputError: if what is there is not the file, or the disk is full or not writable.
+    """
+    target = folder / remote.path
+    try:
+        if target.is_file():
+            _verify(remote, target, target)
+            return target
+        return _fetch_from_any(remote, target, sleep)
+    except _AddressError as error:
+        raise InputError(
+            f"{target} is not the expected file: {error}; delete it or replace it"
+        ) from error
+    except OSError as error:
+        raise InputError(disk_sentence(error, target)) from error
+
+
+def _fetch_from_any(remote: RemoteFile, target: Path, sleep: Callable[[float], None]) -> Path:
+    partial = target.with_name(target.name + ".partial")
+    reasons = []
+    for url in remote.urls:
+        try:
+            _fetch_from(url, remote, partial, sleep)
+            _verify(remote, partial, target, url)
+        except _AddressError as error:
+            reasons.append((url, str(error)))
+            continue
+        partial.replace(target)
+        _note_file(partial).unlink(missing_ok=True)
+        return target
+    raise DownloadError(target.name, reasons)
+
+
+def _fetch_from(
+    url: str, remote: RemoteFile, partial: Path, sleep: Callable[[float], None]
+) -> None:
+    """Try one address until the file is whole; give up when attempts bring nothing new."""
+    furthest, stalled = _size(partial), 0
+    while True:
+        try:
+            return _attempt(url, remote, partial)
+        except _PassingError as error:
+            stalled = 0 if _size(partial) > furthest else stalled + 1
+            furthest = max(furthest, _size(partial))
+            if stalled >= MAX_STALLED or error.wait > MAX_WAIT_SECONDS:
+                raise _AddressError(str(error)) from error
+            sleep(max(error.wait, min(2.0**stalled, MAX_WAIT_SECONDS)))
+
+
+def _attempt(url: str, remote: RemoteFile, partial: Path) -> None:
+    """Ask for what is still missing and append it to the partial file."""
+    if not url.startswith(("https://", "http://")):
+        raise _AddressError("not an http or https address")
+    start, validator, total = _resume_point(partial, url)
+    if start and start == total:
+        return  # stopped between the last byte and the check
+    try:
+        with _request(url, start, validator) as response:
+            if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+                start = 0  # the server sends everything: it cannot resume, or the file changed
+            total = _total_size(response, start)
+            _refuse_wrong_answer(response, remote, total)
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            require_space(partial.parent, (total or start) - start)
+            chunks = _checked_chunks(response, remote, start)
+            note = {"url": url, "validator": _validator(response), "bytes": total}
+            _append(chunks, partial, start, note)
+    except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
+        raise _PassingError(f"the connection broke: {_reason(error)}") from error
+    if total is not None and _size(partial) < total:
+        raise _PassingError(f"the connection closed after {_size(partial):,} of {total:,} bytes")
+
+
+def _request(url: str, start: int, validator: str) -> http.client.HTTPResponse:
+    """Open the address, from byte ``start`` on if it still has the file that we began."""
+    headers = {"User-Agent": "oldphoto", "Accept-Encoding": "identity"}
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
+    try:
+        request = urllib.request.Request(url, headers=headers)
+        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+            return _request(url, 0, "")  # the file there is shorter than what we have
+        answer = f"the server answered {error.code} {error.reason}"
+        if error.code in PASSING_STATUS:
+            wait = _retry_after(error.headers.get("Retry-After", ""))
+            raise _PassingError(answer, wait) from error
+        raise _AddressError(answer) from error
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, TimeoutError | ConnectionResetError):
+            raise _PassingError(f"the connection broke: {_reason(error.reason)}") from error
+        # No network, no such host, nobody listens, a certificate refused: waiting cures none.
+        raise _AddressError(f"no connection: {_reason(error.reason)}") from error
+
+
+def _checked_chunks(
+    response: http.client.HTTPResponse, remote: RemoteFile, position: int
+) -> Iterator[bytes]:
+    while chunk := response.read(CHUNK_BYTES):
+        if position == 0 and not chunk.startswith(FIRST_BYTES[remote.kind]):
+            raise _AddressError(f"what came is not a {remote.kind} file")
+        position += len(chunk)
+        if position > remote.max_bytes:
+            raise _AddressError(f"more than {remote.max_bytes:,} bytes came")
+        yield chunk
+
+
+def _append(
+    chunks: Iterator[bytes], partial: Path, start: int, note: dict[str, str | int | None]
+) -> None:
+    first = next(chunks, b"")  # checked before a good partial file is touched
+    total, name = note["bytes"], partial.name.removesuffix(".partial")
+    with (
+        partial.open("ab" if start else "wb") as file,
+        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name) as bar,
+    ):
+        write_json(_note_file(partial), note)  # after "wb" has dropped bytes of another version
+        for chunk in itertools.chain([first], chunks):
+            file.write(chunk)
+            bar.update(len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _refuse_wrong_answer(
+    response: http.client.HTTPResponse, remote: RemoteFile, total: int | None
+) -> None:
+    if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
+        raise _AddressError("a web page came instead of the file")
+    if total is not None and total > remote.max_bytes:
+        raise _AddressError(f"expected at most {remote.max_bytes:,} bytes, it has {total:,}")
+
+
+def _total_size(response: http.client.HTTPResponse, start: int) -> int | None:
+    """Return the size of the whole file, None if the server does not say."""
+    content_range = response.headers.get("Content-Range", "")
+    if start:
+        sent_range, _, whole = content_range.removeprefix("bytes ").partition("/")
+        if not sent_range.startswith(f"{start}-"):
+            raise _AddressError(f"asked for the bytes from {start} on, got {content_range!r}")
+        return int(whole) if whole.isdigit() else None
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None
+
+
+def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
+    """Return the bytes we have, the server's mark of the file that they belong to, its size.
+
+    Bytes from another address, or without such a mark, could belong to another version: then the
+    download starts anew.
+    """
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        note = json.loads(_note_file(partial).read_text(encoding="utf-8"))
+        if note["url"] == url and note["validator"]:
+            return _size(partial), note["validator"], note["bytes"]
+    return 0, "", None
+
+
+def _validator(response: http.client.HTTPResponse) -> str:
+    """Return the ETag or the date that tells this version of the file from any other."""
+    etag = response.headers.get("ETag", "")
+    strong = "" if etag.startswith("W/") else etag  # If-Range takes no weak one
+    return strong or response.headers.get("Last-Modified", "")
+
+
+def _verify(remote: RemoteFile, path: Path, target: Path, url: str = "placed by hand") -> None:
+    """Compare the file with what is known of it; record it if it is the first of its name."""
+    record_file, sha256 = _note_file(target), sha256_of(path)
+    try:
+        _refuse_wrong_content(remote, path, sha256, record_file)
+    except (_AddressError, InputError) as error:
+        if path != target:
+            path.unlink()  # resuming this would only bring the same wrong file again
+            _note_file(path).unlink(missing_ok=True)
+        raise _AddressError(str(error)) from error
+    if not record_file.is_file():
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        record = {"url": url, "sha256": sha256, "bytes": _size(path), "first_seen": when}
+        write_json(record_file, record)
+
+
+def _refuse_wrong_content(remote: RemoteFile, path: Path, sha256: str, record_file: Path) -> None:
+    if remote.sha256 and sha256 != remote.sha256:
+        raise _AddressError(f"its SHA-256 should be {remote.sha256}, and is {sha256}")
+    if record_file.is_file():
+        first = json.loads(record_file.read_text(encoding="utf-8"))["sha256"]
+        if sha256 != first:
+            raise _AddressError(
+                f"its SHA-256 was {first} at the first download and is now {sha256}; "
+                f"delete {record_file} to accept the new file"
+            )
+    with path.open("rb") as file:
+        if not file.read(4).startswith(FIRST_BYTES[remote.kind]):
+            raise _AddressError(f"it is not a {remote.kind} file")
+    if remote.kind == "zip":
+        find_members(path, remote.members)
+
+
+def _reason(error: object) -> str:
+    strerror = getattr(error, "strerror", None)
+    return strerror or str(error) or type(error).__name__
+
+
+def _retry_after(header: str) -> float:
+    return float(header) if header.isdigit() else 0.0
+
+
+def _note_file(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

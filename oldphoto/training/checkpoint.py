@@ -1,0 +1,179 @@
+"""Save and load everything a training run needs to go on exactly where it stopped.
+
+A checkpoint is two files: ``step-000120.pt`` with the state and ``step-000120.json`` with its
+SHA-256. The second is written last, so a checkpoint without it, or with another sum, was cut short
+and is passed over in favour of the one before.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+import torch
+
+from oldphoto.checks import InputError
+from oldphoto.system.files import sha256_of, write_json, written_whole
+
+NUM_KEPT = 2
+"""Checkpoints kept on disk: the newest, and the one before it in case the newest is damaged."""
+
+
+class Stateful(Protocol):
+    """Anything with a state dict: networks, optimizers, schedules, scalers, averages."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
+
+
+def random_states() -> dict[str, Any]:
+    """Return the state of every random number generator a training step may use."""
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    state: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def restore_random_states(state: Mapping[str, Any]) -> None:
+    """Set every generator back to a state returned by ``random_states``."""
+    random.setstate(state["python"])
+    name, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state["torch"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Return where the state after ``step`` steps is kept."""
+    return folder / f"step-{step:08d}.pt"
+
+
+def _steps(folder: Path) -> list[int]:
+    """Steps of all complete checkpoints in the folder, newest first."""
+    found = [int(path.stem.removeprefix("step-")) for path in folder.glob("step-*.json")]
+    return sorted(found, reverse=True)
+
+
+def save_checkpoint(
+    folder: Path, step: int, parts: Mapping[str, Stateful], extra: Mapping[str, Any] | None = None
+) -> Path:
+    """Write step, random states and the state of each part, whole or not at all.
+
+    Args:
+        folder: where the run keeps its checkpoints; made when missing.
+        step: number of steps done.
+        parts: name to object with a ``state_dict``.
+        extra: further plain numbers, strings and tensors to keep.
+
+    Returns:
+        The path of the state file. Older checkpoints beyond ``NUM_KEPT`` are removed afterwards.
+
+    Raises:
+        OSError: if the disk is full or cannot be written; earlier checkpoints stay usable.
+    """
+    payload = {
+        "format": 1,
+        "step": step,
+        "random": random_states(),
+        "parts": {name: part.state_dict() for name, part in parts.items()},
+        "extra": dict(extra or {}),
+    }
+    path = checkpoint_path(folder, step)
+    with written_whole(path) as file:
+        _write_state(payload, file)
+    write_json(path.with_suffix(".json"), {"step": step, "sha256": sha256_of(path)})
+    _remove_all_but(folder, _steps(folder)[:NUM_KEPT])
+    return path
+
+
+def _write_state(payload: Mapping[str, Any], file: BinaryIO) -> None:
+    """Write tensors; raise what the system said where PyTorch hides it behind a complaint."""
+    try:
+        torch.save(payload, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # the disk is full
+            raise error.__context__ from None
+        raise
+
+
+def _remove_all_but(folder: Path, kept: list[int]) -> None:
+    """Remove older checkpoints, and what a run that was killed while saving has left behind."""
+    stems = {checkpoint_path(folder, step).stem for step in kept}
+    # The sum goes first: from then on nobody takes the pair for a checkpoint.
+    for pattern in ("step-*.json", "step-*.pt", "step-*.partial"):
+        for path in folder.glob(pattern):
+            if path.name.partition(".")[0] not in stems:
+                path.unlink(missing_ok=True)
+
+
+def load_newest(
+    folder: Path,
+    parts: Mapping[str, Stateful],
+    device: torch.device | str = "cpu",
+    report: Callable[[str], None] = print,
+) -> tuple[int, dict[str, Any]] | None:
+    """Restore parts and random states from the newest checkpoint that is whole.
+
+    What a run that was killed while it saved its last checkpoint left behind is removed.
+
+    Args:
+        folder: where the run keeps its checkpoints.
+        parts: the same names and shapes that were saved.
+        device: where the tensors go.
+        report: is told in one sentence of each damaged checkpoint that is passed over.
+
+    Returns:
+        The number of steps done and the extra values, or None when nothing was saved yet.
+
+    Raises:
+        InputError: if checkpoints are there but none is whole, or one is of another configuration.
+    """
+    steps = _steps(folder)
+    for step in steps:
+        path = checkpoint_path(folder, step)
+        if _is_whole(path):
+            found = _restore(path, parts, device)
+            _remove_all_but(folder, steps[:NUM_KEPT])
+            return found
+        report(f"{path} is damaged (its checksum differs); looking for the checkpoint before it")
+    if steps:
+        raise InputError(
+            f"expected a whole checkpoint in {folder}, but all of them are damaged: remove "
+            f"{folder.parent} to begin this stage anew"
+        )
+    return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a state has the checksum that was written beside it."""
+    try:
+        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return path.is_file() and sha256_of(path) == card["sha256"]
+    except (ValueError, LookupError, TypeError):  # the file with the sum is the damaged one
+        return False
+
+
+def _restore(
+    path: Path, parts: Mapping[str, Stateful], device: torch.device | str
+) -> tuple[int, dict[str, Any]]:
+    payload = torch.load(path, map_location=device, weights_only=True)  # runs no code from the file
+    saved = payload["parts"]
+    if saved.keys() != parts.keys():
+        raise InputError(f"{path} holds {sorted(saved)}, but this run needs {sorted(parts)}")
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(saved[name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            first_line = str(error).splitlines()[0]
+            raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
+    restore_random_states(payload["random"])
+    return payload["step"], payload["extra"]

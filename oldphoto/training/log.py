@@ -1,0 +1,210 @@
+"""What a training run tells: a CSV of every loss term, TensorBoard, pictures of its progress."""
+
+import csv
+import io
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from oldphoto.checks import InputError
+from oldphoto.images.files import write_photo
+from oldphoto.images.tensors import to_pixels
+from oldphoto.system.files import written_whole
+from oldphoto.training.distributed import mean_over_processes
+
+_PREVIEW_ROWS = 6
+_JUMP = 10.0  # healthy losses, of adversaries too, do not grow so much over the steps below
+_JUMP_STEPS = 20
+AFTER_DIVERGENCE = (
+    "nothing of this was saved: the same command with --resume and a lower --learning-rate goes on "
+    "from the last checkpoint"
+)
+
+
+class NonFiniteLossError(InputError):
+    """A loss term became infinite or undefined: the run cannot learn from here on."""
+
+
+class LossJumpError(InputError):
+    """The loss is finite, but has jumped up: the networks have forgotten what they knew."""
+
+
+def _tensorboard_writer(folder: Path) -> Any | None:
+    """Return a TensorBoard writer, or None where TensorBoard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))
+
+
+class RunLog:
+    """Collects the loss terms of each step and writes them down every ``every`` steps.
+
+    Several processes each have a log and call it alike: the numbers are the means over all of
+    them, and one process writes them down.
+
+    Terms stay on the device until then: reading a number makes the CPU wait for the GPU.
+
+    Args:
+        folder: gets ``log.csv``, ``tensorboard/`` and ``samples/``.
+        stage: name of the stage, for messages.
+        step: number of steps already done; rows of later steps, written by a run that was cut off
+            after its last checkpoint, are dropped, for they are about to be repeated.
+        photos_per_step: batch of all processes together.
+        every: steps between two rows.
+        writes: whether this process is the one that writes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stage: str,
+        step: int,
+        photos_per_step: int,
+        every: int,
+        writes: bool = True,
+    ) -> None:
+        self.folder = folder
+        self.stage = stage
+        self.photos_per_step = photos_per_step
+        self.every = every
+        self.writes = writes
+        self.last: dict[str, float] = {}
+        self.speed = 0.0
+        self._pending: list[tuple[int, dict[str, Tensor]]] = []
+        self._recent: deque[float] = deque(maxlen=_JUMP_STEPS)
+        self._lowest = float("inf")
+        self._time = time.perf_counter()
+        self._path = folder / "log.csv"
+        self._board = None
+        if writes:
+            self._drop_rows_after(step)
+            self._board = _tensorboard_writer(folder)
+
+    def add(self, step: int, terms: dict[str, Tensor], rate: float) -> None:
+        """Keep the terms of a step, and write a row when it is due."""
+        self._pending.append((step, terms))
+        if len(self._pending) >= self.every:
+            self.flush(rate)
+
+    def flush(self, rate: float) -> None:
+        """Write the mean of all pending terms as one row.
+
+        Raises:
+            NonFiniteLossError: naming the first step and term that is not finite.
+            LossJumpError: if the mean of 20 steps is ten times the lowest such mean of before.
+        """
+        if not self._pending:
+            return
+        names = list(self._pending[0][1])
+        table = torch.stack([torch.stack(list(t.values())) for _, t in self._pending]).float()
+        table = mean_over_processes(table).cpu()
+        self._require_finite(table, names)
+        self._require_no_jump(table.sum(dim=1).tolist())
+        seconds = time.perf_counter() - self._time
+        self.speed = len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
+        step = self._pending[-1][0]
+        self.last = dict(zip(names, table.mean(dim=0).tolist(), strict=True))
+        if self.writes:
+            facts = {"step": step, "photos_per_second": self.speed, "rate": rate}
+            self._write_row(facts | self.last)
+        self._pending.clear()
+        self._time = time.perf_counter()
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether the last step flushed gives no cause to think that the loss has jumped up.
+
+        Only 20 steps tell a jump from a hard batch. Until then the state is not fit to be saved.
+        """
+        return not self._recent or not self._recent[-1] > _JUMP * self._lowest > 0
+
+    def line(self) -> dict[str, str]:
+        """Return what a progress bar should tell: photos a second, and each loss term."""
+        told = {"photos/s": self.speed} | self.last if self.last else {}
+        return {name: f"{value:.3g}" for name, value in told.items()}
+
+    def restart_clock(self) -> None:
+        """Leave what has passed since the last row, a save say, out of the speed."""
+        self._time = time.perf_counter()
+
+    def _require_finite(self, table: Tensor, names: list[str]) -> None:
+        bad = (~table.isfinite()).nonzero()
+        if len(bad):
+            row, column = bad[0].tolist()
+            value, step = table[row, column].item(), self._pending[row][0]
+            raise NonFiniteLossError(
+                f"{self.stage}: the loss term {names[column]} is {value} at step {step}; "
+                f"{AFTER_DIVERGENCE}"
+            )
+
+    def _require_no_jump(self, totals: list[float]) -> None:
+        for (step, _), total in zip(self._pending, totals, strict=True):
+            self._recent.append(total)
+            if len(self._recent) < _JUMP_STEPS:
+                continue
+            mean = sum(self._recent) / _JUMP_STEPS
+            if mean > _JUMP * self._lowest > 0:
+                raise LossJumpError(
+                    f"{self.stage}: the loss has jumped from {self._lowest:.3g} to {mean:.3g} by "
+                    f"step {step}; {AFTER_DIVERGENCE}"
+                )
+            self._lowest = min(self._lowest, mean)
+
+    def _write_row(self, row: dict[str, float]) -> None:
+        is_new = not self._path.is_file()
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if is_new:
+                writer.writeheader()
+            writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+        if self._board is not None:
+            for name, value in row.items():
+                self._board.add_scalar(f"{self.stage}/{name}", value, int(row["step"]))
+
+    def _drop_rows_after(self, step: int) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._path.is_file():
+            return
+        with self._path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            names = list(reader.fieldnames or [])
+            # A row cut off by a crash has no value in its last column.
+            rows = [row for row in reader if row[names[-1]] and int(float(row["step"])) <= step]
+        if not rows:  # perhaps the title row itself was cut off: begin anew
+            self._path.unlink()
+            return
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=names)
+        writer.writeheader()
+        writer.writerows(rows)
+        with written_whole(self._path) as file:
+            file.write(text.getvalue().encode())
+
+    def save_samples(self, step: int, samples: dict[str, Tensor]) -> None:
+        """Write a picture whose rows are input, output and target of some photos of the batch.
+
+        They are spread over the batch: the VAE of old photos gets old ones first, then synthetic.
+        """
+        if not self.writes:
+            return
+        size = len(samples["input"])
+        shown = torch.linspace(0, size - 1, min(size, _PREVIEW_ROWS)).round().long()
+        columns = [samples[name].cpu()[shown] for name in ("input", "output", "target")]
+        rows = [torch.cat(list(column.float()), dim=-2) for column in columns]
+        grid = torch.cat(rows, dim=-1).clamp(-1, 1)
+        if grid.shape[0] == 1:
+            grid = grid.expand(3, -1, -1)
+        path = self.folder / "samples" / f"step-{step:08d}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        write_photo(path, to_pixels(grid))
+
+    def close(self) -> None:
+        """Release the files."""
+        if self._board is not None:
+            self._board.close()

@@ -1,0 +1,211 @@
+"""Weights of the package's own networks: what ships with it, and what a training run writes.
+
+A folder of weights holds one ``NAME.safetensors`` for each network, in half precision, and beside
+it ``NAME.json``: the settings that the network is built from, and how it was trained.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from oldphoto.checks import InputError, first_misfit, require_file, require_in
+from oldphoto.config import DetectorConfig, MappingConfig, VAEConfig
+from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapping, PlainMapping
+from oldphoto.networks.restoration import RestorationNetwork
+from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.networks.vae import VAE
+from oldphoto.system.files import sha256_of, write_json, written_whole
+
+SHIPPED = Path(__file__).parent
+MAPPINGS: dict[str, Callable[[MappingConfig], nn.Module]] = {
+    "scratch": PartialNonlocalMapping,
+    "quality": PlainMapping,
+    "hr": PatchAttentionMapping,
+}
+"""The mapping of each variant; the first one that a folder has is its default."""
+
+DETECTOR = "detector"
+RESULTS_FILE = "results.json"
+"""What an ablation measured, beside the cards of its networks: the one JSON that is no card."""
+
+REMEDY = "copy the folder again from where it was made, or name other weights"
+
+
+def mapping_name(variant: str) -> str:
+    """Return the file name, without suffix, of the mapping of a variant."""
+    return f"mapping_{variant}"
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the weights that came with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/vae_clean.json"))
+
+
+def find_weights(name_or_folder: str | Path) -> Path:
+    """Return the folder of the named weights, or of a training run, or the folder itself.
+
+    Raises:
+        InputError: if there are no weights of that name or in that folder.
+    """
+    given = Path(name_or_folder)
+    for folder in (SHIPPED / given, given, given / "weights"):
+        if (folder / "vae_clean.json").is_file() or (folder / f"{DETECTOR}.json").is_file():
+            return folder
+    raise InputError(
+        f"expected the name of shipped weights ({', '.join(shipped_names())}) or a folder that "
+        f"training wrote, got {name_or_folder}"
+    )
+
+
+def save_network(
+    folder: Path, name: str, network: nn.Module, config: object, card: Mapping[str, Any]
+) -> Path:
+    """Write a network's weights in half precision, and its JSON beside them.
+
+    Args:
+        folder: made when missing.
+        name: of the two files, without suffix.
+        config: the dataclass that the network was built from.
+        card: how it came to be: data, steps, seed, hours, device, results.
+
+    Raises:
+        InputError: if a weight is too large for half precision, or not finite.
+    """
+    tensors = {}
+    for key, tensor in network.state_dict().items():
+        small = tensor.half() if tensor.is_floating_point() else tensor
+        if small.is_floating_point() and not small.isfinite().all():
+            raise InputError(
+                f"{name}: {key} holds values that half precision cannot, training failed"
+            )
+        tensors[key] = small.contiguous().cpu()
+    path = folder / f"{name}.safetensors"
+    with written_whole(path) as file:
+        file.write(save(tensors))
+    content = {"config": asdict(config), "sha256": sha256_of(path), "training": dict(card)}
+    write_json(path.with_suffix(".json"), content)
+    return path
+
+
+def _read_card(folder: Path, name: str) -> dict[str, Any]:
+    path = require_file(folder / f"{name}.json", f"the settings of {name}")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return card | {"config": _tuples(card["config"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no description of a network ({error}): {REMEDY}") from error
+
+
+def _build(folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
+    """Build a network from its settings, which somebody may have written by hand."""
+    config = _read_card(folder, name)["config"]
+    try:
+        return build(config)
+    except (ValueError, TypeError) as error:
+        path = folder / f"{name}.json"
+        raise InputError(f"{path} holds settings of no network ({error}): {REMEDY}") from error
+
+
+def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples: turn its lists back into them, also those of settings inside settings."""
+
+    def back(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _tuples(value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return {key: back(value) for key, value in config.items()}
+
+
+def _load_into(network: nn.Module, path: Path) -> nn.Module:
+    """Load a file of weights, strictly, and set the network to evaluation."""
+    require_file(path, "a file of weights")
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is not a whole safetensors file ({error}): {REMEDY}") from error
+    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    shapes = {name: like.shape for name, like in network.state_dict().items()}
+    misfit = first_misfit(shapes, floats)
+    if misfit:
+        raise InputError(f"{path} does not fit its settings: {misfit}; {REMEDY}")
+    network.load_state_dict(floats, strict=True)
+    return network.eval()
+
+
+def load_network(
+    folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]
+) -> nn.Module:
+    """Load any network that ``save_network`` wrote; ``build`` makes it from its settings.
+
+    Raises:
+        InputError: if a file is missing, damaged, or does not fit its settings.
+    """
+    return _load_into(_build(folder, name, build), folder / f"{name}.safetensors")
+
+
+def load_vae(folder: Path, name: str) -> VAE:
+    """Load ``vae_degraded`` or ``vae_clean`` from a folder of weights."""
+    return load_network(folder, name, lambda config: VAE(VAEConfig(**config)))
+
+
+def load_mapping(folder: Path, variant: str) -> nn.Module:
+    """Load the mapping of a variant from a folder of weights.
+
+    Raises:
+        InputError: if the folder has none of this variant, naming those it has.
+    """
+    require_in(variant, tuple(MAPPINGS), "variant")
+    name = mapping_name(variant)
+    if not (folder / f"{name}.json").is_file():
+        there = ", ".join(available_variants(folder)) or "none"
+        raise InputError(f"{folder} holds no weights for variant {variant}; it has: {there}")
+    return load_network(folder, name, lambda config: MAPPINGS[variant](MappingConfig(**config)))
+
+
+def available_variants(folder: Path) -> list[str]:
+    """Return the variants that a folder has a mapping for, the default first."""
+    return [v for v in MAPPINGS if (folder / f"{mapping_name(v)}.json").is_file()]
+
+
+def load_weights(name_or_folder: str | Path, variant: str | None = None) -> RestorationNetwork:
+    """Load the two VAEs and a mapping of the package's own weights.
+
+    Args:
+        name_or_folder: "small", or a folder written by training.
+        variant: "quality" (plain mapping), "scratch" (with the partial non-local block), "hr" (with
+            patch attention); None takes the first of scratch, quality, hr that is there.
+
+    Raises:
+        InputError: if a file is missing, damaged, or does not fit its settings.
+    """
+    folder = find_weights(name_or_folder)
+    if variant is None:
+        variant = next(iter(available_variants(folder)), next(iter(MAPPINGS)))
+    return RestorationNetwork(
+        load_vae(folder, "vae_degraded"),
+        load_vae(folder, "vae_clean"),
+        load_mapping(folder, variant),
+    ).eval()
+
+
+def load_detector_weights(name_or_folder: str | Path) -> ScratchUNet:
+    """Load the scratch detector of the package's own weights.
+
+    Raises:
+        InputError: if the folder has none, or the file is damaged.
+    """
+    folder = find_weights(name_or_folder)
+    if not (folder / f"{DETECTOR}.json").is_file():
+        raise InputError(
+            f"{folder} holds no scratch detector: mark the damage by hand, train one with "
+            "'oldphoto train --stage detector', or use the authors' (--weights official:FOLDER, in "
+            "Python ScratchDetector.from_official)"
+        )
+    return load_network(folder, DETECTOR, lambda config: ScratchUNet(DetectorConfig(**config)))

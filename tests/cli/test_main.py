@@ -1,0 +1,80 @@
+"""The command line: help without torch, wrong use in one sentence, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from oldphoto.checks import InputError
+from oldphoto.cli import main as cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "the following arguments are required: command"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["train"], "the following arguments are required: --run"),
+        (["train", "--run", "x", "--preset", "huge"], "invalid choice: 'huge'"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_code_2(arguments, expected, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert expected in error and error.count("\n") == 1
+
+
+def test_input_errors_become_one_sentence(monkeypatch, capsys, tmp_path):
+    from oldphoto.cli import train
+
+    def refuse(_):
+        raise InputError("expected this, got that")
+
+    monkeypatch.setattr(train, "run", refuse)
+    assert cli.main(["train", "--run", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "oldphoto train: expected this, got that\n"
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch, capsys, tmp_path):
+    from oldphoto.cli import train
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "run", interrupt)
+    assert cli.main(["train", "--run", str(tmp_path)]) == 130
+    assert "what was finished is kept" in capsys.readouterr().err
+
+
+def test_a_file_named_like_an_option_is_a_file(monkeypatch, tmp_path):
+    from oldphoto.cli import restore
+
+    given = []
+    monkeypatch.setattr(restore, "run", lambda args: given.append(args) or 0)
+    monkeypatch.chdir(tmp_path)
+    for name in ("--help.jpg", "-1.png"):
+        (tmp_path / name).touch()
+    assert cli.main(["restore", "-1.png", "--help.jpg", "--output", "out"]) == 0
+    assert [path.name for path in given[0].photos] == ["-1.png", "--help.jpg"]
+    with pytest.raises(SystemExit):
+        cli.main(["restore", "-2.png", "--output", "out"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there such a file is simply not found")
+def test_a_path_too_long_for_any_file_is_one_sentence(capsys, tmp_path):
+    assert cli.main(["restore", "n" * 300 + ".png", "--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "no file can have so long a name" in error and error.count("\n") == 1
+
+
+def test_help_does_not_wait_for_torch():
+    code = (
+        "import sys, oldphoto.cli.main as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: print('TORCH' if 'torch' in sys.modules else 'LIGHT')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in cli.COMMANDS)
+    assert done.stdout.rstrip().endswith("LIGHT")

@@ -1,0 +1,350 @@
+"""``oldphoto restore``: names kept, inputs never overwritten, bad photos named, others done."""
+
+import argparse
+import struct
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from oldphoto.checks import InputError
+from oldphoto.cli import restore
+from oldphoto.config import PRESETS
+from oldphoto.inference.batch import find_photos, plan_jobs
+from oldphoto.inference.provenance import network_sha256, read_provenance
+from oldphoto.inference.restorer import Restorer
+from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.vae import VAE
+from oldphoto.weights.store import load_weights, save_network
+
+TINY = PRESETS["tiny"]
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny weights as training writes them, without a detector."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    for name in ("vae_degraded", "vae_clean"):
+        save_network(folder, name, VAE(TINY.vae), TINY.vae, {})
+    mapping = PartialNonlocalMapping(TINY.mapping)
+    save_network(folder, "mapping_scratch", mapping, TINY.mapping, {})
+    save_network(folder, "mapping_quality", PlainMapping(TINY.mapping), TINY.mapping, {})
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with three photos of different formats and sizes."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, name in enumerate(["a.jpg", "b.png", "c.bmp"]):
+        save_photo(folder / name, number)
+    return folder
+
+
+def save_photo(path: Path, number: int = 0, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(number).integers(0, 256, (20 + number, 33, 3), np.uint8)
+    Image.fromarray(noise).save(path, **options)
+    return path
+
+
+def png_head(width: int, height: int) -> bytes:
+    """The start of a grey PNG: enough to know its size, without the work of writing it."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc32(kind + content))
+        for kind, content in ((b"IHDR", head), (b"IDAT", b""))
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def call(*words: object) -> int:
+    parser = argparse.ArgumentParser()
+    restore.add_arguments(parser)
+    arguments = ["--device", "cpu", "--precision", "fp32", *map(str, words)]
+    return restore.run(parser.parse_args(arguments))
+
+
+# --- what is written ---------------------------------------------------------------------------
+
+
+def test_a_folder_is_restored_under_the_same_names(photos, tmp_path, weights, capsys):
+    out = tmp_path / "new" / "out"
+    before = {path: path.read_bytes() for path in photos.iterdir()}
+    assert call(photos, "--output", out, "--weights", weights) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.jpg", "b.png", "c.png"]
+    for name, height in [("a.jpg", 20), ("b.png", 21), ("c.png", 22)]:
+        assert Image.open(out / name).size == (33, height)
+    assert {path: path.read_bytes() for path in photos.iterdir()} == before
+    shown = capsys.readouterr()
+    assert "3 of 3 photos restored into" in shown.out
+    assert "no scratch masks; device cpu, precision fp32" in shown.err
+
+
+def test_the_result_is_the_restorers_with_profile_and_mask(tmp_path, weights):
+    photo = save_photo(tmp_path / "a.png", icc_profile=SRGB)
+    mask = np.zeros((20, 33), bool)
+    mask[4:12, 5:20] = True
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    out = tmp_path / "out"
+    assert call(photo, "--output", out, "--weights", weights, "--mask", tmp_path / "m.png") == 0
+    restorer = Restorer.from_pretrained(weights, device="cpu", precision="fp32")
+    written = Image.open(out / "a.png")
+    assert written.info["icc_profile"] == SRGB
+    assert np.array_equal(np.asarray(written), np.asarray(restorer(photo, mask)))
+    assert not np.array_equal(np.asarray(written), np.asarray(restorer(photo)))
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, weights, capsys):
+    first, second = save_photo(tmp_path / "x" / "a.png"), save_photo(tmp_path / "y" / "A.PNG", 1)
+    third = save_photo(tmp_path / "z" / "a.bmp", 2)
+    out = tmp_path / "out"
+    assert call(first, second, third, first, "--output", out, "--weights", weights) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["A_2.PNG", "a.png", "a_3.png"]
+    assert Image.open(out / "A_2.PNG").size == (33, 21)
+    assert "A.PNG goes to A_2.PNG" in capsys.readouterr().err
+
+
+def test_a_number_that_is_another_photos_name_is_not_given_away(tmp_path):
+    photos = [Path("x/a.png"), Path("y/a.png"), Path("x/a_2.png")]
+    names = [job.output.name for job in plan_jobs(photos, tmp_path)]
+    assert names == ["a.png", "a_3.png", "a_2.png"]
+
+
+def test_a_photo_that_becomes_png_does_not_take_the_name_of_one_that_is(tmp_path, capsys):
+    photos = [Path("x/a.gif"), Path("x/a.png"), Path("x/b.gif")]
+    names = [job.output.name for job in plan_jobs(photos, tmp_path)]
+    assert names == ["a_2.png", "a.png", "b.png"]
+    said = capsys.readouterr().err
+    assert "a.gif goes to a_2.png: another photo has its name" in said
+    assert "b.gif" not in said
+
+
+def test_the_inputs_are_never_overwritten(photos, weights):
+    with pytest.raises(InputError, match=r"would overwrite .*a\.jpg: choose another --output"):
+        call(photos, "--output", photos, "--weights", weights)
+    assert len(list(photos.iterdir())) == 3
+
+
+def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkeypatch):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    Image.fromarray(np.ones((21, 33), bool)).save(masks / "b.png")
+    given = {}
+    one = restore.restore_one
+
+    def note(job, restorer, source, record):
+        given[job.photo.name] = source(job.photo, np.zeros((21, 33, 3), np.uint8))
+        one(job, restorer, source, record)
+
+    monkeypatch.setattr(restore, "restore_one", note)
+    assert call(photos, "--output", tmp_path / "o", "--weights", weights, "--mask", masks) == 0
+    assert given["a.jpg"] is None
+    assert given["b.png"].all()
+
+
+# --- some photos are bad -----------------------------------------------------------------------
+
+
+def test_bad_photos_are_named_and_the_others_done(photos, tmp_path, weights, capsys):
+    (photos / "empty.jpg").touch()
+    (photos / "text.png").write_text("no photo", encoding="utf-8")
+    (photos / "cut.bmp").write_bytes((photos / "c.bmp").read_bytes()[:800])
+    Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    (photos / "wide.png").write_bytes(png_head(30_000, 10_000))
+    out = tmp_path / "out"
+    assert call(photos, "--output", out, "--weights", weights) == 1
+    assert sorted(path.name for path in out.iterdir()) == ["a.jpg", "b.png", "c.png"]
+    shown = capsys.readouterr()
+    for words in ("empty.jpg is empty", "text.png is not", "cut.bmp is damaged", "dot.png is 1 pi"):
+        assert words in shown.err
+    assert "wide.png has more than 178,956,970 pixels" in shown.err
+    assert "Traceback" not in shown.err
+    assert "3 of 8 photos restored" in shown.out
+
+
+def test_a_photo_of_a_format_that_cannot_be_read_is_not_passed_over(
+    photos, tmp_path, weights, capsys
+):
+    (photos / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (photos / "notes.txt").write_text("no photo", encoding="utf-8")
+    assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1
+    shown = capsys.readouterr()
+    assert "phone.HEIC is not an image we can read: give a JPEG, PNG" in shown.err
+    assert "3 of 4 photos restored" in shown.out
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".webp"])
+def test_of_several_pictures_in_one_file_the_first_is_restored_and_that_is_said(
+    tmp_path, weights, capsys, suffix
+):
+    noise = np.random.default_rng(0).integers(0, 256, (3, 20, 33, 3), np.uint8)
+    first, *others = (Image.fromarray(picture) for picture in noise)
+    path = tmp_path / f"pages{suffix}"
+    first.save(path, save_all=True, append_images=others)
+    out = tmp_path / "out"
+    assert call(path, "--output", out, "--weights", weights) == 0
+    assert "only the first of its 3 pictures is restored" in capsys.readouterr().err
+    assert len(list(out.iterdir())) == 1
+
+
+def test_one_bad_mask_among_several_is_named(photos, tmp_path, weights, capsys):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    Image.new("L", (33, 20), 100).save(masks / "a.png")
+    Image.new("L", (9, 9), 0).save(masks / "b.png")
+    out = tmp_path / "out"
+    assert call(photos, "--output", out, "--weights", weights, "--mask", masks) == 1
+    shown = capsys.readouterr().err
+    assert "a.png has grey values" in shown
+    assert "b.png is 9 pixels wide and 9 high" in shown
+    assert [path.name for path in out.iterdir()] == ["c.png"]
+
+
+def test_a_photo_too_large_for_the_memory_is_named(photos, tmp_path, weights, capsys):
+    out = tmp_path / "out"
+    assert call(photos, "--output", out, "--weights", weights, "--max-memory", 0.001) == 1
+    shown = capsys.readouterr().err
+    assert "a.jpg not restored: restoring 36 x 20 pixels needs 0.03 GiB even in tiles" in shown
+    assert "only 0.00 GiB are left" in shown
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee the manual."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes."),
+    ],
+)
+def test_want_of_memory_is_one_sentence_and_the_others_are_done(
+    photos, tmp_path, weights, capsys, monkeypatch, error
+):
+    one = restore.restore_one
+
+    def fail_at_b(job, *others):
+        if job.photo.name == "b.png":
+            raise error
+        one(job, *others)
+
+    monkeypatch.setattr(restore, "restore_one", fail_at_b)
+    assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "not restored" in line]
+    assert len(said) == 1
+    assert said[0].endswith(
+        "b.png not restored: the memory did not suffice: set a lower --max-memory, or close other "
+        "programs"
+    )
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "c.png"]
+
+
+def test_an_error_of_the_program_itself_is_not_hidden(photos, tmp_path, weights, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("mat1 and mat2 do not fit")
+
+    monkeypatch.setattr(restore, "restore_one", fail)
+    with pytest.raises(RuntimeError, match="mat1"):
+        call(photos, "--output", tmp_path / "out", "--weights", weights)
+
+
+def test_every_photo_says_what_made_it(photos, tmp_path, weights):
+    mask = np.zeros((20, 33), bool)
+    mask[:5] = True  # a quarter
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    out = tmp_path / "out"
+    words = ("--output", out, "--weights", weights, "--mask", tmp_path / "mask.png")
+    assert call(photos / "a.jpg", *words) == 0
+    record = read_provenance(out / "a.jpg")
+    assert record.masked_share == 0.25
+    assert record.weights == weights.name
+    assert record.weights_sha256 == network_sha256(load_weights(weights))
+
+
+def test_tiling_is_said_once(photos, tmp_path, weights, capsys, monkeypatch):
+    def warn(job, restorer, masks, record):
+        restore.warnings.warn(f"{job.photo.name} in tiles", restore.TilingWarning, stacklevel=2)
+
+    monkeypatch.setattr(restore, "restore_one", warn)
+    assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 0
+    shown = capsys.readouterr().err
+    assert "a.jpg in tiles" in shown
+    assert "b.png in tiles" not in shown
+
+
+def test_ctrl_c_leaves_whole_files_only(photos, tmp_path, weights, monkeypatch):
+    out = tmp_path / "out"
+    save = Image.Image.save
+
+    def stop_at_the_second(self, file, *args, **kwargs):
+        if any(out.glob("a.jpg")):
+            file.write(b"half")
+            raise KeyboardInterrupt
+        save(self, file, *args, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        call(photos, "--output", out, "--weights", weights)
+    assert [path.name for path in out.iterdir()] == ["a.jpg"]
+    Image.open(out / "a.jpg").load()
+
+
+# --- wrong use ---------------------------------------------------------------------------------
+
+
+def test_nothing_there_is_refused(tmp_path, photos):
+    with pytest.raises(InputError, match=r"expected a photo or a folder of photos at .*nowhere"):
+        find_photos([photos, tmp_path / "nowhere"])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(InputError, match=r"expected photos .*empty, found none"):
+        find_photos([photos, empty])
+
+
+def test_unwritable_output_is_refused_before_any_work(photos, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot write into .*choose another --output folder"):
+        call(photos, "--output", tmp_path / "file" / "out", "--weights", "nonsense")
+    with pytest.raises(InputError, match="cannot write into"):
+        call(photos, "--output", tmp_path / "file", "--weights", "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--weights", "nonsense"], "expected the name of shipped weights"),
+        (["--weights", "official:nowhere"], "nowhere"),
+        (["--weights", "official:nowhere", "--variant", "best"], "variant must be one of quality"),
+        (["--variant", "best"], "variant must be one of"),
+        (["--mask", "nowhere.png"], "one mask for 3 photos|none of these"),
+        (["--max-memory", "-2"], "must be greater than 0"),
+    ],
+)
+def test_wrong_words_are_refused(photos, tmp_path, weights, words, sentence):
+    words = words if "--weights" in words else ["--weights", weights, *words]
+    with pytest.raises(InputError, match=sentence):
+        call(photos, "--output", tmp_path / "out", *words)
+
+
+def test_a_single_photo_with_a_mask_of_another_size_is_wrong_use(photos, tmp_path, weights):
+    Image.new("L", (5, 5)).save(tmp_path / "m.png")
+    words = ("--output", tmp_path / "out", "--weights", weights, "--mask", tmp_path / "m.png")
+    with pytest.raises(InputError, match=r"m\.png is 5 pixels wide and 5 high, but its photo"):
+        call(photos / "a.jpg", *words)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_masks_that_were_used_are_written_on_request(photos, tmp_path, weights):
+    kept = tmp_path / "kept"
+    Image.new("1", (33, 20), 1).save(tmp_path / "a.png")  # b and c have none
+    words = (photos, "--weights", weights, "--mask", tmp_path, "--save-masks", kept, "--output")
+    with pytest.raises(InputError, match="masks and photos would share"):
+        call(*words, kept)
+    assert call(*words, tmp_path / "out") == 0
+    assert {p.name: np.asarray(Image.open(p)).min() for p in kept.iterdir()} == {"a.png": 255}

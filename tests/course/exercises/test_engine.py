@@ -1,0 +1,217 @@
+"""The exercises: the solution passes, the stub and each typical wrong answer get their message."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from oldphoto.course.exercises import notebook_00 as exercises_00
+from oldphoto.course.exercises import notebook_08 as exercises_08
+from oldphoto.course.exercises.engine import NOT_DONE, Exercise, Misconception, Sheet, Verdict
+from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks
+
+ALL = [
+    pytest.param(exercise, id=f"{module.__name__[-2:]}-{exercise.title}")
+    for module in (exercises_00, exercises_08)
+    for exercise in module.sheet.exercises
+]
+WRONG = [
+    pytest.param(case.values[0], wrong, id=f"{case.id}-{number}")
+    for case in ALL
+    for number, wrong in enumerate(case.values[0].misconceptions)
+]
+
+
+def exercise_notebooks() -> list[CourseNotebook]:
+    """The notebooks with a sheet of exercises."""
+    course = Path(exercises_00.__file__).parent
+    return [one for one in all_notebooks() if (course / f"exercises_{one.number}.py").is_file()]
+
+
+@pytest.mark.parametrize("notebook", exercise_notebooks(), ids=lambda one: one.number)
+def test_the_summary_counts_the_exercises_in_the_order_of_the_notebook(notebook):
+    module = importlib.import_module(f"oldphoto.course.exercises_{notebook.number}")
+    code = "\n".join(cell.source for cell in notebook.node.cells if cell.cell_type == "code")
+    names = {id(value): name for name, value in vars(module).items()}
+    of_sheet = [names[id(exercise)] for exercise in module.sheet.exercises]
+    assert re.findall(r"exercises\.(\w+)\.check\(", code) == of_sheet
+
+
+def answer_of(exercise: Exercise):
+    """The solution in the form in which a reader hands it in."""
+    return exercise.solution if exercise.trials[0] else exercise.solution()
+
+
+@pytest.mark.parametrize("exercise", ALL)
+def test_solution_is_right(exercise):
+    verdict = exercise.check(answer_of(exercise))
+    assert verdict.right and verdict.message == exercise.praise and exercise.solved
+
+
+@pytest.mark.parametrize("exercise", ALL)
+@pytest.mark.parametrize("stub", [None, ..., lambda *args: None, lambda *args: ...])
+def test_stub_is_not_done_yet(exercise, stub):
+    assert exercise.check(stub).message == NOT_DONE
+    assert not exercise.solved
+
+
+@pytest.mark.parametrize(("exercise", "wrong"), WRONG)
+def test_typical_wrong_answer_gets_its_own_message(exercise, wrong):
+    verdict = exercise.check(wrong.answer)
+    assert not verdict.right
+    assert verdict.message == wrong.message
+
+
+@pytest.mark.parametrize("exercise", ALL)
+def test_no_message_contains_the_solution(exercise):
+    lines = inspect.getsource(exercise.solution).splitlines()[1:]
+    code = [line.strip().removeprefix("return ").strip('"') for line in lines]
+    told = [line for line in code if len(line) > 12 and not line.startswith("positions =")]
+    for text in (*exercise.hints, *(wrong.message for wrong in exercise.misconceptions)):
+        assert not any(line in text for line in told)
+
+
+def test_correct_but_different_code_is_right():
+    def by_hand(scores, keep):
+        weight = torch.exp(scores - scores.max(dim=1, keepdim=True).values) * keep
+        return weight / weight.sum(dim=1, keepdim=True)
+
+    assert exercises_08.masked_softmax.check(by_hand).right
+
+
+def double():
+    return Exercise(
+        title="double",
+        level="modify",
+        solution=lambda x: 2 * x,
+        trials=((torch.tensor([1.0, 2.0]),), (torch.tensor([0.5]),)),
+        misconceptions=(Misconception(lambda x: x**2, "This is the square."),),
+        hints=("a", "b"),
+        praise="Yes.",
+        limits=(0.0, 4.0),
+    )
+
+
+def test_generic_messages_tell_what_is_wrong():
+    check = double().check
+    assert check(lambda x: 2 * x[:1]).message == "The shape should be (2,), but it is (1,)."
+    assert "stops with ZeroDivisionError" in check(lambda x: 1 / 0).message
+    assert "not numbers (nan)" in check(lambda x: x * float("nan")).message
+    assert "in [0, 4], but they go from -4 to -2" in check(lambda x: -2 * x).message
+    assert "off by 25 % of the largest" in check(lambda x: x + 1).message
+    assert check(lambda x: "no").message == "Expected a tensor, got str."
+    assert check(lambda x: 2.0).message == "Expected a tensor, got a number."
+    assert check(lambda x: x.numpy()).message == "Expected a tensor, got an array."
+
+
+def test_a_single_number_out_of_range_is_called_one():
+    share = exercise_of(lambda x: float(x.mean()), limits=(0.0, 4.0))
+    assert "The number should lie in [0, 4], but it is 23." in share.check(lambda x: 23.0).message
+
+
+def exercise_of(solution, **options):
+    """An exercise with one trial and no typical wrong answers."""
+    trials = ((np.array([1.0, 2.0]),),)
+    return Exercise("a", "modify", solution, (), ("a", "b"), "Yes.", trials=trials, **options)
+
+
+def test_messages_about_arrays_and_numbers_name_what_came():
+    check = exercise_of(lambda x: 2 * x).check
+    assert check(lambda x: [2.0, 4.0]).message == "Expected an array, got list."
+    texts = check(lambda x: np.array(["two", "four"]))
+    assert texts.message == "Expected numbers, got an array of something else."
+    assert check(lambda x: (x > 0).any()).message == "The shape should be (2,), but it is ()."
+    check = exercise_of(lambda x: x.sum()).check
+    assert check(lambda x: x).message == "Expected a single number, got values of shape (2,)."
+    assert (
+        check(lambda x: 6.0).message
+        == "The number that comes out is off by 100 % of the right one."
+    )
+
+
+def test_an_answer_of_another_kind_is_right_unless_the_notebook_goes_on_with_it():
+    to_bytes, to_float = (lambda x: x.astype(np.uint8)), (lambda x: x)
+    assert exercise_of(to_bytes).check(to_float).right
+    exercise = exercise_of(to_bytes, same_kind=True)
+    assert exercise.check(to_float).message == (
+        "The values are right, but of kind float64: make them uint8."
+    )
+    assert exercise.check(to_bytes).right
+
+
+def test_wrong_answer_that_is_right_at_the_first_trial_is_found_at_the_second():
+    assert not double().check(lambda x: torch.tensor([2.0, 4.0])[: len(x)]).right
+    assert double().check(lambda x: x**2).message == "This is the square."
+
+
+def test_of_two_wrong_answers_that_meet_by_chance_the_one_that_agrees_more_often_is_named():
+    exercise = double()
+    meets_once = Misconception(lambda x: torch.tensor([1.0, 4.0]) * x[0], "By chance.")
+    exercise.misconceptions = (meets_once, *exercise.misconceptions)
+    assert exercise.check(lambda x: x**2).message == "This is the square."
+    assert exercise.check(meets_once.answer).message == "By chance."
+
+
+def test_an_answer_that_changes_its_input_does_not_spoil_the_trial():
+    exercise = double()
+    assert exercise.check(lambda x: x.mul_(2)).right
+    assert exercise.check(lambda x: x * 2).right
+
+
+def test_a_long_message_is_shown_in_lines_that_a_page_holds():
+    message = "It is too long for a line. " * 10
+    shown = repr(Verdict(False, message)).splitlines()
+    assert len(shown) > 2 and max(map(len, shown)) <= 88
+    assert " ".join(shown) == f"Not yet. {message}".strip()
+
+
+def test_or_solution_lets_the_notebook_go_on(capsys):
+    exercise = double()
+    right = lambda x: x + x  # noqa: E731
+    assert exercise.or_solution(right) is right
+    assert capsys.readouterr().out == ""
+    assert exercise.or_solution(None) is exercise.solution
+    assert exercise.or_solution(lambda x: x) is exercise.solution
+    assert "the package's own answer" in capsys.readouterr().out
+    assert exercises_08.faulty_line.or_solution("a") == "b"
+    assert exercises_08.faulty_line.or_solution(None) == "b"
+
+
+def test_hints_come_one_after_the_other():
+    exercise = double()
+    assert [exercise.hint() for _ in range(3)] == [
+        "Hint 1 of 2: a",
+        "Hint 2 of 2: b",
+        "Hint 2 of 2: b",
+    ]
+
+
+def test_summary_counts_what_is_solved(capsys):
+    first, second = double(), double()
+    first.check(lambda x: 2 * x)
+    second.hint()
+    Sheet((first, second)).summary()
+    assert capsys.readouterr().out == (
+        "1. double (modify): solved\n2. double (modify): open, 1 hints\n1 of 2 solved\n"
+    )
+
+
+def test_solution_is_shown_from_its_one_source(capsys):
+    exercises_08.masked_softmax.show_solution()
+    assert "masked_fill(keep == 0" in capsys.readouterr().out
+
+
+def test_verdict_reads_as_a_sentence():
+    exercise = double()
+    assert repr(exercise.check(lambda x: 2 * x)) == "Right. Yes."
+    assert repr(exercise.check(None)) == "Not done yet."
+    assert repr(exercise.check(lambda x: x**2)) == "Not yet. This is the square."
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert exercises_00.damaged_share.check(lambda mask: np.float64(mask.mean())).right
+    assert exercises_00.damaged_share.check(lambda mask: float(mask.mean())).right

@@ -1,0 +1,79 @@
+"""The repository's address: one place, stamped everywhere, and any difference is found."""
+
+from pathlib import Path
+
+import pytest
+
+from oldphoto.checks import InputError
+from oldphoto.course.publishing.badges import Address, differing, read_address, stamp
+
+PROJECT = """[project]
+name = "x"
+
+[project.urls]
+Repository = "https://github.com/oldphoto/oldphoto"
+
+[tool.other]
+Repository = "untouched"
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, make_notebook) -> Path:
+    """A small repository whose addresses agree."""
+    old = Address("oldphoto/oldphoto")
+    make_notebook(f"%pip install -q {old.install}", head=f"{old.badge('01_small.ipynb')}\n# A")
+    (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    readme = f"{old.badge('01_small.ipynb')}\ngit clone https://github.com/oldphoto/oldphoto\n"
+    other = "https://github.com/oldphoto/oldphoto-data stays\n"
+    (tmp_path / "README.md").write_text(readme + other, encoding="utf-8")
+    return tmp_path
+
+
+def test_stamp_reaches_every_place(repository):
+    changed = stamp(repository, "ann/photos", "v1.2")
+    assert [p.name for p in changed] == ["pyproject.toml", "README.md", "01_small.ipynb"]
+    assert read_address(repository) == Address("ann/photos", "v1.2")
+    assert differing(repository) == []
+    notebook = (repository / "notebooks/01_small.ipynb").read_text(encoding="utf-8")
+    assert "github/ann/photos/blob/v1.2/notebooks/01_small.ipynb" in notebook
+    assert "git+https://github.com/ann/photos@v1.2" in notebook
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    assert "git clone https://github.com/ann/photos\n" in readme
+    assert "oldphoto/oldphoto-data stays" in readme
+    project = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'Repository = "untouched"' in project
+
+
+def test_stamping_twice_changes_nothing_and_back_restores(repository):
+    before = {p: p.read_bytes() for p in repository.rglob("*") if p.is_file()}
+    stamp(repository, "ann/photos", "v1.2")
+    assert stamp(repository, "ann/photos", "v1.2") == []
+    stamp(repository, "oldphoto/oldphoto", "main")
+    for path, content in before.items():
+        if path.name != "pyproject.toml":  # it has gained the entry Notebooks
+            assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["README.md", "notebooks/01_small.ipynb"])
+def test_one_differing_address_is_found(repository, name):
+    path = repository / name
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("oldphoto/oldphoto/blob", "me/fork/blob"), encoding="utf-8")
+    assert [path.name in line and "me/fork" in line for line in differing(repository)] == [True]
+
+
+@pytest.mark.parametrize("repo", ["nameonly", "a/b/c", "https://github.com/a/b", "a b/c", ""])
+def test_wrong_repository_is_refused(repository, repo):
+    with pytest.raises(InputError, match="must look like owner/name"):
+        stamp(repository, repo)
+
+
+@pytest.mark.parametrize("reference", ["", "two words", "-x", '"'])
+def test_wrong_reference_is_refused(repository, reference):
+    with pytest.raises(InputError, match="name of a branch or a tag"):
+        stamp(repository, "a/b", reference)
+
+
+def test_the_addresses_of_this_repository_agree():
+    assert differing(Path(__file__).parents[3]) == []

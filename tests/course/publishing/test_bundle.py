@@ -1,0 +1,147 @@
+"""The bundle for a room without internet: whole, and at work where no connection can be made."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from oldphoto.checks import InputError
+from oldphoto.cli import main as cli
+from oldphoto.course.publishing import bundle
+
+ROOT = Path(__file__).parents[3]
+# Python runs this file by itself when it starts: any use of the network ends the program.
+NO_NETWORK = """
+import socket
+
+def refuse(*args, **kwargs):
+    raise OSError("NETWORK USED")
+
+for name in ("connect", "connect_ex", "sendto"):
+    setattr(socket.socket, name, refuse)
+for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+    setattr(socket, name, refuse)
+"""
+FIRST_LESSON = """
+import sys
+from pathlib import Path
+import nbformat
+from IPython.core.interactiveshell import InteractiveShell
+import oldphoto
+
+assert Path(oldphoto.__file__).is_relative_to(sys.argv[1]), oldphoto.__file__
+photo = __import__("oldphoto.samples").samples.sample_photo("taped_postcard")[:64, :64]
+assert oldphoto.Restorer.from_pretrained("small", device="cpu")(photo).size == (64, 64)
+shell = InteractiveShell.instance()
+for cell in nbformat.read(sys.argv[2], as_version=4).cells[:12]:
+    if cell.cell_type == "code":
+        shell.run_cell(cell.source).raise_error()
+assert shell.user_ns["restored"].size == shell.user_ns["photo"].shape[1::-1]
+print("LESSON HELD")
+"""
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory) -> Path:
+    """The bundle's folder, made by the command and unpacked elsewhere."""
+    folder = tmp_path_factory.mktemp("room")
+    assert cli.main(["course", "bundle", "--slides", "--output", str(folder / "made")]) == 0
+    (archive,) = (folder / "made").iterdir()
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(folder / "room")
+    return folder / "room" / archive.stem
+
+
+@pytest.fixture(scope="module")
+def installed(unpacked, tmp_path_factory) -> Path:
+    """A folder into which the wheel was installed, from nothing but itself."""
+    target = tmp_path_factory.mktemp("installed")
+    (wheel,) = unpacked.glob("*.whl")
+    options = ["--no-deps", "--no-index", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target)]
+    subprocess.run([*command, str(wheel)], check=True)
+    return target
+
+
+def sources() -> Iterator[str]:
+    for package in bundle.SOURCES:
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts and path.name[0] != ".":
+                yield path.relative_to(ROOT).as_posix()
+
+
+def test_the_zip_has_notebooks_pictures_wheel_versions_and_a_page(unpacked):
+    there = {p.relative_to(unpacked).as_posix() for p in unpacked.rglob("*") if p.is_file()}
+    beside = [p for p in (ROOT / "notebooks").iterdir() if p.suffix in (".ipynb", ".md")]
+    assert {f"notebooks/{path.name}" for path in beside} <= there
+    assert "notebooks/images/before_after.jpg" in there
+    assert {"slides/index.html", "slides/00_restore_a_photo.html"} <= there
+    wheel = next(name for name in there if name.endswith(".whl"))
+    page = (unpacked / "HOW_TO.md").read_text(encoding="utf-8")
+    assert f"pip install -r requirements.txt {wheel}" in page and "oldphoto doctor" in page
+    assert "{" not in page and "`slides/`" in page
+    pins = (unpacked / "requirements.txt").read_text(encoding="utf-8")
+    assert "torch==" in pins and "ipywidgets==" in pins
+    assert "pytest" not in pins and "-e ." not in pins
+
+
+def test_the_wheel_holds_every_file_of_the_package(unpacked):
+    with zipfile.ZipFile(next(unpacked.glob("*.whl"))) as wheel:
+        packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packed == set(sources())
+    assert "oldphoto/weights/small/vae_clean.safetensors" in packed
+    assert (
+        "oldphoto/course/publishing/page.html" in packed
+        and "oldphoto/samples/SOURCES.csv" in packed
+    )
+
+
+def run_without_network(code: str, installed: Path, folder: Path, *words: str):
+    """Run Python code in another folder, with the installed wheel and no way out."""
+    (folder / "sitecustomize.py").write_text(NO_NETWORK, encoding="utf-8")
+    search = os.pathsep.join([str(folder), str(installed)])
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": search, "IPYTHONDIR": str(folder / "ipython")},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def test_the_first_lesson_is_held_without_a_network(unpacked, installed, tmp_path):
+    notebook = unpacked / "notebooks" / "00_restore_a_photo.ipynb"
+    done = run_without_network(FIRST_LESSON, installed, tmp_path, str(installed), str(notebook))
+    assert "LESSON HELD" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_the_guard_would_notice_a_connection(installed, tmp_path):
+    code = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')"
+    done = run_without_network(code, installed, tmp_path)
+    assert done.returncode != 0 and "NETWORK USED" in done.stderr
+
+
+def test_dependencies_are_fetched_and_then_nothing_is_asked_for(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(bundle, "_run", lambda command, folder, what: commands.append(command))
+    bundle.fetch_dependencies(tmp_path)
+    assert commands[0][1:4] == ["-m", "pip", "download"] and "--only-binary" in commands[0]
+    page = bundle.fill_how_to(ROOT, "oldphoto-0.1.0-py3-none-any.whl", dependencies=True)
+    assert "pip install --no-index --find-links wheels -r requirements.txt oldphoto-0.1.0" in page
+    assert "`wheels/`" in page and "Nothing is downloaded" in page and "`slides/`" not in page
+
+
+def test_outside_a_clone_it_is_refused(make_notebook, tmp_path):
+    folder = make_notebook("1 + 1").parent
+    with pytest.raises(InputError, match="expected a clone of the repository"):
+        bundle.build_bundle(tmp_path, folder)
+
+
+def test_a_build_that_fails_says_why(tmp_path):
+    with pytest.raises(InputError, match=r"the wheel could not be made: .*no words"):
+        bundle._run([sys.executable, "-c", "raise SystemExit('no words')"], tmp_path, "the wheel")

@@ -1,0 +1,172 @@
+"""Weights: round trip in half precision, defaults, and refusals that name file and tensor."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from oldphoto.checks import InputError
+from oldphoto.config import PRESETS
+from oldphoto.networks.restoration import RestorationNetwork
+from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.networks.vae import VAE
+from oldphoto.weights import store as weights
+
+TINY = PRESETS["tiny"]
+
+
+def write_all(folder: Path, variants: tuple[str, ...] = ("scratch",)) -> RestorationNetwork:
+    torch.manual_seed(0)
+    vaes = {name: VAE(TINY.vae) for name in ("vae_degraded", "vae_clean")}
+    for name, vae in vaes.items():
+        weights.save_network(folder, name, vae, TINY.vae, {"steps": 3})
+    mappings = {v: weights.MAPPINGS[v](TINY.mapping) for v in variants}
+    for variant, mapping in mappings.items():
+        weights.save_network(folder, weights.mapping_name(variant), mapping, TINY.mapping, {})
+    return RestorationNetwork(*vaes.values(), mappings[variants[0]]).eval()
+
+
+def test_round_trip_within_half_precision(tmp_path):
+    before = write_all(tmp_path)
+    after = weights.load_weights(tmp_path)
+    for (name, a), (other, b) in zip(
+        before.state_dict().items(), after.state_dict().items(), strict=True
+    ):
+        assert name == other
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+        assert b.dtype == torch.float32
+    photo = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(before(photo), after(photo), rtol=0, atol=0.01)
+
+
+def test_the_json_tells_settings_and_training(tmp_path):
+    write_all(tmp_path)
+    card = json.loads((tmp_path / "vae_clean.json").read_text(encoding="utf-8"))
+    assert card["config"]["width"] == TINY.vae.width
+    assert card["training"] == {"steps": 3}
+    assert len(card["sha256"]) == 64
+
+
+def test_a_run_folder_and_its_weights_folder_are_the_same(tmp_path):
+    write_all(tmp_path / "weights")
+    assert weights.find_weights(tmp_path) == tmp_path / "weights"
+    assert weights.find_weights(tmp_path / "weights") == tmp_path / "weights"
+
+
+def test_the_default_variant_is_the_first_that_is_there(tmp_path):
+    write_all(tmp_path, ("quality",))
+    assert weights.available_variants(tmp_path) == ["quality"]
+    assert not hasattr(weights.load_weights(tmp_path).mapping, "partial_nonlocal")
+    with pytest.raises(InputError, match="no weights for variant scratch; it has: quality"):
+        weights.load_weights(tmp_path, "scratch")
+    with pytest.raises(InputError, match="variant must be one of"):
+        weights.load_weights(tmp_path, "best")
+
+
+def test_the_detector_round_trips_with_its_running_means(tmp_path):
+    detector = ScratchUNet(TINY.detector)
+    detector(torch.rand(2, 1, 32, 32))  # moves the running means of the batch norms
+    weights.save_network(tmp_path, "detector", detector, TINY.detector, {})
+    loaded = weights.load_detector_weights(tmp_path)
+    grey = torch.rand(1, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(grey), detector.eval()(grey), rtol=1e-2, atol=1e-2)
+    assert not loaded.training
+
+
+def test_unknown_name(tmp_path):
+    with pytest.raises(InputError, match="expected the name of shipped weights"):
+        weights.load_weights("large")
+    with pytest.raises(InputError, match=r"or a folder that training wrote"):
+        weights.load_weights(tmp_path)
+
+
+def damage_missing_file(folder: Path) -> None:
+    (folder / "mapping_scratch.safetensors").unlink()
+
+
+def damage_cut_file(folder: Path) -> None:
+    path = folder / "vae_clean.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def damage_missing_tensor(folder: Path) -> None:
+    path = folder / "vae_clean.safetensors"
+    tensors = load_file(path)
+    del tensors["encoder.stem.weight"]
+    save_file(tensors, path)
+
+
+def damage_other_shape(folder: Path) -> None:
+    path = folder / "vae_clean.safetensors"
+    tensors = load_file(path)
+    tensors["encoder.stem.weight"] = torch.zeros(1)
+    save_file(tensors, path)
+
+
+def damage_other_kind(folder: Path) -> None:
+    (folder / "mapping_scratch.safetensors").replace(folder / "vae_clean.safetensors")
+
+
+def damage_no_settings(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text('{"config": [1]}', encoding="utf-8")
+
+
+def damage_unknown_setting(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text('{"config": {"nonsense": 1}}', encoding="utf-8")
+
+
+def damage_wrong_setting(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text('{"config": {"stem": "x"}}', encoding="utf-8")
+
+
+def damage_json(folder: Path) -> None:
+    (folder / "vae_clean.json").write_text("{", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_missing_file, "mapping_scratch.safetensors, but no such file"),
+        (damage_cut_file, "vae_clean.safetensors is not a whole safetensors file"),
+        (damage_missing_tensor, r"vae_clean.*encoder\.stem\.weight is missing \(1 of \d+ are\)"),
+        (damage_other_shape, r"vae_clean.*encoder\.stem\.weight of shape \(32, 48, 3, 3\), got"),
+        (damage_other_kind, r"vae_clean\.safetensors.*encoder\.stem\.weight is missing \(\d"),
+        (damage_json, "vae_clean.json is no description of a network"),
+        (damage_no_settings, "vae_clean.json is no description of a network"),
+        (damage_unknown_setting, "vae_clean.json holds settings of no network.*'nonsense'"),
+        (damage_wrong_setting, "vae_clean.json holds settings of no network .stem must be one of"),
+    ],
+)
+def test_damaged_folders_are_refused_by_name(tmp_path, damage, message):
+    write_all(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(InputError, match=message) as caught:
+        weights.load_weights(tmp_path)
+    assert len(str(caught.value).replace(str(tmp_path), "")) < 250
+
+
+def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path):
+    vae = VAE(TINY.vae)
+    with torch.no_grad():
+        vae.encoder.stem.weight.fill_(1e6)
+    with pytest.raises(InputError, match=r"encoder\.stem\.weight holds values"):
+        weights.save_network(tmp_path, "vae_clean", vae, TINY.vae, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_shipped_network_loads():
+    for name in weights.shipped_names():
+        folder = weights.find_weights(name)
+        for variant in weights.available_variants(folder):
+            weights.load_weights(name, variant)
+        weights.load_detector_weights(folder)
+
+
+def test_a_folder_without_a_detector_says_what_to_do_instead(tmp_path):
+    write_all(tmp_path)
+    with pytest.raises(InputError, match="holds no scratch detector: mark the damage by hand"):
+        weights.load_detector_weights(tmp_path)
