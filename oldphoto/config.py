@@ -168,7 +168,7 @@ class StageConfig:
     num_photos: int
     weights: LossWeights = LossWeights()
     learning_rate: float = 2e-4
-    critic_learning_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
     decay_from: float = 0.5
     betas: tuple[float, float] = (0.5, 0.999)
     ema_decay: float = 0.999

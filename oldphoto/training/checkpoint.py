@@ -21,6 +21,10 @@ NUM_KEPT = 2
 """Checkpoints kept on disk: the newest, and the one before it in case the newest is damaged."""
 
 
+OLD_NAMES = {"critic_loss": "discriminator_loss", "critics.": "discriminators."}
+"""Parts and tensors of checkpoints that version 0.1 wrote, by the start of their names."""
+
+
 class Stateful(Protocol):
     """Anything with a state dict: networks, optimizers, schedules, scalers, averages."""
 
@@ -166,7 +170,7 @@ def _restore(
     path: Path, parts: Mapping[str, Stateful], device: torch.device | str
 ) -> tuple[int, dict[str, Any]]:
     payload = torch.load(path, map_location=device, weights_only=True)  # runs no code from the file
-    saved = payload["parts"]
+    saved = _with_new_names(payload["parts"])
     if saved.keys() != parts.keys():
         raise InputError(f"{path} holds {sorted(saved)}, but this run needs {sorted(parts)}")
     for name, part in parts.items():
@@ -177,3 +181,15 @@ def _restore(
             raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
     restore_random_states(payload["random"])
     return payload["step"], payload["extra"]
+
+
+def _with_new_names(saved: dict[str, Any]) -> dict[str, Any]:
+    """Rename the parts of an old checkpoint, and the tensors in them."""
+    for old, new in OLD_NAMES.items():
+        saved = {new + n.removeprefix(old) if n.startswith(old) else n: v for n, v in saved.items()}
+    if "discriminator_loss" in saved:
+        tensors = saved["discriminator_loss"].items()
+        saved["discriminator_loss"] = {
+            name.replace("critics.", "discriminators.", 1): value for name, value in tensors
+        }
+    return saved

@@ -176,6 +176,9 @@ class RunLog:
             names = list(reader.fieldnames or [])
             # A row cut off by a crash has no value in its last column.
             rows = [row for row in reader if row[names[-1]] and int(float(row["step"])) <= step]
+        # Version 0.1 said critic for discriminator.
+        names = [name.replace("critic", "discriminator") for name in names]
+        rows = [dict(zip(names, row.values(), strict=True)) for row in rows]
         if not rows:  # perhaps the title row itself was cut off: begin anew
             self._path.unlink()
             return

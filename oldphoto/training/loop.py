@@ -28,8 +28,9 @@ class Stage:
     Attributes:
         name: for messages and the folder.
         config: batch, crop, steps, rates.
-        loss: holds the networks to train; ``loss(batch, critics)`` returns terms and samples.
-        critic_loss: holds the discriminators; ``critic_loss(samples)`` returns terms. None
+        loss: holds the networks to train; ``loss(batch, discriminators)`` returns terms and
+        samples. discriminator_loss: holds the discriminators; ``discriminator_loss(samples)``
+        returns terms. None
             where the stage has none.
         trained: the networks that are the result, by name; their moving average is kept.
         dataset: serves the photo of a position; position p is the p-th photo of the run.
@@ -38,7 +39,7 @@ class Stage:
     name: str
     config: StageConfig
     loss: nn.Module
-    critic_loss: nn.Module | None
+    discriminator_loss: nn.Module | None
     trained: nn.ModuleDict
     dataset: Dataset
 
@@ -68,12 +69,12 @@ def train(
     # Networks, optimizers, schedules, and the moving average that will be the result.
     loss = stage.loss.to(device, memory_format=torch.channels_last)
     players = [Player("loss", loss, config.learning_rate, config, settings)]
-    critics = nn.ModuleDict()
-    if stage.critic_loss is not None:
-        critic_loss = stage.critic_loss.to(device, memory_format=torch.channels_last)
-        critics = critic_loss.critics
-        rate = config.critic_learning_rate
-        players.append(Player("critic_loss", critic_loss, rate, config, settings))
+    discriminators = nn.ModuleDict()
+    if stage.discriminator_loss is not None:
+        discriminator_loss = stage.discriminator_loss.to(device, memory_format=torch.channels_last)
+        discriminators = discriminator_loss.discriminators
+        rate = config.discriminator_learning_rate
+        players.append(Player("discriminator_loss", discriminator_loss, rate, config, settings))
     average = AveragedModel(stage.trained, multi_avg_fn=moving_average(config.ema_decay))
     parts = {"average": average}
     for player in players:
@@ -102,16 +103,17 @@ def train(
         while not is_over:
             # 1. The networks: lower the sum of their terms on one batch, part by part.
             results = [
-                players[0].backward(next(batches), critics) for _ in range(settings.accumulate)
+                players[0].backward(next(batches), discriminators)
+                for _ in range(settings.accumulate)
             ]
             players[0].step()
             terms = mean_terms([terms for terms, _ in results])
 
             # 2. The discriminators: tell what was just made from real photos.
-            for critic in players[1:]:
-                critic_results = [critic.backward(samples) for _, samples in results]
-                critic.step()
-                terms |= mean_terms([terms for terms, _ in critic_results])
+            for discriminator in players[1:]:
+                discriminator_results = [discriminator.backward(samples) for _, samples in results]
+                discriminator.step()
+                terms |= mean_terms([terms for terms, _ in discriminator_results])
 
             average.update_parameters(stage.trained)
             step += 1

@@ -56,14 +56,16 @@ class StepCost:
 
 
 def saved_for_backward(
-    loss: nn.Module, critics: nn.ModuleDict, batch: dict[str, Tensor], settings: LoopSettings
+    loss: nn.Module, discriminators: nn.ModuleDict, batch: dict[str, Tensor], settings: LoopSettings
 ) -> tuple[Saved, Tensor, dict[str, Tensor]]:
     """Compute a loss and count what its forward pass keeps; weights are not counted.
 
     Returns:
         The count, the loss to go backward from, and the samples for the discriminators.
     """
-    weights = {p.untyped_storage().data_ptr() for m in (loss, critics) for p in m.parameters()}
+    weights = {
+        p.untyped_storage().data_ptr() for m in (loss, discriminators) for p in m.parameters()
+    }
     sizes: dict[int, int] = {}
     kept = []  # as long as they live, no other tensor gets their address
 
@@ -76,7 +78,7 @@ def saved_for_backward(
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         with mixed_precision(settings):
-            terms, samples = loss(batch, critics)
+            terms, samples = loss(batch, discriminators)
         total = sum(terms.values())
     return Saved(sum(sizes.values()), max(sizes.values(), default=0)), total, samples
 
@@ -100,23 +102,25 @@ def measure_step(stage: Stage, settings: LoopSettings) -> StepCost:
     kept_out = getattr(stage.loss, "feature_network", None)  # fixed: needs no copy
     memo = {id(kept_out): kept_out}
     loss = copy.deepcopy(stage.loss, memo).to(device, memory_format=torch.channels_last)
-    critic_loss = copy.deepcopy(stage.critic_loss)
-    critics = nn.ModuleDict()
-    if critic_loss is not None:
-        critics = critic_loss.to(device, memory_format=torch.channels_last).critics
+    discriminator_loss = copy.deepcopy(stage.discriminator_loss)
+    discriminators = nn.ModuleDict()
+    if discriminator_loss is not None:
+        discriminators = discriminator_loss.to(
+            device, memory_format=torch.channels_last
+        ).discriminators
 
     sides = _small_sides(stage.config.crop)
     totals = []
     for side in sides:
         batch = sample_batch(stage, 1, side, settings)
         started = time.perf_counter()
-        saved, total, samples = saved_for_backward(loss, critics, batch, settings)
+        saved, total, samples = saved_for_backward(loss, discriminators, batch, settings)
         totals.append(saved.total)
     # The largest one goes all the way, for the time that it takes.
     total.backward()
-    if critic_loss is not None:
+    if discriminator_loss is not None:
         with mixed_precision(settings):
-            terms, _ = critic_loss(samples)
+            terms, _ = discriminator_loss(samples)
         sum(terms.values()).backward()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -151,7 +155,7 @@ def _extrapolate(sides: list[int], totals: list[int], crop: int) -> tuple[float,
 
 def _weight_bytes(stage: Stage) -> int:
     """Return the bytes of what stays in memory from step to step."""
-    networks = [stage.loss, stage.critic_loss, getattr(stage.loss, "feature_network", None)]
+    networks = [stage.loss, stage.discriminator_loss, getattr(stage.loss, "feature_network", None)]
     found = {p: p for n in networks if isinstance(n, nn.Module) for p in n.parameters()}
     trained = [p for p in found if p.requires_grad]
     values = sum(p.numel() for p in found) + _STEP_COPIES * sum(p.numel() for p in trained)

@@ -63,7 +63,7 @@ def sample_noise(seeds: Tensor, like: Tensor) -> Tensor:
 def photo_terms(
     output: Tensor,
     target: Tensor,
-    critic: nn.Module | None,
+    discriminator: nn.Module | None,
     weights: LossWeights,
     feature_network: FeatureNetwork | None,
     condition: Tensor | None = None,
@@ -73,7 +73,7 @@ def photo_terms(
     Args:
         output: (B, 3, H, W), the generated photo.
         target: (B, 3, H, W), what it should be, in [-1, 1].
-        critic: the photo discriminator; None where no term needs it.
+        discriminator: the photo discriminator; None where no term needs it.
         feature_network: for the perceptual term; None leaves the term out.
         condition: (B, C, H, W) that the discriminator sees beside the photo, as in pix2pix.
     """
@@ -81,13 +81,13 @@ def photo_terms(
     if weights.l1_weight:
         terms["l1"] = weights.l1_weight * losses.l1_loss(output, target)
     if weights.adversarial_weight or weights.feature_matching_weight:
-        with frozen(critic):
-            fake = critic(_beside(condition, output))
+        with frozen(discriminator):
+            fake = discriminator(_beside(condition, output))
             if weights.adversarial_weight:
                 terms["adversarial"] = weights.adversarial_weight * losses.lsgan_generator(fake)
             if weights.feature_matching_weight:
                 with torch.no_grad():
-                    real = critic(_beside(condition, target))
+                    real = discriminator(_beside(condition, target))
                 matching = losses.feature_matching(fake, real)
                 terms["feature_matching"] = weights.feature_matching_weight * matching
     if weights.perceptual_weight and feature_network is not None:
@@ -99,8 +99,8 @@ def photo_terms(
     return terms
 
 
-def _photo_critic(critics: nn.ModuleDict) -> nn.Module | None:
-    return dict(critics).get("photo")  # a ModuleDict has no ``get``
+def _photo_discriminator(discriminators: nn.ModuleDict) -> nn.Module | None:
+    return dict(discriminators).get("photo")  # a ModuleDict has no ``get``
 
 
 def _beside(condition: Tensor | None, photo: Tensor) -> Tensor:
@@ -153,7 +153,9 @@ class VAELoss(PhotoLoss):
         self.vae = vae
         self.two_sided = two_sided
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         mixed = "old" in batch
         photo = torch.cat([batch["old"], batch["degraded"]]) if mixed else batch["clean"]
         mean, log_var = self.vae.encode_moments(photo)
@@ -162,7 +164,7 @@ class VAELoss(PhotoLoss):
         recon = self.vae.decode(latent)
 
         terms = photo_terms(
-            recon, photo, _photo_critic(critics), self.weights, self.feature_network
+            recon, photo, _photo_discriminator(discriminators), self.weights, self.feature_network
         )
         if self.weights.kl_weight:
             terms["kl"] = self.weights.kl_weight * self._kl(mean, log_var)
@@ -170,9 +172,11 @@ class VAELoss(PhotoLoss):
         if mixed:
             old, degraded = mean.chunk(2)
             if self.weights.latent_adversarial_weight:
-                with frozen(critics["latent"]):
+                with frozen(discriminators["latent"]):
                     alike = losses.latent_encoder(
-                        critics["latent"](old), critics["latent"](degraded), self.two_sided
+                        discriminators["latent"](old),
+                        discriminators["latent"](degraded),
+                        self.two_sided,
                     )
                 terms["latent_adversarial"] = self.weights.latent_adversarial_weight * alike
             samples |= {"latent_old": old.detach(), "latent_degraded": degraded.detach()}
@@ -209,7 +213,9 @@ class MappingLoss(PhotoLoss):
         self.vae_degraded = vae_degraded.requires_grad_(False)
         self.vae_clean = vae_clean.requires_grad_(False)
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         degraded, clean = batch["degraded"], batch["clean"]
         with torch.no_grad():
             prepared = self.mapping.prepare(degraded, batch["scratch_mask"])
@@ -219,7 +225,12 @@ class MappingLoss(PhotoLoss):
         restored = self.vae_clean.decode(mapped)
 
         terms = photo_terms(
-            restored, clean, _photo_critic(critics), self.weights, self.feature_network, degraded
+            restored,
+            clean,
+            _photo_discriminator(discriminators),
+            self.weights,
+            self.feature_network,
+            degraded,
         )
         if self.weights.latent_l1_weight:
             distance = losses.l1_loss(mapped, latent_clean)
@@ -228,28 +239,28 @@ class MappingLoss(PhotoLoss):
         return terms, samples | {"condition": degraded}
 
 
-class CriticLoss(nn.Module):
+class DiscriminatorLoss(nn.Module):
     """Loss of the discriminators on what the networks have just made (equations 2, 3 and 5).
 
     Args:
-        critics: "photo" where photos are judged, "latent" where codes of two kinds are compared.
+        discriminators: "photo" scores photos, "latent" tells latents of old and degraded apart.
     """
 
-    def __init__(self, critics: nn.ModuleDict) -> None:
+    def __init__(self, discriminators: nn.ModuleDict) -> None:
         super().__init__()
-        self.critics = critics
+        self.discriminators = discriminators
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
         terms = {}
-        if "photo" in self.critics:
-            photo, condition = self.critics["photo"], samples.get("condition")
-            terms["critic"] = losses.lsgan_discriminator(
+        if "photo" in self.discriminators:
+            photo, condition = self.discriminators["photo"], samples.get("condition")
+            terms["discriminator"] = losses.lsgan_discriminator(
                 real=photo(_beside(condition, samples["target"])),
                 fake=photo(_beside(condition, samples["output"])),
             )
-        if "latent" in self.critics:
-            latent = self.critics["latent"]
-            terms["latent_critic"] = losses.latent_discriminator(
+        if "latent" in self.discriminators:
+            latent = self.discriminators["latent"]
+            terms["latent_discriminator"] = losses.latent_discriminator(
                 old=latent(samples["latent_old"]), degraded=latent(samples["latent_degraded"])
             )
         return terms, {}
@@ -268,7 +279,9 @@ class DetectorLoss(nn.Module):
         self.detector = detector
         self.gamma = gamma
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         logits = self.detector(batch["grey"])
         focal = losses.focal_loss(logits, batch["scratch_mask"], self.gamma)
         found = 2 * torch.sigmoid(logits.detach()) - 1

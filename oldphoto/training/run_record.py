@@ -97,6 +97,8 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        # Version 0.1 said critic for discriminator.
+        text = path.read_text(encoding="utf-8").replace("critic_", "discriminator_")
+        return json.loads(text)
     except ValueError as error:
         raise InputError(f"{path} is no JSON file: remove it, or choose another --run") from error

@@ -27,8 +27,8 @@ from oldphoto.training.card import run_facts
 from oldphoto.training.distributed import everyones, wait_for_all
 from oldphoto.training.loop import LoopSettings, Stage, train
 from oldphoto.training.objectives import (
-    CriticLoss,
     DetectorLoss,
+    DiscriminatorLoss,
     FeatureNetwork,
     MappingLoss,
     VAELoss,
@@ -137,12 +137,12 @@ class Numbered(Dataset):
         return self.dataset.unreadable()
 
 
-def _critics(
+def _discriminators(
     photo: DiscriminatorConfig,
     weights: LossWeights,
     in_channels: int,
     latent: tuple[DiscriminatorConfig, int] | None = None,
-) -> CriticLoss | None:
+) -> DiscriminatorLoss | None:
     """Return the discriminators of a stage, or None where no loss term asks for them.
 
     Args:
@@ -151,12 +151,12 @@ def _critics(
     """
     needs_photo = weights.adversarial_weight or weights.feature_matching_weight
     needs_latent = latent and weights.latent_adversarial_weight
-    critics = {}
+    discriminators = {}
     if needs_photo:
-        critics["photo"] = PatchDiscriminator(photo, in_channels)
+        discriminators["photo"] = PatchDiscriminator(photo, in_channels)
     if needs_latent:
-        critics["latent"] = PatchDiscriminator(*latent)
-    return CriticLoss(nn.ModuleDict(critics)) if critics else None
+        discriminators["latent"] = PatchDiscriminator(*latent)
+    return DiscriminatorLoss(nn.ModuleDict(discriminators)) if discriminators else None
 
 
 def _first_vae(plan: Plan, network_name: str) -> VAE:
@@ -194,7 +194,7 @@ def _vae_stage(plan: Plan, name: str) -> Stage:
         name=name,
         config=config,
         loss=VAELoss(vae, config.weights, plan.feature_network),
-        critic_loss=_critics(preset.discriminator, config.weights, 3, latent),
+        discriminator_loss=_discriminators(preset.discriminator, config.weights, 3, latent),
         trained=nn.ModuleDict({network_name: vae.train()}),
         dataset=Numbered(dataset, plan.seed),
     )
@@ -214,15 +214,15 @@ def _mapping_stage(plan: Plan) -> Stage:
     else:
         mapping = MAPPINGS[plan.variant](_mapping_config(plan))
     vaes = [load_vae(plan.weights, name) for name in VAES]
-    critic = plan.preset.discriminator
+    discriminator = plan.preset.discriminator
     if plan.variant != "quality":
         # The authors train these two, and nothing else, with --use_SN.
-        critic = replace(critic, spectral_norm=True)
+        discriminator = replace(discriminator, spectral_norm=True)
     return Stage(
         name=plan.folder("mapping").name,
         config=config,
         loss=MappingLoss(mapping, *vaes, config.weights, plan.feature_network),
-        critic_loss=_critics(critic, config.weights, in_channels=6),
+        discriminator_loss=_discriminators(discriminator, config.weights, in_channels=6),
         trained=nn.ModuleDict({mapping_name(plan.variant): mapping.train()}),
         dataset=DegradedPairs(plan.clean, config.crop, plan.seed, **damage_settings(config)),
     )
@@ -245,7 +245,7 @@ def _detector_stage(plan: Plan, name: str) -> Stage:
         name=name,
         config=config,
         loss=DetectorLoss(detector),
-        critic_loss=None,
+        discriminator_loss=None,
         trained=nn.ModuleDict({DETECTOR: detector.train()}),
         dataset=dataset,
     )

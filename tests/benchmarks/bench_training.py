@@ -65,22 +65,24 @@ def make_step(
     stage = copy.deepcopy(stage)
     loss = stage.loss.to(device, memory_format=order)
     players = [Player("loss", loss, 1e-5, stage.config, settings)]
-    critics = nn.ModuleDict()
-    if stage.critic_loss is not None:
-        critic_loss = stage.critic_loss.to(device, memory_format=order)
-        critics = critic_loss.critics
-        players.append(Player("critic_loss", critic_loss, 1e-5, stage.config, settings))
+    discriminators = nn.ModuleDict()
+    if stage.discriminator_loss is not None:
+        discriminator_loss = stage.discriminator_loss.to(device, memory_format=order)
+        discriminators = discriminator_loss.discriminators
+        players.append(
+            Player("discriminator_loss", discriminator_loss, 1e-5, stage.config, settings)
+        )
     batch = {
         name: value.to(device, memory_format=order) if value.ndim == 4 else value.to(device)
         for name, value in batch.items()
     }
 
     def step() -> None:
-        _, samples = players[0].backward(batch, critics)
+        _, samples = players[0].backward(batch, discriminators)
         players[0].step()
-        for critic in players[1:]:
-            critic.backward(samples)
-            critic.step()
+        for discriminator in players[1:]:
+            discriminator.backward(samples)
+            discriminator.step()
 
     return step
 

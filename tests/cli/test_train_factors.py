@@ -27,7 +27,7 @@ def test_factors_of_the_loss_and_the_holes_of_the_preset_can_be_replaced(tmp_pat
     assert stage["hole_prob"] == 1.0
     assert stage["hole_ratio"] == [0.1, 0.2]
     header = (run / "vae-degraded" / "log.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert "latent_critic" in header.split(",") and "critic" not in header.split(",")
+    assert "latent_discriminator" in header.split(",") and "discriminator" not in header.split(",")
 
 
 def test_a_term_that_the_preset_goes_without_can_be_asked_for(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from oldphoto.training import card as training_card
 from oldphoto.training.card import catalogue_hash, commit, log_facts, run_facts
 
-LOG = """step,photos_per_second,rate,l1,critic
+LOG = """step,photos_per_second,rate,l1,discriminator
 20,10,0.001,3.5,1.0
 40,5,0.001,2.5,0.5
 50,20,0.001,1.25,0.25
@@ -39,7 +39,7 @@ def test_hours_are_those_of_the_steps(tmp_path):
     seconds = 20 * 8 / 10 + 20 * 8 / 5 + 10 * 8 / 20
     assert facts["steps"] == 50
     assert facts["hours"] == round(seconds / 3600, 4)
-    assert facts["last_terms"] == {"l1": 1.25, "critic": 0.25}
+    assert facts["last_terms"] == {"l1": 1.25, "discriminator": 0.25}
 
 
 def test_a_run_without_a_row_says_only_what_it_knows(tmp_path):

@@ -20,7 +20,7 @@ from oldphoto.training import optimizer as players
 from oldphoto.training.checkpoint import load_newest
 from oldphoto.training.log import LossJumpError, NonFiniteLossError, RunLog
 from oldphoto.training.optimizer import Player
-from oldphoto.training.settings import LoopSettings
+from oldphoto.training.settings import LoopSettings, StopRequest, share_of_batch
 from oldphoto.training.stages import STAGES, Plan, make_stage, train_stage
 from oldphoto.weights.store import load_weights
 
@@ -126,8 +126,8 @@ def test_a_batch_in_two_parts_gives_the_same_losses(tmp_path):
     for parts in (1, 2):
         plan = make_plan(tmp_path / str(parts))
         # Spectral norm takes one step of its power iteration a part, so with it they differ a bit.
-        critic = replace(plan.preset.discriminator, spectral_norm=False)
-        plan = replace(plan, preset=replace(plan.preset, discriminator=critic))
+        discriminator = replace(plan.preset.discriminator, spectral_norm=False)
+        plan = replace(plan, preset=replace(plan.preset, discriminator=discriminator))
         train_stage(plan, "vae-clean", replace(QUICK, accumulate=parts))
         text = (plan.folder("vae-clean") / "log.csv").read_text(encoding="utf-8")
         rows.append([float(row["l1"]) for row in csv.DictReader(text.splitlines())])
@@ -166,7 +166,7 @@ def test_the_mapping_needs_the_stages_before_it(tmp_path):
 
 def test_ctrl_c_stops_after_the_step_and_twice_at_once():
     before = signal.getsignal(signal.SIGINT)
-    with players.StopRequest() as stop:
+    with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
         assert stop.asked
         with pytest.raises(KeyboardInterrupt):
@@ -190,9 +190,9 @@ def test_the_rate_falls_linearly_in_the_second_half(step, factor):
 
 def test_a_batch_that_cannot_be_shared_is_refused():
     settings = LoopSettings(world_size=2, accumulate=2)
-    assert players.share_of_batch(8, settings) == 2
+    assert share_of_batch(8, settings) == 2
     with pytest.raises(InputError, match="batch of 6 cannot be shared evenly among 2 processes"):
-        players.share_of_batch(6, settings)
+        share_of_batch(6, settings)
 
 
 def test_unknown_precision_is_refused():
@@ -227,8 +227,8 @@ class JumpsAt(nn.Module):
         self.loss = loss
         self.left = step
 
-    def forward(self, batch, critics):
-        terms, samples = self.loss(batch, critics)
+    def forward(self, batch, discriminators):
+        terms, samples = self.loss(batch, discriminators)
         self.left -= 1
         factor = 100 if self.left <= 0 else 1
         return {name: factor * term for name, term in terms.items()}, samples
@@ -257,7 +257,7 @@ def test_a_loss_may_fall_and_grow_again(tmp_path):
     log = RunLog(tmp_path, "vae-clean", step=0, photos_per_step=2, every=7)
     for step in range(1, 300):
         total = max(100 * 0.9**step, 1.0) if step < 150 else 8.0
-        log.add(step, {"l1": torch.tensor(total), "critic": torch.tensor(0.0)}, rate=0.1)
+        log.add(step, {"l1": torch.tensor(total), "discriminator": torch.tensor(0.0)}, rate=0.1)
 
 
 def test_a_diverged_state_is_not_saved(tmp_path, monkeypatch):
@@ -308,7 +308,7 @@ def test_the_mapping_has_spectral_norm_where_the_authors_have_it(undisturbed, tm
     bare = replace(preset, discriminator=replace(preset.discriminator, spectral_norm=False))
     plan = replace(undisturbed, preset=bare, variant=variant)
     for stage, expected in (("vae-clean", False), ("mapping", variant != "quality")):
-        names = make_stage(plan, stage).critic_loss.state_dict()
+        names = make_stage(plan, stage).discriminator_loss.state_dict()
         assert any("parametrizations" in name for name in names) is expected
 
 

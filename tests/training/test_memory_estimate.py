@@ -39,8 +39,10 @@ def plan(tmp_path_factory) -> Plan:
 def really_saved(stage) -> step_cost.Saved:
     """Count what a step with the whole batch at the whole crop keeps."""
     batch = step_cost.sample_batch(stage, BATCH, stage.config.crop, SETTINGS)
-    critics = stage.critic_loss.critics if stage.critic_loss else nn.ModuleDict()
-    return saved_for_backward(stage.loss, critics, batch, SETTINGS)[0]
+    discriminators = (
+        stage.discriminator_loss.discriminators if stage.discriminator_loss else nn.ModuleDict()
+    )
+    return saved_for_backward(stage.loss, discriminators, batch, SETTINGS)[0]
 
 
 @pytest.mark.parametrize("stage_name", STAGES)
@@ -66,7 +68,7 @@ def test_saved_bytes_of_a_sum_of_squares_by_hand():
             super().__init__()
             self.scale = nn.Parameter(torch.ones(1))
 
-        def forward(self, batch, critics):
+        def forward(self, batch, discriminators):
             scaled = batch["clean"] * self.scale  # keeps the photo; the weight is not counted
             return {"square": scaled.square().mean()}, {}  # keeps what is squared
 
@@ -78,10 +80,10 @@ def test_saved_bytes_of_a_sum_of_squares_by_hand():
 def test_weights_gradients_adam_and_average_are_counted(plan):
     stage = make_stage(plan, "mapping")
     trained = sum(p.numel() for p in stage.trained.parameters())
-    critic = sum(p.numel() for p in stage.critic_loss.parameters())
+    discriminator = sum(p.numel() for p in stage.discriminator_loss.parameters())
     fixed = sum(p.numel() for p in stage.loss.parameters()) - trained
     # Each trained weight: itself, gradient, two averages of Adam; the result has one more average.
-    expected = 4 * (5 * trained + 4 * critic + fixed)
+    expected = 4 * (5 * trained + 4 * discriminator + fixed)
     assert measure_step(stage, SETTINGS).weights == expected
 
 

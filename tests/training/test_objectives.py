@@ -21,7 +21,7 @@ def photos(num: int = 2, channels: int = 3, seed: int = 0) -> Tensor:
     return torch.rand(num, channels, 32, 32, generator=generator) * 2 - 1
 
 
-def critics(in_channels: int = 3, latent: bool = False) -> nn.ModuleDict:
+def discriminators(in_channels: int = 3, latent: bool = False) -> nn.ModuleDict:
     torch.manual_seed(1)
     found = {"photo": PatchDiscriminator(TINY.discriminator, in_channels)}
     if latent:
@@ -73,13 +73,13 @@ def test_frozen_passes_gradients_through_but_collects_none_and_restores_the_flag
 
 def test_vae_loss_equals_equation_2_written_out():
     torch.manual_seed(0)
-    vae, critic = VAE(TINY.vae), critics()
+    vae, discriminator = VAE(TINY.vae), discriminators()
     batch = {"clean": photos(), "seed": torch.tensor([3, 4])}
-    terms, samples = steps.VAELoss(vae, WEIGHTS, Brightness())(batch, critic)
+    terms, samples = steps.VAELoss(vae, WEIGHTS, Brightness())(batch, discriminator)
 
     mean = vae.encode(batch["clean"])
     recon = vae.decode(mean + steps.sample_noise(batch["seed"], mean))
-    fake, real = critic["photo"](recon), critic["photo"](batch["clean"])
+    fake, real = discriminator["photo"](recon), discriminator["photo"](batch["clean"])
     expected = {
         "l1": 10 * (recon - batch["clean"]).abs().mean(),
         "adversarial": losses.lsgan_generator(fake),
@@ -96,8 +96,8 @@ def test_vae_loss_equals_equation_2_written_out():
 
 
 def test_vae_loss_brings_both_kinds_of_codes_together():
-    vae, critic = VAE(TINY.vae), critics(latent=True)
-    terms, samples = steps.VAELoss(vae, WEIGHTS)(mixed_batch(), critic)
+    vae, discriminator = VAE(TINY.vae), discriminators(latent=True)
+    terms, samples = steps.VAELoss(vae, WEIGHTS)(mixed_batch(), discriminator)
     assert "latent_adversarial" in terms and "perceptual" not in terms
     assert samples["output"].shape[0] == 4
     assert samples["latent_old"].shape == samples["latent_degraded"].shape == (2, 16, 8, 8)
@@ -105,12 +105,12 @@ def test_vae_loss_brings_both_kinds_of_codes_together():
 
 
 def test_the_released_form_moves_old_codes_only():
-    vae, critic = VAE(TINY.vae), critics(latent=True)
+    vae, discriminator = VAE(TINY.vae), discriminators(latent=True)
     only_latent = LossWeights(0, 0, 0, 1.0, 0, 0, 0)
     for two_sided, expected in ((True, True), (False, False)):
         batch = mixed_batch()
         batch["degraded"].requires_grad_()
-        terms, _ = steps.VAELoss(vae, only_latent, two_sided=two_sided)(batch, critic)
+        terms, _ = steps.VAELoss(vae, only_latent, two_sided=two_sided)(batch, discriminator)
         assert terms.keys() == {"latent_adversarial"}
         terms["latent_adversarial"].backward()
         gradient = batch["degraded"].grad
@@ -118,11 +118,11 @@ def test_the_released_form_moves_old_codes_only():
 
 
 def test_the_generator_step_leaves_the_discriminators_without_gradient():
-    vae, critic = VAE(TINY.vae), critics(latent=True)
-    terms, _ = steps.VAELoss(vae, WEIGHTS)(mixed_batch(), critic)
+    vae, discriminator = VAE(TINY.vae), discriminators(latent=True)
+    terms, _ = steps.VAELoss(vae, WEIGHTS)(mixed_batch(), discriminator)
     sum(terms.values()).backward()
-    assert all(p.grad is None for p in critic.parameters())
-    assert all(p.requires_grad for p in critic.parameters())
+    assert all(p.grad is None for p in discriminator.parameters())
+    assert all(p.requires_grad for p in discriminator.parameters())
     assert all(p.grad is not None for p in vae.parameters())
 
 
@@ -130,8 +130,12 @@ def test_mapping_loss_trains_the_mapping_alone():
     torch.manual_seed(0)
     vaes = VAE(TINY.vae), VAE(TINY.vae)
     mapping = PartialNonlocalMapping(TINY.mapping)
-    loss, critic, batch = steps.MappingLoss(mapping, *vaes, WEIGHTS), critics(6), pair_batch()
-    terms, samples = loss(batch, critic)
+    loss, discriminator, batch = (
+        steps.MappingLoss(mapping, *vaes, WEIGHTS),
+        discriminators(6),
+        pair_batch(),
+    )
+    terms, samples = loss(batch, discriminator)
     with torch.no_grad():
         mapped = mapping(vaes[0].encode(batch["degraded"]), batch["scratch_mask"])
         distance = (mapped - vaes[1].encode(batch["clean"])).abs().mean()
@@ -144,35 +148,35 @@ def test_mapping_loss_trains_the_mapping_alone():
     assert all(p.grad is None for vae in vaes for p in vae.parameters())
 
 
-def test_critic_loss_sees_condition_and_photo_and_trains_the_critics_alone():
-    critic = critics(6)
+def test_discriminator_loss_sees_condition_and_photo_and_trains_the_discriminators_alone():
+    discriminator = discriminators(6)
     samples = {
         "condition": photos(seed=1),
         "output": photos(seed=2).requires_grad_(),
         "target": photos(seed=3),
     }
-    critic.eval()  # keeps the spectral norm still, so that both calls agree
-    terms, _ = steps.CriticLoss(critic)({k: v.detach() for k, v in samples.items()})
-    real = critic["photo"](torch.cat([samples["condition"], samples["target"]], 1))
-    fake = critic["photo"](torch.cat([samples["condition"], samples["output"]], 1))
-    torch.testing.assert_close(terms["critic"], losses.lsgan_discriminator(real, fake))
-    terms["critic"].backward()
-    assert all(p.grad is not None for p in critic.parameters())
+    discriminator.eval()  # keeps the spectral norm still, so that both calls agree
+    terms, _ = steps.DiscriminatorLoss(discriminator)({k: v.detach() for k, v in samples.items()})
+    real = discriminator["photo"](torch.cat([samples["condition"], samples["target"]], 1))
+    fake = discriminator["photo"](torch.cat([samples["condition"], samples["output"]], 1))
+    torch.testing.assert_close(terms["discriminator"], losses.lsgan_discriminator(real, fake))
+    terms["discriminator"].backward()
+    assert all(p.grad is not None for p in discriminator.parameters())
 
 
 def test_latent_codes_can_be_judged_without_a_judge_of_photos():
     weights = LossWeights(adversarial_weight=0.0, feature_matching_weight=0.0)
-    both = critics(latent=True)
+    both = discriminators(latent=True)
     latent_only = nn.ModuleDict({"latent": both["latent"]}).eval()
     terms, samples = steps.VAELoss(VAE(TINY.vae), weights)(mixed_batch(), latent_only)
     assert set(terms) == {"l1", "kl", "latent_adversarial"}
-    found, _ = steps.CriticLoss(latent_only)(samples)
+    found, _ = steps.DiscriminatorLoss(latent_only)(samples)
     expected = losses.latent_discriminator(
         old=latent_only["latent"](samples["latent_old"]),
         degraded=latent_only["latent"](samples["latent_degraded"]),
     )
-    assert set(found) == {"latent_critic"}
-    torch.testing.assert_close(found["latent_critic"], expected)
+    assert set(found) == {"latent_discriminator"}
+    torch.testing.assert_close(found["latent_discriminator"], expected)
 
 
 def test_detector_loss_is_the_focal_loss():
@@ -189,7 +193,7 @@ def test_detector_loss_is_the_focal_loss():
 def test_a_term_with_factor_zero_is_not_computed(name):
     weights = LossWeights(**{name: 0.0, "feature_matching_weight": 0.0})
     batch = {"clean": photos(), "seed": torch.tensor([3, 4])}
-    terms, _ = steps.VAELoss(VAE(TINY.vae), weights)(batch, critics())
+    terms, _ = steps.VAELoss(VAE(TINY.vae), weights)(batch, discriminators())
     assert name.removesuffix("_weight") not in terms
 
 

@@ -1,10 +1,10 @@
-"""Drawings of the notebooks on adversaries: a critic of photos, and a critic of codes."""
+"""Drawings of the GAN and of the latent discriminator."""
 
 from oldphoto.course.diagrams.parts import arrow, curve, data_box, network_box, svg, text
 
 
-def critic_of_photos() -> str:
-    """Draw generator and critic, their two losses, and which network each loss moves."""
+def discriminator_of_photos() -> str:
+    """Draw generator and discriminator, their two losses, and which network each loss moves."""
     parts = [
         data_box(10, 90, "degraded x", "degraded"),
         arrow(130, 115, 164, 115),
@@ -17,7 +17,7 @@ def critic_of_photos() -> str:
         text(312, 180, "L1: section 7", 13),
         arrow(430, 125, 478, 158),
         arrow(430, 230, 472, 190),
-        network_box(470, 150, "critic D", "of patches"),
+        network_box(470, 150, "discriminator D", "of patches"),
         text(530, 218, "sections 4 and 6", 13),
         arrow(586, 175, 618, 175),
         data_box(620, 150, "scores", "number"),
@@ -32,16 +32,17 @@ def critic_of_photos() -> str:
         text(150, 258, "in the package: section 9", 13),
     ]
     words = (
-        "The generator G makes a photo ŷ from a degraded photo x. The critic D scores patches of ŷ "
+        "The generator G makes a photo ŷ from a degraded photo x. The discriminator D scores "
+        "patches of ŷ "
         "and of the clean photo y. The loss of G wants the score of ŷ to be 1 and moves G alone; "
         "its gradient passes D on the way. The loss of D wants 1 for y and 0 for ŷ and moves D "
         "alone, for ŷ is cut off from G. L1 and feature matching compare ŷ with y."
     )
-    return svg(750, 322, "A generator and its critic", words, parts)
+    return svg(750, 322, "A generator and its discriminator", words, parts)
 
 
-def critic_of_codes() -> str:
-    """Draw VAE 1 between its two kinds of photos and the critic that compares their codes."""
+def discriminator_of_codes() -> str:
+    """Draw VAE 1, its two kinds of photos, and the discriminator of their latents."""
     parts = [
         data_box(10, 115, "old photo r", "old"),
         data_box(10, 245, "degraded x", "degraded"),
@@ -58,19 +59,20 @@ def critic_of_codes() -> str:
         text(370, 210, "gap: sections 2 and 3", 13),
         arrow(430, 150, 486, 188),
         arrow(430, 260, 480, 225),
-        network_box(480, 180, "critic", "of codes"),
+        network_box(480, 180, "discriminator", "of codes"),
         text(605, 251, "its own loss, r 1 and x 0: section 4", 13),
         arrow(596, 205, 628, 205),
         data_box(630, 180, "r or x?", "number"),
         curve(690, 178, 430, -70, 222, 176, dashed=False),
-        text(440, 36, "the encoder's loss: the critic should not know: section 4", 14),
-        text(575, 305, "with and without the critic: section 5", 13),
+        text(440, 36, "the encoder's loss: the discriminator should not know: section 4", 14),
+        text(575, 305, "with and without the discriminator: section 5", 13),
         text(575, 323, "what the codes do meanwhile: section 6", 13),
     ]
     words = (
         "Old photos r and degraded photos x go through the one encoder of VAE 1 and become the "
-        "codes z_r and z_x. How far the two lie apart is the gap. A critic gets the codes and says "
+        "codes z_r and z_x. How far the two lie apart is the gap. A discriminator gets the codes "
+        "and says "
         "which kind each is; the loss of the encoder wants it not to know, and so draws the two "
         "kinds together."
     )
-    return svg(760, 337, "A critic of codes", words, parts)
+    return svg(760, 337, "A discriminator of codes", words, parts)

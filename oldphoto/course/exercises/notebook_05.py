@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: the losses of a critic, what it sees, and what goes wrong."""
+"""Exercises of notebook 05: the losses of a discriminator, what it sees, and what goes wrong."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
-Critic = Callable[[Tensor], Tensor]
+Discriminator = Callable[[Tensor], Tensor]
 Layers = tuple[tuple[int, int], ...]
 _noise = torch.Generator().manual_seed(5)
 _real = torch.rand(6, 1, 4, 4, generator=_noise) + 0.3
@@ -19,72 +19,90 @@ _LEAK, _ASLEEP = 100.0, 10_000.0
 def _probe(photo: Tensor) -> Tensor:
     """Score a photo by itself, and betray how it was called.
 
-    The value of a loss does not tell where its gradient goes. So this critic adds a large number
-    if the photo still hangs on the generator, and a larger one if gradients are switched off.
+    The value of a loss does not tell where its gradient goes. So this discriminator adds a large
+    number if the photo still hangs on the generator, and a larger one if gradients are switched
+    off.
     """
     hanging = _LEAK if photo.requires_grad else 0.0
     asleep = 0.0 if torch.is_grad_enabled() else _ASLEEP
     return photo * 0.9 + hanging + asleep
 
 
-def _critic_loss(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-    on_real, on_fake = critic(real), critic(fake.detach())
+def _discriminator_loss(discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
+    on_real, on_fake = discriminator(real), discriminator(fake.detach())
     return 0.5 * ((on_real - 1).square().mean() + on_fake.square().mean())
 
 
-def _critic_loss_without_gradient(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+def _discriminator_loss_without_gradient(
+    discriminator: Discriminator, real: Tensor, fake: Tensor
+) -> Tensor:
     with torch.no_grad():
-        on_fake = critic(fake.detach())
-    return 0.5 * ((critic(real) - 1).square().mean() + on_fake.square().mean())
+        on_fake = discriminator(fake.detach())
+    return 0.5 * ((discriminator(real) - 1).square().mean() + on_fake.square().mean())
 
 
-critic_loss = Exercise(
-    title="the critic's loss",
+discriminator_loss = Exercise(
+    title="the discriminator's loss",
     level="modify",
-    solution=_critic_loss,
+    solution=_discriminator_loss,
     trials=((_probe, _real, _fake), (_probe, _fake.detach() - 0.5, _fake)),
     misconceptions=(
         Misconception(
-            lambda critic, real, fake: (critic(fake) - 1).square().mean(),
-            "This is the generator's wish. The critic wants the opposite, and looks at both kinds.",
+            lambda discriminator, real, fake: (discriminator(fake) - 1).square().mean(),
+            "This is the generator's wish. The discriminator wants the opposite, and looks at "
+            "both kinds.",
         ),
         Misconception(
-            lambda critic, real, fake: (
-                0.5 * (critic(real).square().mean() + (critic(fake.detach()) - 1).square().mean())
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    discriminator(real).square().mean()
+                    + (discriminator(fake.detach()) - 1).square().mean()
+                )
             ),
-            "The targets are swapped: this critic learns that made photos are the real ones.",
+            "The targets are swapped: this discriminator learns that made photos are the real "
+            "ones.",
         ),
         Misconception(
-            lambda critic, real, fake: (
-                0.5 * ((critic(real) - 1).square().mean() + critic(fake).square().mean())
+            lambda discriminator, real, fake: (
+                0.5
+                * ((discriminator(real) - 1).square().mean() + discriminator(fake).square().mean())
             ),
             "The made photos still hang on the generator: this step would train it too, and in "
-            "the critic's favour.",
+            "the discriminator's favour.",
         ),
         Misconception(
-            _critic_loss_without_gradient,
-            "With gradients switched off around the critic it learns nothing from made photos. "
-            "Cut the thread to the generator, not the critic's own.",
+            _discriminator_loss_without_gradient,
+            "With gradients switched off around the discriminator it learns nothing from made "
+            "photos. "
+            "Cut the thread to the generator, not the discriminator's own.",
         ),
         Misconception(
-            lambda critic, real, fake: (
-                0.5 * ((critic(real) - 1).square().sum() + critic(fake.detach()).square().sum())
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real) - 1).square().sum()
+                    + discriminator(fake.detach()).square().sum()
+                )
             ),
             "This is a sum over patches and photos: it grows with both, and so do the steps.",
         ),
         Misconception(
-            lambda critic, real, fake: (
-                (critic(real) - 1).square().mean() + critic(fake.detach()).square().mean()
+            lambda discriminator, real, fake: (
+                (discriminator(real) - 1).square().mean()
+                + discriminator(fake.detach()).square().mean()
             ),
-            "The factor one half is missing: your critic learns twice as fast as the formula says.",
+            "The factor one half is missing: your discriminator learns twice as fast as the "
+            "formula says.",
         ),
         Misconception(
-            lambda critic, real, fake: 0.5 * (critic(real) - 1).square().mean(),
-            "A critic that sees real photos alone says 1 to everything.",
+            lambda discriminator, real, fake: 0.5 * (discriminator(real) - 1).square().mean(),
+            "A discriminator that sees real photos alone says 1 to everything.",
         ),
         Misconception(
-            lambda critic, real, fake: critic(fake).square().mean(),
-            "A critic that sees made photos alone says 0 to everything. (And they still hang on "
+            lambda discriminator, real, fake: discriminator(fake).square().mean(),
+            "A discriminator that sees made photos alone says 0 to everything. (And they still "
+            "hang on "
             "the generator.)",
         ),
     ),
@@ -335,7 +353,9 @@ collapsed_log = Exercise(
             "moved at all.",
         ),
         Misconception(
-            "b", "The points of this one are as wide as the ring, and the critic is near guessing."
+            "b",
+            "The points of this one are as wide as the ring, and the discriminator is near "
+            "guessing.",
         ),
     ),
     hints=(
@@ -345,4 +365,6 @@ collapsed_log = Exercise(
     praise="Narrow points and a living gradient: it moves, but all its points move together.",
 )
 
-sheet = Sheet((critic_loss, receptive_field, feature_matching, next_u, best_answer, collapsed_log))
+sheet = Sheet(
+    (discriminator_loss, receptive_field, feature_matching, next_u, best_answer, collapsed_log)
+)

@@ -124,7 +124,8 @@ push_both = Exercise(
             lambda score_old, score_degraded: (
                 (score_old - 1).square().mean() + score_degraded.square().mean()
             ),
-            "These are the critic's own targets: the encoder would help it instead of fooling it.",
+            "These are the discriminator's own targets: the encoder would help it instead of "
+            "fooling it.",
         ),
         Misconception(
             lambda score_old, score_degraded: (
@@ -142,21 +143,22 @@ push_both = Exercise(
             lambda score_old, score_degraded: (
                 0.5 * (score_old.square().mean() + (score_degraded - 1).square().mean())
             ),
-            "The right aims, but the factor one half belongs to the critic's loss alone.",
+            "The right aims, but the factor one half belongs to the discriminator's loss alone.",
         ),
         Misconception(
             lambda score_old, score_degraded: (
                 -0.5 * (score_degraded.square().mean() + (score_old - 1).square().mean())
             ),
-            "This is minus the critic's loss: it has no best score, so it would push for ever. "
+            "This is minus the discriminator's loss: it has no best score, so it would push for "
+            "ever. "
             "Give the encoder aims of its own.",
         ),
     ),
     hints=(
-        "The critic learns old = 1, degraded = 0. What would the encoder like it to say?",
+        "The discriminator learns old = 1, degraded = 0. What would the encoder like it to say?",
         "Keep the term of the old codes, and add one that wants degraded codes to be scored 1.",
     ),
-    praise="Each kind is pushed to where the critic expects the other.",
+    praise="Each kind is pushed to where the discriminator expects the other.",
 )
 
 

@@ -58,19 +58,20 @@ latent_l1 = Exercise(
 )
 
 
-def _fool_the_critic(scores: list[Tensor]) -> Tensor:
+def _fool_the_discriminator(scores: list[Tensor]) -> Tensor:
     return sum((score - 1).square().mean() for score in scores)
 
 
-fool_the_critic = Exercise(
-    title="what the mapping wants the critic to say",
+fool_the_discriminator = Exercise(
+    title="what the mapping wants the discriminator to say",
     level="modify",
-    solution=_fool_the_critic,
+    solution=_fool_the_discriminator,
     trials=((_scores,), (_scores[:1],)),
     misconceptions=(
         Misconception(
             lambda scores: sum(score.square().mean() for score in scores),
-            "This pulls the scores to 0, which is what the critic wants for restored photos. The "
+            "This pulls the scores to 0, which is what the discriminator wants for restored "
+            "photos. The "
             "mapping is its opponent.",
         ),
         Misconception(
@@ -83,11 +84,13 @@ fool_the_critic = Exercise(
         ),
         Misconception(
             lambda scores: 0.5 * sum((score - 1).square().mean() for score in scores),
-            "The right aim. But the factor one half belongs to the critic's loss, not to this one.",
+            "The right aim. But the factor one half belongs to the discriminator's loss, not to "
+            "this one.",
         ),
         Misconception(
             lambda scores: -sum(score.square().mean() for score in scores),
-            "Minus the critic's term has no best score: the mapping would chase ever larger ones, "
+            "Minus the discriminator's term has no best score: the mapping would chase ever "
+            "larger ones, "
             "of either sign.",
         ),
         Misconception(
@@ -100,10 +103,10 @@ fool_the_critic = Exercise(
         ),
     ),
     hints=(
-        "Which score does the critic give a photo that it takes for a real one?",
+        "Which score does the discriminator give a photo that it takes for a real one?",
         "One number in the given line has to change: the aim.",
     ),
-    praise="The critic pulls the score of a restored photo to 0, the mapping pulls it to 1.",
+    praise="The discriminator pulls the score of a restored photo to 0, the mapping pulls it to 1.",
 )
 
 
@@ -155,7 +158,7 @@ match_features = Exercise(
         "fake[:-1] leaves the last map out; in each layer take the mean of the absolute "
         "difference.",
     ),
-    praise="The critic's own eyes as a ruler: it need not be fooled, only see the same.",
+    praise="The discriminator's own eyes as a ruler: it need not be fooled, only see the same.",
 )
 
 
@@ -221,5 +224,5 @@ share_of_vae = Exercise(
     praise="10 dB apart: a tenth of the error is the VAE's, nine tenths are the mapping's to win.",
 )
 
-sheet = Sheet((latent_l1, fool_the_critic, match_features, trains_alone, share_of_vae))
+sheet = Sheet((latent_l1, fool_the_discriminator, match_features, trains_alone, share_of_vae))
 """The exercises in the order of the notebook."""

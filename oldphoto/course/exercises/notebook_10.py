@@ -204,7 +204,7 @@ training_bytes = Exercise(
 
 
 def _lost_part() -> str:
-    return "critic_loss"
+    return "discriminator_loss"
 
 
 lost_part = Exercise(
@@ -219,7 +219,7 @@ lost_part = Exercise(
             "That part moves the VAE. Which part holds discriminators, and thus featD?",
         ),
         Misconception(
-            "critic_loss_optimizer",
+            "discriminator_loss_optimizer",
             "That is what Adam remembers of the discriminators. In which part are they themselves?",
         ),
         Misconception("featD", "That is a name in their code. Which part of ours holds it?"),

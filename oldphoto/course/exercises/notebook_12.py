@@ -114,8 +114,8 @@ shares = Exercise(
 )
 
 
-def _critic(six: Tensor) -> Tensor:
-    """A critic that looks at both photos: large where the second is brighter than the first."""
+def _discriminator(six: Tensor) -> Tensor:
+    """Score two photos: large where the second is brighter than the first."""
     first, second = six.chunk(2, dim=1)
     return 2 * (second - 0.7 * first).mean(dim=(1, 2, 3)) + 0.3 * first.square().mean()
 
@@ -128,16 +128,16 @@ def pull(loss: Tensor, weight: Tensor) -> Tensor:
     return torch.zeros_like(weight) if gradient is None else gradient
 
 
-def _generator_pull(weight: Tensor, degraded: Tensor, critic: Network) -> Tensor:
+def _generator_pull(weight: Tensor, degraded: Tensor, discriminator: Network) -> Tensor:
     restored = weight * degraded
-    loss = F.softplus(-critic(torch.cat([degraded, restored], dim=1))).mean()
+    loss = F.softplus(-discriminator(torch.cat([degraded, restored], dim=1))).mean()
     return pull(loss, weight)
 
 
 def _wrong_pull(loss_of: Callable[[Tensor, Tensor, Network], Tensor]) -> Callable[..., Tensor]:
-    """Return an answer whose loss, of degraded, restored and critic, is another one."""
-    return lambda weight, degraded, critic: pull(
-        loss_of(degraded, weight * degraded, critic), weight
+    """Return an answer whose loss, of degraded, restored and discriminator, is another one."""
+    return lambda weight, degraded, discriminator: pull(
+        loss_of(degraded, weight * degraded, discriminator), weight
     )
 
 
@@ -145,39 +145,45 @@ generator_pull = Exercise(
     title="the generator's step",
     level="modify",
     solution=_generator_pull,
-    trials=((torch.tensor([0.8], requires_grad=True), _degraded, _critic),),
+    trials=((torch.tensor([0.8], requires_grad=True), _degraded, _discriminator),),
     misconceptions=(
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y.detach()], dim=1))).mean()),
-            "Nothing arrives at the generator: its photo is detached on the way to the critic. "
-            "That is right in the critic's step, and only there.",
+            "Nothing arrives at the generator: its photo is detached on the way to the "
+            "discriminator. "
+            "That is right in the discriminator's step, and only there.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y], dim=1))).mean()),
-            "This loss is low when the critic calls the restored photo made. That is the critic's "
+            "This loss is low when the discriminator calls the restored photo made. That is the "
+            "discriminator's "
             "wish; the generator has the other one.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, y], dim=1))).mean()),
-            "The critic sees the restored photo twice. It is conditional: the degraded one belongs "
+            "The discriminator sees the restored photo twice. It is conditional: the degraded one "
+            "belongs "
             "beside it.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, x], dim=1))).mean()),
-            "The two photos have changed places; the critic has learned that the degraded one "
+            "The two photos have changed places; the discriminator has learned that the degraded "
+            "one "
             "comes first.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: -F.softplus(d(torch.cat([x, y], dim=1))).mean()),
-            "This is the minimax form. When the critic is sure, it hardly pulls at all; the paper "
+            "This is the minimax form. When the discriminator is sure, it hardly pulls at all; "
+            "the paper "
             "takes the other one.",
         ),
     ),
     hints=(
-        "Two things are the critic's in this loss: the sign of the score, and the detach().",
+        "Two things are the discriminator's in this loss: the sign of the score, and the detach().",
         "softplus(-score) is -log D. And the way back to the weight has to stay open.",
     ),
-    praise="The critic's own weights get a gradient as well: freeze them, or forget it afterwards.",
+    praise="The discriminator's own weights get a gradient as well: freeze them, or forget it "
+    "afterwards.",
 )
 
 

@@ -192,7 +192,7 @@ PAPER_EQUATIONS = (
     PaperEquation(
         "4",
         "stage 1 as a whole: both kinds of photo, and the game",
-        ("oldphoto.training.objectives:VAELoss", "oldphoto.training.objectives:CriticLoss"),
+        ("oldphoto.training.objectives:VAELoss", "oldphoto.training.objectives:DiscriminatorLoss"),
         "05",
         "s9",
     ),

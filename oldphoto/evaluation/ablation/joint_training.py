@@ -51,7 +51,7 @@ from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
 from oldphoto.training.loop import Stage, train
-from oldphoto.training.objectives import CriticLoss, Samples, Terms, VAELoss, photo_terms
+from oldphoto.training.objectives import DiscriminatorLoss, Samples, Terms, VAELoss, photo_terms
 from oldphoto.training.stages import VAES, Numbered, damage_settings
 from oldphoto.weights.store import load_network, save_network
 
@@ -79,13 +79,15 @@ class AtOnceLoss(nn.Module):
         self.mapping = network.mapping
         self.weights = preset.train_mapping.weights
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         mixed = {name: batch[name] for name in ("old", "degraded", "seed")}
         clean = {name: batch[name] for name in ("clean", "seed")}
         parts = {
-            "vae_degraded": self.vae_degraded(mixed, critics["vae_degraded"]),
-            "vae_clean": self.vae_clean(clean, critics["vae_clean"]),
-            MAPPING: self._translate(batch, critics[MAPPING]),
+            "vae_degraded": self.vae_degraded(mixed, discriminators["vae_degraded"]),
+            "vae_clean": self.vae_clean(clean, discriminators["vae_clean"]),
+            MAPPING: self._translate(batch, discriminators[MAPPING]),
         }
         terms, samples = {}, dict(parts[MAPPING][1])
         for part, (found, made) in parts.items():
@@ -93,35 +95,37 @@ class AtOnceLoss(nn.Module):
             samples |= {f"{part}.{name}": value for name, value in made.items()}
         return terms, samples
 
-    def _translate(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def _translate(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         degraded, clean = batch["degraded"], batch["clean"]
         first, second = self.vae_degraded.vae, self.vae_clean.vae
         prepared = self.mapping.prepare(degraded, batch["scratch_mask"])
         mapped = self.mapping(first.encode(prepared), batch["scratch_mask"])
         restored = second.decode(mapped)
-        terms = photo_terms(restored, clean, critics["photo"], self.weights, None, degraded)
+        terms = photo_terms(restored, clean, discriminators["photo"], self.weights, None, degraded)
         distance = losses.l1_loss(mapped, second.encode(clean))
         terms["latent_l1"] = self.weights.latent_l1_weight * distance
         samples = {"input": degraded, "output": restored.detach(), "target": clean}
         return terms, samples | {"condition": degraded}
 
 
-class AtOnceCriticLoss(nn.Module):
+class AtOnceDiscriminatorLoss(nn.Module):
     """The losses of three photo discriminators: of each VAE, and of the mapping."""
 
-    def __init__(self, critics: nn.ModuleDict) -> None:
+    def __init__(self, discriminators: nn.ModuleDict) -> None:
         super().__init__()
-        self.critics = critics
+        self.discriminators = discriminators
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
         terms = {}
-        for part, critics in self.critics.items():
+        for part, discriminators in self.discriminators.items():
             made = {
                 name.removeprefix(f"{part}."): value
                 for name, value in samples.items()
                 if name.startswith(f"{part}.")
             }
-            found, _ = CriticLoss(critics)(made)
+            found, _ = DiscriminatorLoss(discriminators)(made)
             terms |= {f"{part}_{name}": term for name, term in found.items()}
         return terms, {}
 
@@ -137,16 +141,16 @@ def at_once_stage(job: Job, seed: int) -> Stage:
     # In two stages the second VAE begins as the first, so here it does, too.
     second = copy.deepcopy(first) if preset.shared_start else VAE(preset.vae)
     network = RestorationNetwork(first, second, PartialNonlocalMapping(preset.mapping)).train()
-    critics = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
-    critics[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
+    discriminators = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
+    discriminators[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
     config = preset.train_mapping
     photos = AllKinds(job.old, job.clean, config.crop, seed, **damage_settings(config))
     return Stage(
         name=AT_ONCE,
         config=config,
         loss=AtOnceLoss(network, preset),
-        critic_loss=AtOnceCriticLoss(
-            nn.ModuleDict({part: nn.ModuleDict({"photo": c}) for part, c in critics.items()})
+        discriminator_loss=AtOnceDiscriminatorLoss(
+            nn.ModuleDict({part: nn.ModuleDict({"photo": c}) for part, c in discriminators.items()})
         ),
         trained=nn.ModuleDict({"network": network}),
         dataset=Numbered(photos, seed),

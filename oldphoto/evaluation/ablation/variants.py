@@ -58,8 +58,8 @@ FOLDER = SHIPPED / "ablation"
 MAX_BYTES = 300_000
 """What one micro-checkpoint may take."""
 
-# Each term has to weigh enough to be missed, and its critic to keep up with the network.
-_STEPS = dict(batch=4, crop=32, critic_learning_rate=2e-3)
+# Each term has to weigh enough to be missed, and its discriminator to keep up with the network.
+_STEPS = dict(batch=4, crop=32, discriminator_learning_rate=2e-3)
 _VAE_WEIGHTS = replace(
     TINY.train_vae_degraded.weights,
     kl_weight=3e-3,

@@ -176,7 +176,9 @@ class AttentionLoss(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         restored = self.network(batch["degraded"])
         terms = {"l1": losses.l1_loss(restored, batch["clean"])}
         samples = {"input": batch["degraded"], "output": restored.detach()}
@@ -237,7 +239,7 @@ def make_stage(job: Job, preset: AttentionPreset = TINY) -> Stage:
         name=NAME,
         config=preset.train,
         loss=AttentionLoss(network),
-        critic_loss=None,
+        discriminator_loss=None,
         trained=nn.ModuleDict({NAME: network.train()}),
         dataset=job.pairs(preset.train),
     )

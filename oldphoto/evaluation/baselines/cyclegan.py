@@ -148,16 +148,18 @@ class CycleGANLoss(nn.Module):
         super().__init__()
         self.restore, self.damage = restore, damage
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         damaged, clean = batch["damaged"], batch["clean"]
         restored, worn = self.restore(damaged), self.damage(clean)
         back = losses.l1_loss(self.damage(restored), damaged)
         forth = losses.l1_loss(self.restore(worn), clean)
         same = losses.l1_loss(self.restore(clean), clean)
         same = same + losses.l1_loss(self.damage(damaged), damaged)
-        with frozen(critics):
-            fooled = losses.lsgan_generator(critics["clean"](restored))
-            fooled = fooled + losses.lsgan_generator(critics["damaged"](worn))
+        with frozen(discriminators):
+            fooled = losses.lsgan_generator(discriminators["clean"](restored))
+            fooled = fooled + losses.lsgan_generator(discriminators["damaged"](worn))
         terms = {
             "adversarial": fooled,
             "cycle": CYCLE_WEIGHT * (back + forth),
@@ -167,22 +169,24 @@ class CycleGANLoss(nn.Module):
         return terms, samples | {"worn": worn.detach(), "seed": batch["seed"]}
 
 
-class CycleGANCriticLoss(nn.Module):
+class CycleGANDiscriminatorLoss(nn.Module):
     """Least-squares loss of both discriminators, on photos of their histories."""
 
-    def __init__(self, critics: nn.ModuleDict, crop: int) -> None:
+    def __init__(self, discriminators: nn.ModuleDict, crop: int) -> None:
         super().__init__()
-        self.critics = critics
-        self.histories = nn.ModuleDict({name: History(crop) for name in critics})
+        self.discriminators = discriminators
+        self.histories = nn.ModuleDict({name: History(crop) for name in discriminators})
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
         made = {"clean": samples["output"], "damaged": samples["worn"]}
         real = {"clean": samples["target"], "damaged": samples["input"]}
         terms = {}
-        for name, critic in self.critics.items():
+        for name, discriminator in self.discriminators.items():
             fake = self.histories[name].exchange(made[name], samples["seed"])
-            loss = losses.lsgan_discriminator(real=critic(real[name]), fake=critic(fake))
-            terms[f"critic_{name}"] = loss
+            loss = losses.lsgan_discriminator(
+                real=discriminator(real[name]), fake=discriminator(fake)
+            )
+            terms[f"discriminator_{name}"] = loss
         return terms, {}
 
 
@@ -224,7 +228,7 @@ class CycleGANPreset:
     """One size: generators, discriminators (PatchGANs that see 70 pixels), training."""
 
     network: CycleGANConfig
-    critic: DiscriminatorConfig
+    discriminator: DiscriminatorConfig
     train: StageConfig
 
 
@@ -261,10 +265,10 @@ def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
     """Return networks, losses and data, ready for the loop."""
 
     def build() -> nn.ModuleList:
-        critics = [PatchDiscriminator(preset.critic, in_channels=3) for _ in range(2)]
-        return nn.ModuleList([*(Generator(preset.network) for _ in range(2)), *critics])
+        discriminators = [PatchDiscriminator(preset.discriminator, in_channels=3) for _ in range(2)]
+        return nn.ModuleList([*(Generator(preset.network) for _ in range(2)), *discriminators])
 
-    restore, damage, *critics = seeded(job, build)
+    restore, damage, *discriminators = seeded(job, build)
     config = preset.train
     photos = UnpairedPhotos(
         job.old_paths,
@@ -274,12 +278,12 @@ def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
         recipe=config.recipe,
         hole_prob=config.hole_prob,
     )
-    by_name = nn.ModuleDict(dict(zip(("clean", "damaged"), critics, strict=True)))
+    by_name = nn.ModuleDict(dict(zip(("clean", "damaged"), discriminators, strict=True)))
     return Stage(
         name=NAME,
         config=config,
         loss=CycleGANLoss(restore, damage),
-        critic_loss=CycleGANCriticLoss(by_name, config.crop),
+        discriminator_loss=CycleGANDiscriminatorLoss(by_name, config.crop),
         trained=nn.ModuleDict({NAME: restore.train()}),
         dataset=Numbered(photos, job.seed),
     )

@@ -192,14 +192,16 @@ class EdgeLoss(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(edge_input(clean, edges, mask))
         grey = grey_of(clean)
-        with frozen(critics["photo"]):
-            fake = critics["photo"](torch.cat([grey, made], dim=1))
+        with frozen(discriminators["photo"]):
+            fake = discriminators["photo"](torch.cat([grey, made], dim=1))
             with torch.no_grad():
-                real = critics["photo"](torch.cat([grey, edges], dim=1))
+                real = discriminators["photo"](torch.cat([grey, edges], dim=1))
         terms = {
             "adversarial": F.softplus(-fake[0][-1].float()).mean(),
             "feature_matching": EDGE_FEATURE_WEIGHT * losses.feature_matching(fake, real),
@@ -223,11 +225,13 @@ class FillingLoss(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(filling_input(clean, edges, mask))
-        with frozen(critics["photo"]):
-            fake = critics["photo"](torch.cat([made, edges], dim=1))[0][-1].float()
+        with frozen(discriminators["photo"]):
+            fake = discriminators["photo"](torch.cat([made, edges], dim=1))[0][-1].float()
         share = mask.mean().clamp_min(1e-2)
         terms = {
             "l1": L1_WEIGHT * losses.l1_loss(made, clean) / share,
@@ -242,15 +246,15 @@ def _with(first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([first, second], dim=1).detach()
 
 
-class EdgeConnectCriticLoss(nn.Module):
+class EdgeConnectDiscriminatorLoss(nn.Module):
     r"""Loss of either discriminator: :math:`-\tfrac12 (\log D(real) + \log(1 - D(made)))`."""
 
-    def __init__(self, critics: nn.ModuleDict) -> None:
+    def __init__(self, discriminators: nn.ModuleDict) -> None:
         super().__init__()
-        self.critics = critics
+        self.discriminators = discriminators
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
-        critic = self.critics["photo"]
-        real = F.softplus(-critic(samples["real"])[0][-1].float()).mean()
-        made = F.softplus(critic(samples["made"])[0][-1].float()).mean()
-        return {"critic": (real + made) / 2}, {}
+        discriminator = self.discriminators["photo"]
+        real = F.softplus(-discriminator(samples["real"])[0][-1].float()).mean()
+        made = F.softplus(discriminator(samples["made"])[0][-1].float()).mean()
+        return {"discriminator": (real + made) / 2}, {}

@@ -143,12 +143,14 @@ class Pix2PixLoss(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, batch: dict[str, Tensor], critics: nn.ModuleDict) -> tuple[Terms, Samples]:
+    def forward(
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Samples]:
         degraded, clean = batch["degraded"], batch["clean"]
         with random_seed(int(batch["seed"][0])):  # a run that is resumed drops the same features
             restored = self.generator(degraded)
-        with frozen(critics["photo"]):
-            scores = _scores(critics["photo"], degraded, restored)
+        with frozen(discriminators["photo"]):
+            scores = _scores(discriminators["photo"], degraded, restored)
         terms = {
             "l1": L1_WEIGHT * losses.l1_loss(restored, clean),
             "adversarial": F.softplus(-scores).mean(),
@@ -156,26 +158,26 @@ class Pix2PixLoss(nn.Module):
         return terms, {"input": degraded, "output": restored.detach(), "target": clean}
 
 
-class Pix2PixCriticLoss(nn.Module):
+class Pix2PixDiscriminatorLoss(nn.Module):
     r"""Loss of the discriminator: :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
 
     Source:
         Isola et al. 2017, equation 1; the half is of section 3.3.
     """
 
-    def __init__(self, critics: nn.ModuleDict) -> None:
+    def __init__(self, discriminators: nn.ModuleDict) -> None:
         super().__init__()
-        self.critics = critics
+        self.discriminators = discriminators
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
-        critic = self.critics["photo"]
-        real = F.softplus(-_scores(critic, samples["input"], samples["target"])).mean()
-        made = F.softplus(_scores(critic, samples["input"], samples["output"])).mean()
-        return {"critic": (real + made) / 2}, {}
+        discriminator = self.discriminators["photo"]
+        real = F.softplus(-_scores(discriminator, samples["input"], samples["target"])).mean()
+        made = F.softplus(_scores(discriminator, samples["input"], samples["output"])).mean()
+        return {"discriminator": (real + made) / 2}, {}
 
 
-def _scores(critic: nn.Module, degraded: Tensor, photo: Tensor) -> Tensor:
-    return critic(torch.cat([degraded, photo], dim=1))[0][-1].float()
+def _scores(discriminator: nn.Module, degraded: Tensor, photo: Tensor) -> Tensor:
+    return discriminator(torch.cat([degraded, photo], dim=1))[0][-1].float()
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class Pix2PixPreset:
     """One size: generator, discriminator (a PatchGAN that sees 70 pixels), training."""
 
     network: Pix2PixConfig
-    critic: DiscriminatorConfig
+    discriminator: DiscriminatorConfig
     train: StageConfig
 
 
@@ -224,12 +226,12 @@ class Pix2Pix(NetworkMethod):
 def make_stage(job: Job, preset: Pix2PixPreset = TINY) -> Stage:
     """Return networks, losses and data, ready for the loop."""
     generator = seeded(job, lambda: UNet(preset.network))
-    critic = seeded(job, lambda: PatchDiscriminator(preset.critic, in_channels=6))
+    discriminator = seeded(job, lambda: PatchDiscriminator(preset.discriminator, in_channels=6))
     return Stage(
         name=NAME,
         config=preset.train,
         loss=Pix2PixLoss(generator),
-        critic_loss=Pix2PixCriticLoss(nn.ModuleDict({"photo": critic})),
+        discriminator_loss=Pix2PixDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({NAME: generator.train()}),
         dataset=job.pairs(preset.train),
     )

@@ -18,7 +18,7 @@ from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_
 from oldphoto.evaluation.baselines.common import require_job
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
-    EdgeConnectCriticLoss,
+    EdgeConnectDiscriminatorLoss,
     EdgeLoss,
     EdgePhotos,
     FillingLoss,
@@ -47,7 +47,7 @@ class SequentialPreset:
     """One size: the edge generator (the filling one follows from it), discriminators, training."""
 
     network: EdgeConnectConfig
-    critic: DiscriminatorConfig
+    discriminator: DiscriminatorConfig
     train: StageConfig
 
 
@@ -59,7 +59,7 @@ PAPER = SequentialPreset(
         crop=256,
         num_photos=200 * 17_125,
         learning_rate=1e-4,
-        critic_learning_rate=1e-5,
+        discriminator_learning_rate=1e-5,
         betas=(0.0, 0.9),
     ),
 )
@@ -144,15 +144,19 @@ def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage
         (FILLING, preset.network.filling, FillingLoss, 4),
     )
     stages = []
-    for name, config, loss, seen_by_critic in parts:
+    for name, config, loss, seen_by_discriminator in parts:
         generator = seeded(job, lambda config=config: InpaintGenerator(config))
-        critic = seeded(job, lambda seen=seen_by_critic: PatchDiscriminator(preset.critic, seen))
+        discriminator = seeded(
+            job, lambda seen=seen_by_discriminator: PatchDiscriminator(preset.discriminator, seen)
+        )
         stages.append(
             Stage(
                 name=name,
                 config=preset.train,
                 loss=loss(generator),
-                critic_loss=EdgeConnectCriticLoss(nn.ModuleDict({"photo": critic})),
+                discriminator_loss=EdgeConnectDiscriminatorLoss(
+                    nn.ModuleDict({"photo": discriminator})
+                ),
                 trained=nn.ModuleDict({name: generator.train()}),
                 dataset=EdgePhotos(photos),
             )

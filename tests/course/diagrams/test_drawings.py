@@ -40,8 +40,16 @@ DRAWINGS = {
     "recipe": (diagrams_data.released_recipe, "01", ("clean y", "degraded x", "old photo r")),
     "mask": (diagrams_data.exact_mask, "02", ("clean y", "layer l", "mask m", "degraded x")),
     "sets": (diagrams_data.three_sets, "03", ("clean y", "old photo r", "VAE 1", "mapping T")),
-    "critic of photos": (diagrams_learning.critic_of_photos, "05", ("made ŷ", "critic D")),
-    "critic of codes": (diagrams_learning.critic_of_codes, "06", ("latent z_r", "latent z_x")),
+    "discriminator of photos": (
+        diagrams_learning.discriminator_of_photos,
+        "05",
+        ("made ŷ", "discriminator D"),
+    ),
+    "discriminator of codes": (
+        diagrams_learning.discriminator_of_codes,
+        "06",
+        ("latent z_r", "latent z_x"),
+    ),
     "stages": (diagrams_training.training_stages, "10", ("old r", "degraded x", "clean y")),
     "methods": (diagrams_use.six_methods, "12", ("ours", "old r")),
     "study": (diagrams_use.user_study, "13", ("old photos r", "a rater")),

@@ -41,18 +41,18 @@ class _Times(torch.nn.Module):
         return self.weight * x
 
 
-class _Critic(torch.nn.Module):
+class _Discriminator(torch.nn.Module):
     def forward(self, six: torch.Tensor) -> list[list[torch.Tensor]]:
-        return [[exercises._critic(six)]]
+        return [[exercises._discriminator(six)]]
 
 
 def test_pull_is_the_gradient_of_the_packages_adversarial_term():
     generator, degraded = _Times(0.8), torch.rand(2, 3, 4, 4)
     batch = {"degraded": degraded, "clean": degraded, "seed": torch.zeros(2, dtype=torch.long)}
-    terms, _ = Pix2PixLoss(generator)(batch, torch.nn.ModuleDict({"photo": _Critic()}))
+    terms, _ = Pix2PixLoss(generator)(batch, torch.nn.ModuleDict({"photo": _Discriminator()}))
     terms["adversarial"].backward()
     weight = torch.tensor([0.8], requires_grad=True)
-    by_hand = exercises.generator_pull.solution(weight, degraded, exercises._critic)
+    by_hand = exercises.generator_pull.solution(weight, degraded, exercises._discriminator)
     torch.testing.assert_close(by_hand, generator.weight.grad)
     assert float(by_hand) != 0
 
@@ -67,9 +67,9 @@ def test_pull_is_zero_where_nothing_arrives():
 def test_cycle_is_the_packages_without_its_factor():
     damaged, clean = torch.rand(2, 2, 3, 8, 8)
     restore, damage = _Times(1.5), _Times(0.5)
-    critics = torch.nn.ModuleDict({"clean": _Mean(), "damaged": _Mean()})
+    discriminators = torch.nn.ModuleDict({"clean": _Mean(), "damaged": _Mean()})
     batch = {"damaged": damaged, "clean": clean, "seed": torch.arange(2)}
-    terms, _ = CycleGANLoss(restore, damage)(batch, critics)
+    terms, _ = CycleGANLoss(restore, damage)(batch, discriminators)
     by_hand = CYCLE_WEIGHT * exercises.cycle.solution(restore, damage, damaged, clean)
     torch.testing.assert_close(by_hand, terms["cycle"])
 
@@ -118,9 +118,9 @@ def test_stubs_of_the_notebook_are_told_why(exercise):
 
 
 def test_stubs_that_are_to_be_modified_are_told_why():
-    def pull(weight, degraded, critic):
+    def pull(weight, degraded, discriminator):
         restored = weight * degraded
-        scores = critic(torch.cat([degraded, restored.detach()], dim=1))
+        scores = discriminator(torch.cat([degraded, restored.detach()], dim=1))
         return exercises.pull(torch.nn.functional.softplus(scores).mean(), weight)
 
     assert "detached" in exercises.generator_pull.check(pull).message

@@ -63,21 +63,23 @@ def test_the_terms_of_the_mapping_reach_both_vaes():
     )
     stage = make_stage(job(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, samples = AtOnceLoss(network, preset)(sample, stage.critic_loss.critics)
+    terms, samples = AtOnceLoss(network, preset)(sample, stage.discriminator_loss.discriminators)
     assert set(terms) == {
         f"mapping_{name}" for name in ("l1", "adversarial", "feature_matching", "latent_l1")
     }
     sum(terms.values()).backward()
     for part in (network.vae_degraded.encoder, network.vae_clean.decoder, network.mapping):
         assert max(weight.grad.abs().max() for weight in part.parameters()) > 0
-    critics, _ = stage.critic_loss(samples)
-    assert list(critics) == [f"{part}_critic" for part in ("vae_degraded", "vae_clean", "mapping")]
+    discriminators, _ = stage.discriminator_loss(samples)
+    assert list(discriminators) == [
+        f"{part}_discriminator" for part in ("vae_degraded", "vae_clean", "mapping")
+    ]
 
 
 def test_all_three_parts_are_trained_and_their_codes_are_not_compared():
     stage = make_stage(job(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, _ = stage.loss(sample, stage.critic_loss.critics)
+    terms, _ = stage.loss(sample, stage.discriminator_loss.discriminators)
     assert {name.rsplit("_l1")[0] for name in terms if name.endswith("_l1")} == {
         "vae_degraded",
         "vae_clean",

@@ -62,8 +62,10 @@ def terms_of(variant: str, stage: str, job: Job) -> set[str]:
     """Compute the loss of a stage on one batch and return the names of its terms."""
     made = make_stage(plan_of(job, variant, 0), stage)
     batch = torch.utils.data.default_collate([made.dataset[0], made.dataset[1]])
-    critics = made.critic_loss.critics if made.critic_loss is not None else {}
-    return set(made.loss(batch, critics)[0])
+    discriminators = (
+        made.discriminator_loss.discriminators if made.discriminator_loss is not None else {}
+    )
+    return set(made.loss(batch, discriminators)[0])
 
 
 def test_the_variants_are_the_whole_method_and_one_for_each_part():

@@ -25,7 +25,7 @@ from oldphoto.training import loop
 SMALLEST = replace(
     cyclegan.TINY,
     network=cyclegan.CycleGANConfig(width=4, num_blocks=1),
-    critic=DiscriminatorConfig(width=4, num_layers=2, num_scales=1),
+    discriminator=DiscriminatorConfig(width=4, num_layers=2, num_scales=1),
 )
 
 
@@ -86,16 +86,16 @@ def test_losses_by_hand():
         "clean": torch.full((2, 3, 8, 8), 0.5),
         "seed": torch.arange(2),
     }
-    critics = nn.ModuleDict({"clean": _Mean(), "damaged": _Mean()})
-    terms, samples = loss(batch, critics)
+    discriminators = nn.ModuleDict({"clean": _Mean(), "damaged": _Mean()})
+    terms, samples = loss(batch, discriminators)
     assert float(terms["cycle"]) == pytest.approx(10 * (0.25 + 0.25))  # both ways end 0.25 off
     assert float(terms["identity"]) == pytest.approx(5 * (0.25 + 0.5))
     # Restored photos are 0.25, worn ones 0; both should be scored 1.
     assert float(terms["adversarial"]) == pytest.approx(0.75**2 + 1)
-    critic = cyclegan.CycleGANCriticLoss(critics, crop=8)
-    terms, _ = critic(samples)
-    assert float(terms["critic_clean"]) == pytest.approx((0.5**2 + 0.25**2) / 2)
-    assert float(terms["critic_damaged"]) == pytest.approx((1 + 0) / 2)
+    discriminator = cyclegan.CycleGANDiscriminatorLoss(discriminators, crop=8)
+    terms, _ = discriminator(samples)
+    assert float(terms["discriminator_clean"]) == pytest.approx((0.5**2 + 0.25**2) / 2)
+    assert float(terms["discriminator_damaged"]) == pytest.approx((1 + 0) / 2)
 
 
 def test_photos_are_unpaired_and_half_of_the_damaged_ones_are_real():
@@ -123,7 +123,7 @@ def test_a_short_training_lowers_the_cycle_loss(lesson):
 
     @torch.no_grad()
     def cycle(stage):
-        return float(stage.loss(batch, stage.critic_loss.critics)[0]["cycle"])
+        return float(stage.loss(batch, stage.discriminator_loss.discriminators)[0]["cycle"])
 
     before = cycle(stage)
     assert loop.train(stage, short.job.folder / "run", short.job.settings)

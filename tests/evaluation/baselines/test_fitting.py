@@ -12,7 +12,7 @@ from oldphoto.training import loop
 SMALLEST = replace(
     pix2pix.TINY,
     network=pix2pix.Pix2PixConfig(width=4, depth=6),
-    critic=DiscriminatorConfig(width=4, num_layers=2, num_scales=1),
+    discriminator=DiscriminatorConfig(width=4, num_layers=2, num_scales=1),
 )
 
 

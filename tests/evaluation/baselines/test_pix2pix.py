@@ -24,14 +24,14 @@ def test_the_paper_preset_has_the_published_number_of_weights():
 
 def test_the_discriminator_sees_70_pixels():
     torch.manual_seed(0)
-    config = replace(pix2pix.PAPER.critic, width=8)
+    config = replace(pix2pix.PAPER.discriminator, width=8)
     photo = torch.zeros(1, 6, 128, 128).requires_grad_()
     # Instance norm would look at the whole photo: what a score sees is counted without.
-    critic = PatchDiscriminator(config, 6)
-    for layer in critic.scales[0].layers:
+    discriminator = PatchDiscriminator(config, 6)
+    for layer in discriminator.scales[0].layers:
         if hasattr(layer, "norm"):
             layer.norm = nn.Identity()
-    scores = critic(photo)[0][-1]
+    scores = discriminator(photo)[0][-1]
     scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2].backward()
     seen = photo.grad.abs().sum(dim=(0, 1))
     rows = torch.nonzero(seen.sum(dim=1)).flatten()
@@ -51,15 +51,15 @@ def test_losses_by_hand():
     nn.Module.__init__(loss)
     loss.generator = generator
     photo = torch.zeros(1, 3, 16, 16)
-    critics = nn.ModuleDict({"photo": _Fixed()})
+    discriminators = nn.ModuleDict({"photo": _Fixed()})
     batch = {"degraded": photo, "clean": photo + 0.25, "seed": torch.zeros(1)}
-    terms, samples = loss(batch, critics)
+    terms, samples = loss(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(100 * 0.25)
     assert float(terms["adversarial"]) == pytest.approx(-math.log(1 / (1 + math.exp(-0.5))))
-    terms, _ = pix2pix.Pix2PixCriticLoss(critics)(samples)
+    terms, _ = pix2pix.Pix2PixDiscriminatorLoss(discriminators)(samples)
     real = -math.log(1 / (1 + math.exp(-0.25)))
     made = -math.log(1 - 1 / (1 + math.exp(-0.5)))
-    assert float(terms["critic"]) == pytest.approx((real + made) / 2, rel=1e-5)
+    assert float(terms["discriminator"]) == pytest.approx((real + made) / 2, rel=1e-5)
 
 
 def test_same_size_out_for_odd_sizes_and_the_same_result_twice(damaged):

@@ -127,8 +127,8 @@ def learn_by_heart(
 ) -> list[Round]:
     """Train the mapping on one crop of each photo, always with the same damage: overfitting.
 
-    Everything that protects from it is taken away: other crops, other damage, the critic. What
-    is left is the L1 term on the restored photo.
+    Everything that protects from it is taken away: other crops, other damage, the discriminator.
+    What is left is the L1 term on the restored photo.
 
     Returns:
         The scores of the crops, of ``album`` and of ``rest``, at the start and every few steps.

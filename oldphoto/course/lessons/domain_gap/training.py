@@ -27,11 +27,13 @@ ADVERSARIES = ("none", "one-sided", "two-sided")
 CROP, BATCH, CHANNELS = 32, 8, 8
 EVERY = 16  # one position in so many is measured: neighbours are alike anyway
 EMA_DECAY = 0.96
-CRITIC_RATE = 4e-3
+DISCRIMINATOR_RATE = 4e-3
 WEIGHT = 10.0  # of the latent adversary; reconstruction has 10 as well
-FIRST_LESSONS = 30  # steps that the critic learns before the encoder listens to it
+FIRST_LESSONS = 30  # steps that the discriminator learns before the encoder listens to it
 SLOW = 5e-4  # learning rate of the VAE once an adversary works on it
-CRITIC_STEPS = 3  # the critic must keep up, or it pushes the codes in yesterday's direction
+DISCRIMINATOR_STEPS = (
+    3  # the discriminator must keep up, or it pushes the codes in yesterday's direction
+)
 SMALL_VAE = VAEConfig(
     stem="unshuffle", width=24, latent_channels=CHANNELS, num_blocks=1, norm=False
 )
@@ -90,7 +92,7 @@ class Recording:
     terms: dict[str, list[float]] = field(default_factory=dict)
 
 
-class PositionCritic(nn.Module):
+class PositionDiscriminator(nn.Module):
     """A latent discriminator that judges each position of a code by itself (1x1 convolutions).
 
     Args:
@@ -128,16 +130,19 @@ class PositionCritic(nn.Module):
         self.deviation = latent.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-6)
 
 
-class LatentCriticLoss(nn.Module):
+class LatentDiscriminatorLoss(nn.Module):
     """The latent discriminator's side of equation 3, as a loss of its own."""
 
-    def __init__(self, critic: nn.Module) -> None:
+    def __init__(self, discriminator: nn.Module) -> None:
         super().__init__()
-        self.critic = critic
+        self.discriminator = discriminator
 
     def forward(self, samples: Samples) -> tuple[Terms, Samples]:
-        old, degraded = self.critic(samples["latent_old"]), self.critic(samples["latent_degraded"])
-        return {"latent_critic": losses.latent_discriminator(old=old, degraded=degraded)}, {}
+        old, degraded = (
+            self.discriminator(samples["latent_old"]),
+            self.discriminator(samples["latent_degraded"]),
+        )
+        return {"latent_discriminator": losses.latent_discriminator(old=old, degraded=degraded)}, {}
 
 
 def gap_photos(num_train: int = 192, num_test: int = 96, seed: int = 0) -> GapPhotos:
@@ -203,7 +208,7 @@ def train_vae1(
     start: VAE | None = None,
     learning_rate: float = 2e-3,
     weight: float = WEIGHT,
-    critic_steps: int = CRITIC_STEPS,
+    discriminator_steps: int = DISCRIMINATOR_STEPS,
     look_every: int = 20,
     seed: int = 0,
 ) -> Recording:
@@ -216,7 +221,8 @@ def train_vae1(
         start: a trained VAE to go on from; it stays as it is. None starts anew.
         learning_rate: of the VAE, constant.
         weight: factor of the latent adversarial term.
-        critic_steps: of the latent discriminator for each of the VAE; 0: it stops after its first
+        discriminator_steps: of the latent discriminator for each of the VAE; 0: it stops after its
+        first
             lessons.
         look_every: steps between two looks; 0 never looks.
         seed: of the first weights and of the order of the crops.
@@ -228,24 +234,34 @@ def train_vae1(
     vae = VAE(SMALL_VAE) if start is None else copy.deepcopy(start)
     recording = Recording(adversary, copy.deepcopy(vae))
     weights = loss_weights(adversary, weight)
-    critic = PositionCritic(CHANNELS)
+    discriminator = PositionDiscriminator(CHANNELS)
     loss = VAELoss(vae, weights, two_sided=adversary != "one-sided")
     networks = Player("networks", loss, learning_rate, _config(num_steps), LoopSettings())
-    num_lessons = FIRST_LESSONS + critic_steps * num_steps
+    num_lessons = FIRST_LESSONS + discriminator_steps * num_steps
     judge = Player(
-        "critic", LatentCriticLoss(critic), CRITIC_RATE, _config(num_lessons), LoopSettings()
+        "discriminator",
+        LatentDiscriminatorLoss(discriminator),
+        DISCRIMINATOR_RATE,
+        _config(num_lessons),
+        LoopSettings(),
     )
-    critics = nn.ModuleDict({"latent": critic, "photo": nn.Identity()})  # no loss on photos here
+    discriminators = nn.ModuleDict(
+        {"latent": discriminator, "photo": nn.Identity()}
+    )  # no loss on photos here
     order = torch.Generator().manual_seed(seed)
     if adversary != "none":
-        _first_lessons(judge, critic, vae, photos, seed)
+        _first_lessons(judge, discriminator, vae, photos, seed)
     for step in range(num_steps + 1):
         if look_every and step % look_every == 0:
             _look(recording, step, photos)
         if step < num_steps:
-            terms, samples = networks.backward(_batch(photos, order, step), critics)
+            terms, samples = networks.backward(_batch(photos, order, step), discriminators)
             networks.step()
-            terms |= _teach_critic(judge, samples, critic_steps) if adversary != "none" else {}
+            terms |= (
+                _teach_discriminator(judge, samples, discriminator_steps)
+                if adversary != "none"
+                else {}
+            )
             _average(recording, vae, terms, first=step < 5 and start is None)
     return recording
 
@@ -262,20 +278,20 @@ def _batch(photos: GapPhotos, order: torch.Generator, step: int) -> dict[str, Te
 
 
 def _first_lessons(
-    judge: Player, critic: PositionCritic, vae: VAE, photos: GapPhotos, seed: int
+    judge: Player, discriminator: PositionDiscriminator, vae: VAE, photos: GapPhotos, seed: int
 ) -> None:
-    """Let the critic learn the codes as they are; its order of crops is its own."""
+    """Let the discriminator learn the codes as they are; its order of crops is its own."""
     with torch.no_grad():
-        critic.adapt(vae.encode(torch.cat([photos.old, photos.degraded])))
+        discriminator.adapt(vae.encode(torch.cat([photos.old, photos.degraded])))
     order = torch.Generator().manual_seed(seed + 1)
     for _ in range(FIRST_LESSONS):
         batch = _batch(photos, order, step=0)
         with torch.no_grad():
             codes = {f"latent_{kind}": vae.encode(batch[kind]) for kind in ("old", "degraded")}
-        _teach_critic(judge, codes, num_steps=1)
+        _teach_discriminator(judge, codes, num_steps=1)
 
 
-def _teach_critic(judge: Player, samples: Samples, num_steps: int) -> Terms:
+def _teach_discriminator(judge: Player, samples: Samples, num_steps: int) -> Terms:
     terms: Terms = {}
     for _ in range(num_steps):
         terms, _ = judge.backward(samples)

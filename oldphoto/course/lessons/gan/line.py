@@ -1,4 +1,4 @@
-"""A critic of numbers on a line, where the densities are known: the game's value, and learning."""
+"""A discriminator of numbers on a line, where both densities are known."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def area(values: Tensor, x: Tensor) -> float:
 
 
 def best_value(p: Tensor, q: Tensor, x: Tensor) -> float:
-    """Return the value of the game against the best critic, p / (p + q).
+    """Return the value of the game against the best discriminator, p / (p + q).
 
     Args:
         p: density of real samples at each place, (N,), above 0.
@@ -42,13 +42,13 @@ def jensen_shannon(p: Tensor, q: Tensor, x: Tensor) -> float:
 
 
 @one_thread()
-def train_critic(
+def train_discriminator(
     rules: Rules, real: Normal, fake: Normal, x: Tensor, num_steps: int = 400, seed: int = 0
 ) -> Tensor:
-    """Train a small critic on samples of two distributions, and return its scores at x, (N,).
+    """Train a small discriminator on samples of two distributions; return its scores at x, (N,).
 
     Args:
-        rules: whose loss of the critic is lowered.
+        rules: whose loss of the discriminator is lowered.
         real, fake: where the samples come from.
         x: places (N,), not used in training.
         num_steps: of Adam, each on 256 samples of each kind.
@@ -57,12 +57,12 @@ def train_critic(
     require_positive(num_steps=num_steps)
     with torch.random.fork_rng(devices=[]):  # the notebook's own random numbers stay as they are
         torch.manual_seed(seed)
-        critic = layers(1, 1, slope=0.2)
-        optimizer = torch.optim.Adam(critic.parameters(), lr=_RATE)
+        discriminator = layers(1, 1, slope=0.2)
+        optimizer = torch.optim.Adam(discriminator.parameters(), lr=_RATE)
         for _ in range(num_steps):
             samples = (kind.sample((_BATCH, 1)) for kind in (real, fake))
             optimizer.zero_grad()
-            rules.critic(*map(critic, samples)).backward()
+            rules.discriminator(*map(discriminator, samples)).backward()
             optimizer.step()
     with torch.no_grad():
-        return critic(x[:, None].float())[:, 0].to(x)
+        return discriminator(x[:, None].float())[:, 0].to(x)

@@ -29,20 +29,20 @@ def without_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def listening(critic: nn.Module, scale: int, photo: Tensor) -> Tensor:
+def listening(discriminator: nn.Module, scale: int, photo: Tensor) -> Tensor:
     """Return how strongly the middle score of a scale depends on each pixel.
 
     Args:
-        critic: a patch discriminator; it is computed in float64, so that nothing underflows.
+        discriminator: a patch discriminator; it is computed in float64, so that nothing underflows.
         scale: 0 is the finest.
         photo: (1, C, H, W) in [-1, 1].
 
     Returns:
         (H, W), the absolute gradient, summed over channels.
     """
-    critic = copy.deepcopy(critic).double().requires_grad_(False)
+    discriminator = copy.deepcopy(discriminator).double().requires_grad_(False)
     photo = photo.double().requires_grad_()
-    scores = critic(photo)[scale][-1]
+    scores = discriminator(photo)[scale][-1]
     scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2].backward()
     return photo.grad.abs().sum(dim=1)[0]
 

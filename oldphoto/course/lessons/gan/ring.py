@@ -16,7 +16,10 @@ NUM_MODES, RADIUS, SPREAD = 8, 2.0, 0.1
 NOISE_CHANNELS, WIDTH = 2, 64
 BATCH, SHOWN = 128, 500
 NUM_LOOKS = 12  # of a recording, after the one before the first step
-GRID, LIMIT = 25, 3.2  # places in a row at which the critic's scores are kept; they end at +-LIMIT
+GRID, LIMIT = (
+    25,
+    3.2,
+)  # places in a row at which the discriminator's scores are kept; they end at +-LIMIT
 _LOOK_SEED = 99  # every look shows the same noise, so that single points can be followed
 
 
@@ -72,18 +75,18 @@ class Rules:
     """The two losses of a game, on scores without bounds.
 
     Attributes:
-        critic: scores of real and of generated samples to the loss of the critic.
+        discriminator: scores of real and of generated samples to the loss of the discriminator.
         generator: scores of generated samples to the loss of the generator.
-        undecided: score of a sample that the critic takes for neither kind.
+        undecided: score of a sample that the discriminator takes for neither kind.
     """
 
-    critic: Callable[[Tensor, Tensor], Tensor]
+    discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
     undecided: float
 
 
-def log_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """Loss of the critic with D = sigmoid(score): -E[log D(real)] - E[log(1 - D(fake))].
+def log_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Loss of the discriminator with D = sigmoid(score): -E[log D(real)] - E[log(1 - D(fake))].
 
     Source: Goodfellow et al. 2014 (arXiv 1406.2661), equation 1, with its sign changed.
     """
@@ -96,11 +99,11 @@ def saturating(fake: Tensor) -> Tensor:
 
 
 def non_saturating(fake: Tensor) -> Tensor:
-    """-E[log D]: the same aim, with a gradient where the critic is sure (Goodfellow, section 3)."""
+    """-E[log D]: the same aim, but a gradient where the discriminator is sure (Goodfellow, 3)."""
     return F.softplus(-fake).mean()
 
 
-def _lsgan_critic(real: Tensor, fake: Tensor) -> Tensor:
+def _lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return losses.lsgan_discriminator(real=[[real]], fake=[[fake]])
 
 
@@ -108,9 +111,9 @@ def _lsgan_generator(fake: Tensor) -> Tensor:
     return losses.lsgan_generator([[fake]])
 
 
-SATURATING = Rules(log_critic, saturating, undecided=0.0)
-NON_SATURATING = Rules(log_critic, non_saturating, undecided=0.0)
-LSGAN = Rules(_lsgan_critic, _lsgan_generator, undecided=0.5)
+SATURATING = Rules(log_discriminator, saturating, undecided=0.0)
+NON_SATURATING = Rules(log_discriminator, non_saturating, undecided=0.0)
+LSGAN = Rules(_lsgan_discriminator, _lsgan_generator, undecided=0.5)
 
 
 def learners(loss: Tensor, networks: Mapping[str, nn.Module]) -> list[str]:
@@ -131,18 +134,18 @@ class Game:
 
     Attributes:
         rules: the losses.
-        generator_rate, critic_rate: learning rates.
+        generator_rate, discriminator_rate: learning rates.
         beta1: of Adam, for both.
-        critic_steps: steps of the critic for one of the generator.
-        head_start: steps of the critic alone, at the beginning.
+        discriminator_steps: steps of the discriminator for one of the generator.
+        head_start: steps of the discriminator alone, at the beginning.
         plain: the generator goes down its gradient as it is, without Adam.
     """
 
     rules: Rules = LSGAN
     generator_rate: float = 2e-3
-    critic_rate: float = 2e-3
+    discriminator_rate: float = 2e-3
     beta1: float = 0.5
-    critic_steps: int = 1
+    discriminator_steps: int = 1
     head_start: int = 0
     plain: bool = False
 
@@ -150,7 +153,9 @@ class Game:
 HEALTHY = Game()
 FAST_GENERATOR = replace(HEALTHY, generator_rate=10 * HEALTHY.generator_rate)
 LONG_MEMORY = replace(HEALTHY, beta1=0.9)
-STRONG_CRITIC = Game(SATURATING, 0.005, 5e-3, critic_steps=3, head_start=300, plain=True)
+STRONG_DISCRIMINATOR = Game(
+    SATURATING, 0.005, 5e-3, discriminator_steps=3, head_start=300, plain=True
+)
 
 
 @dataclass(frozen=True)
@@ -159,10 +164,10 @@ class Look:
 
     Attributes:
         points: (500, 2), always from the same noise.
-        scores: (25, 25) of the critic over the square that reaches to +-3.2; first index: up.
-        coverage: of the points.
+        scores: (25, 25) of the discriminator over the square that reaches to +-3.2; first index:
+        up. coverage: of the points.
         gradient: length of the gradient of the generator's loss, over all its weights.
-        told: share of real and generated points that the critic puts on the right side.
+        told: share of real and generated points that the discriminator puts on the right side.
     """
 
     step: int
@@ -198,36 +203,40 @@ def layers(inputs: int, outputs: int, slope: float = 0.0) -> nn.Sequential:
 
 
 class Players:
-    """Generator and critic of one game, their optimizers and their random numbers."""
+    """Generator and discriminator of one game, their optimizers and their random numbers."""
 
     def __init__(self, game: Game, seed: int) -> None:
         with torch.random.fork_rng(devices=[]):  # the notebook's own random numbers stay
             torch.manual_seed(seed)
-            self.generator, self.critic = layers(NOISE_CHANNELS, 2), layers(2, 1, slope=0.2)
+            self.generator, self.discriminator = layers(NOISE_CHANNELS, 2), layers(2, 1, slope=0.2)
         betas = (game.beta1, 0.999)
         rate, weights = game.generator_rate, self.generator.parameters()
-        adam = torch.optim.Adam(self.critic.parameters(), lr=game.critic_rate, betas=betas)
+        adam = torch.optim.Adam(
+            self.discriminator.parameters(), lr=game.discriminator_rate, betas=betas
+        )
         plain = torch.optim.SGD(weights, lr=rate) if game.plain else None
         self.generator_optimizer = plain or torch.optim.Adam(weights, lr=rate, betas=betas)
-        self.critic_optimizer = adam
+        self.discriminator_optimizer = adam
         self.rules, self.random = game.rules, torch.Generator().manual_seed(seed)
 
     def make(self, count: int = BATCH) -> Tensor:
         """Generate points from fresh noise, (count, 2)."""
         return self.generator(torch.randn(count, NOISE_CHANNELS, generator=self.random))
 
-    def critic_step(self) -> None:
-        """One step of the critic on real and generated points."""
+    def discriminator_step(self) -> None:
+        """One step of the discriminator on real and generated points."""
         with torch.no_grad():
             fake = self.make()
-        loss = self.rules.critic(self.critic(ring(BATCH, self.random)), self.critic(fake))
-        self.critic_optimizer.zero_grad()
+        loss = self.rules.discriminator(
+            self.discriminator(ring(BATCH, self.random)), self.discriminator(fake)
+        )
+        self.discriminator_optimizer.zero_grad()
         loss.backward()
-        self.critic_optimizer.step()
+        self.discriminator_optimizer.step()
 
     def generator_step(self) -> None:
-        """One step of the generator against the critic as it is now."""
-        loss = self.rules.generator(self.critic(self.make()))
+        """One step of the generator against the discriminator as it is now."""
+        loss = self.rules.generator(self.discriminator(self.make()))
         self.generator_optimizer.zero_grad()
         loss.backward()
         self.generator_optimizer.step()
@@ -236,19 +245,19 @@ class Players:
         """Measure both, with noise and real points of its own."""
         random = torch.Generator().manual_seed(_LOOK_SEED)
         points = self.generator(torch.randn(SHOWN, NOISE_CHANNELS, generator=random))
-        fake, weights = self.critic(points), list(self.generator.parameters())
+        fake, weights = self.discriminator(points), list(self.generator.parameters())
         slopes = torch.autograd.grad(self.rules.generator(fake), weights)
         with torch.no_grad():
-            real, middle = self.critic(ring(SHOWN, random)), self.rules.undecided
+            real, middle = self.discriminator(ring(SHOWN, random)), self.rules.undecided
             told = 0.5 * ((real > middle).float().mean() + (fake < middle).float().mean())
-            scores = self.critic(grid_points()).view(GRID, GRID)
+            scores = self.discriminator(grid_points()).view(GRID, GRID)
         gradient = torch.cat([slope.flatten() for slope in slopes]).norm()
         points = points.detach()
         return Look(step, points, scores, coverage(points), float(gradient), float(told))
 
 
 def grid_points() -> Tensor:
-    """Return the places at which the critic's scores are kept, (625, 2): rows go up."""
+    """Return the places at which the discriminator's scores are kept, (625, 2): rows go up."""
     line = torch.linspace(-LIMIT, LIMIT, GRID)
     up, right = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([right.flatten(), up.flatten()], dim=1)
@@ -260,7 +269,7 @@ def play(game: Game, num_steps: int, seed: int = 0) -> Recording:
 
     Args:
         game: the losses and rates.
-        num_steps: including the critic's head start.
+        num_steps: including the discriminator's head start.
         seed: of the weights and of all that is drawn.
 
     Raises:
@@ -274,8 +283,8 @@ def play(game: Game, num_steps: int, seed: int = 0) -> Recording:
         if step in looks:
             recording.looks.append(players.look(step))
         waiting = step < game.head_start
-        for _ in range(1 if waiting else game.critic_steps):
-            players.critic_step()
+        for _ in range(1 if waiting else game.discriminator_steps):
+            players.discriminator_step()
         if not waiting:
             players.generator_step()
     return recording

@@ -1,4 +1,4 @@
-"""Pictures of critics, of games on the ring and of enlargers, and a slider over recordings."""
+"""Figures of discriminators, of GANs on the ring and of enlargers, and a slider over recordings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,13 +21,15 @@ Enlargers = Mapping[str, Enlarger]
 _SHOWN = 250  # points in a picture; more hide each other
 
 
-def critics_figure(p: Tensor, q: Tensor, x: Tensor, critics: Mapping[str, Tensor]) -> Figure:
-    """Draw two densities, the best critic between them, and critics that were learned.
+def discriminators_figure(
+    p: Tensor, q: Tensor, x: Tensor, discriminators: Mapping[str, Tensor]
+) -> Figure:
+    """Draw two densities, the best discriminator between them, and learned discriminators.
 
     Args:
         p, q: densities of real and of generated samples at each place, (N,).
         x: the places, rising.
-        critics: name to "probably real" at each place, (N,).
+        discriminators: name to "probably real" at each place, (N,).
     """
     with pyplot.rc_context(STYLE):
         fig, axis = pyplot.subplots(figsize=(9, 4))
@@ -37,8 +39,8 @@ def critics_figure(p: Tensor, q: Tensor, x: Tensor, critics: Mapping[str, Tensor
             axis.fill_between(
                 x, density, alpha=0.25, label=name, hatch=hatch, facecolor="none", edgecolor=edge
             )
-        axis.plot(x, p / (p + q), color="black", label="best critic D*")
-        for (name, d), style in zip(critics.items(), ("--", ":", "-."), strict=False):
+        axis.plot(x, p / (p + q), color="black", label="best discriminator D*")
+        for (name, d), style in zip(discriminators.items(), ("--", ":", "-."), strict=False):
             axis.plot(x, d, style, label=f"learned, {name}")
         axis.set(xlim=(-4, 4), ylim=(-0.15, 1.2), xlabel="x", ylabel="density, or score")
         axis.legend(fontsize=11, loc="center left", bbox_to_anchor=(1.02, 0.5))
@@ -71,7 +73,7 @@ def field_figure(photo: Tensor, maps: Sequence[Tensor], sides: Sequence[int]) ->
 
 
 def draw_look(axis: Axes, look: Look) -> None:
-    """Draw generated points over the critic's scores; rings are the clouds to be imitated."""
+    """Draw generated points over the discriminator's scores; rings are the real clouds."""
     square = (-LIMIT, LIMIT, -LIMIT, LIMIT)
     axis.imshow(
         look.scores.numpy(),
@@ -92,7 +94,7 @@ def draw_look(axis: Axes, look: Look) -> None:
 def look_words(name: str, look: Look) -> str:
     """Say in words what a look shows."""
     return (
-        f"{name}, step {look.step}: {look.coverage.words()}; the critic tells "
+        f"{name}, step {look.step}: {look.coverage.words()}; the discriminator tells "
         f"{100 * look.told:.0f} % right; gradient of the generator {look.gradient:.1e}."
     )
 
@@ -133,7 +135,7 @@ def pair_figure(games: Games, number: int) -> tuple[Figure, str]:
 
 
 def curves_figure(games: Games) -> tuple[Figure, str]:
-    """Draw covered clouds, the critic's success and the generator's gradient over the steps."""
+    """Draw covered clouds, discriminator accuracy and generator gradient over the steps."""
     panels = {
         "covered clouds, of 8": lambda look: look.coverage.modes,
         "told right, %": lambda look: 100 * look.told,

@@ -1,4 +1,4 @@
-"""Columns of a photo with a wire whose row nobody can know: what L1 loses, and a critic saves."""
+"""A wire at a row that nobody can know: what L1 loses and a discriminator keeps."""
 
 from dataclasses import dataclass
 
@@ -74,31 +74,31 @@ def train_wires(
 
     Args:
         l1_weight: factor of the mean absolute difference; lambda of pix2pix.
-        adversarial_weight: factor of the generator's side of LSGAN; 0 goes without a critic.
+        adversarial_weight: factor of the generator's side of LSGAN; 0 goes without a discriminator.
         num_steps: batches of 64 columns.
         seed: of the weights and of all that is drawn.
 
-    Source: Isola et al. 2017 (arXiv 1611.07004), equation 4, with the least-squares critic.
+    Source: Isola et al. 2017 (arXiv 1611.07004), equation 4, with the least-squares discriminator.
     """
     require_positive(num_steps=num_steps)
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        generator, critic = layers(_NOISE_CHANNELS, PIXELS), layers(PIXELS, 1, slope=0.2)
-    step_of, step_of_critic = (
+        generator, discriminator = layers(_NOISE_CHANNELS, PIXELS), layers(PIXELS, 1, slope=0.2)
+    step_of, step_of_discriminator = (
         torch.optim.Adam(network.parameters(), lr=_RATE, betas=(0.5, 0.999))
-        for network in (generator, critic)
+        for network in (generator, discriminator)
     )
     for _ in range(num_steps):
         clean = wires(_BATCH, random)
         restored = generator(torch.randn(_BATCH, _NOISE_CHANNELS, generator=random))
         if adversarial_weight:
-            step_of_critic.zero_grad()
-            LSGAN.critic(critic(clean), critic(restored.detach())).backward()
-            step_of_critic.step()
+            step_of_discriminator.zero_grad()
+            LSGAN.discriminator(discriminator(clean), discriminator(restored.detach())).backward()
+            step_of_discriminator.step()
         loss = l1_weight * losses.l1_loss(restored, clean)
         if adversarial_weight:
-            loss = loss + adversarial_weight * LSGAN.generator(critic(restored))
+            loss = loss + adversarial_weight * LSGAN.generator(discriminator(restored))
         step_of.zero_grad()
         loss.backward()
         step_of.step()

@@ -25,16 +25,16 @@ from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapp
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
-from oldphoto.training.objectives import CriticLoss, MappingLoss
+from oldphoto.training.objectives import DiscriminatorLoss, MappingLoss
 from oldphoto.training.optimizer import Player
 from oldphoto.training.settings import LoopSettings
 
 CROP, BATCH = 32, 8
-RATE = 2e-3  # of mapping and critic alike
+RATE = 2e-3  # of mapping and discriminator alike
 TINY_MAPPING = MappingConfig(
     latent_channels=32, widths_in=(48,), widths_out=(), num_blocks=2, norm=False, skip=True
 )
-TINY_CRITIC = DiscriminatorConfig(width=8, num_layers=2, num_scales=2)
+TINY_DISCRIMINATOR = DiscriminatorConfig(width=8, num_layers=2, num_scales=2)
 
 FADED = Recipe(
     "faded",
@@ -185,11 +185,11 @@ def new_mapping(seed: int) -> PlainMapping:
         return PlainMapping(TINY_MAPPING)
 
 
-def new_critic(seed: int) -> nn.ModuleDict:
-    """Return the critic of the photo, which sees the degraded one beside it: 6 channels."""
+def new_discriminator(seed: int) -> nn.ModuleDict:
+    """Return the discriminator of the photo, which sees the degraded one beside it: 6 channels."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return nn.ModuleDict({"photo": PatchDiscriminator(TINY_CRITIC, in_channels=6)})
+        return nn.ModuleDict({"photo": PatchDiscriminator(TINY_DISCRIMINATOR, in_channels=6)})
 
 
 @one_thread()
@@ -208,18 +208,18 @@ def train_mapping(
         network: its VAEs are frozen and stay as they are; its own mapping is not used.
         pairs: crops to learn from.
         held_out: crops to measure on.
-        num_steps: of the mapping, and of the critic where a term needs one.
+        num_steps: of the mapping, and of the discriminator where a term needs one.
         weights: factors of the terms.
         look_every: steps between two measurements; 0 measures at both ends alone.
         seed: of the first weights and of the order of the crops.
     """
     require_positive(num_steps=num_steps)
-    run, critics = MappingRun(new_mapping(seed)), new_critic(seed)
+    run, discriminators = MappingRun(new_mapping(seed)), new_discriminator(seed)
     features = load_feature_extractor(SHIPPED_SQUEEZENET)
     loss = MappingLoss(run.mapping, network.vae_degraded, network.vae_clean, weights, features)
     config = StageConfig(batch=BATCH, crop=CROP, num_photos=BATCH * num_steps)
     player = Player("mapping", loss, RATE, config, LoopSettings())
-    judge = Player("critic", CriticLoss(critics), RATE, config, LoopSettings())
+    judge = Player("discriminator", DiscriminatorLoss(discriminators), RATE, config, LoopSettings())
     order = torch.Generator().manual_seed(seed)
     for step in range(num_steps + 1):
         if step in (0, num_steps) or (look_every and step % look_every == 0):
@@ -227,7 +227,7 @@ def train_mapping(
             run.qualities.append(measure(run.mapping, network.vae_clean, held_out))
         if step < num_steps:
             rows = torch.randint(len(pairs.clean), (BATCH,), generator=order)
-            terms, samples = player.backward(pairs.batch(rows), critics)
+            terms, samples = player.backward(pairs.batch(rows), discriminators)
             player.step()
             if weights.adversarial_weight or weights.feature_matching_weight:
                 terms |= judge.backward(samples)[0]

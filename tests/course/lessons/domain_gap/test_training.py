@@ -43,7 +43,7 @@ def test_recordings_look_at_the_same_steps(recordings):
         assert len(recording.codes) == len(recording.gaps) == 3
         assert len(recording.terms["l1"]) == 4
     assert "latent_adversarial" not in recordings["none"].terms
-    assert "latent_critic" in recordings["two-sided"].terms
+    assert "latent_discriminator" in recordings["two-sided"].terms
 
 
 def test_start_stays_as_it_is():
@@ -53,7 +53,7 @@ def test_start_stays_as_it_is():
     assert all(torch.equal(a, b) for a, b in zip(before, start.parameters(), strict=True))
 
 
-def test_critic_learns_at_its_full_rate_to_the_end(monkeypatch):
+def test_discriminator_learns_at_its_full_rate_to_the_end(monkeypatch):
     """It takes more steps than the VAE, so its schedule must be longer."""
     rates = []
 
@@ -63,26 +63,28 @@ def test_critic_learns_at_its_full_rate_to_the_end(monkeypatch):
             super().step()
 
     monkeypatch.setattr(gap_lab, "Player", Watched)
-    gap_lab.train_vae1(random_photos(), "two-sided", 3, critic_steps=2, look_every=0)
-    of_critic = [rate for name, rate in rates if name == "critic"]
-    assert of_critic == [gap_lab.CRITIC_RATE] * (gap_lab.FIRST_LESSONS + 6)
+    gap_lab.train_vae1(random_photos(), "two-sided", 3, discriminator_steps=2, look_every=0)
+    of_discriminator = [rate for name, rate in rates if name == "discriminator"]
+    assert of_discriminator == [gap_lab.DISCRIMINATOR_RATE] * (gap_lab.FIRST_LESSONS + 6)
     assert [rate for name, rate in rates if name == "networks"] == [2e-3] * 3
 
 
-def test_critic_brings_codes_to_one_scale():
-    critic = gap_lab.PositionCritic(3)
+def test_discriminator_brings_codes_to_one_scale():
+    discriminator = gap_lab.PositionDiscriminator(3)
     codes = 5 * torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) + 2
-    before = critic.layers(codes)
-    assert torch.equal(critic(codes)[0][-1], before)
-    critic.adapt(codes)
-    scaled = critic(codes)
+    before = discriminator.layers(codes)
+    assert torch.equal(discriminator(codes)[0][-1], before)
+    discriminator.adapt(codes)
+    scaled = discriminator(codes)
     by_hand = (codes - codes.mean((0, 2, 3), keepdim=True)) / codes.std((0, 2, 3), keepdim=True)
-    torch.testing.assert_close(scaled[0][-1], critic.layers(by_hand))
+    torch.testing.assert_close(scaled[0][-1], discriminator.layers(by_hand))
 
 
-def test_critic_that_stops_learns_its_first_lessons_alone():
-    recording = gap_lab.train_vae1(random_photos(), "two-sided", 2, critic_steps=0, look_every=0)
-    assert "latent_critic" not in recording.terms
+def test_discriminator_that_stops_learns_its_first_lessons_alone():
+    recording = gap_lab.train_vae1(
+        random_photos(), "two-sided", 2, discriminator_steps=0, look_every=0
+    )
+    assert "latent_discriminator" not in recording.terms
     assert len(recording.terms["latent_adversarial"]) == 2
 
 

@@ -57,21 +57,21 @@ def test_losses_are_the_formulas():
     real, fake = torch.tensor([[2.0], [0.5]]), torch.tensor([[-1.0], [3.0]])
     d_real, d_fake = real.sigmoid(), fake.sigmoid()
     expected = -(d_real.log().mean() + (1 - d_fake).log().mean())
-    torch.testing.assert_close(lab.log_critic(real, fake), expected)
+    torch.testing.assert_close(lab.log_discriminator(real, fake), expected)
     torch.testing.assert_close(lab.saturating(fake), (1 - d_fake).log().mean())
     torch.testing.assert_close(lab.non_saturating(fake), -d_fake.log().mean())
-    assert lab.LSGAN.critic(real, fake).item() == pytest.approx(0.5 * (0.625 + 5.0))
+    assert lab.LSGAN.discriminator(real, fake).item() == pytest.approx(0.5 * (0.625 + 5.0))
     assert lab.LSGAN.generator(fake).item() == pytest.approx((4 + 4) / 2)
 
 
 def test_a_loss_tells_whom_it_moves():
-    generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
-    networks = {"generator": generator, "critic": critic}
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    networks = {"generator": generator, "discriminator": discriminator}
     made = generator(torch.ones(3, 2))
-    assert lab.learners(critic(made).sum(), networks) == ["generator", "critic"]
-    assert lab.learners(critic(made.detach()).sum(), networks) == ["critic"]
-    critic.requires_grad_(False)
-    assert lab.learners(critic(generator(torch.ones(3, 2))).sum(), networks) == ["generator"]
+    assert lab.learners(discriminator(made).sum(), networks) == ["generator", "discriminator"]
+    assert lab.learners(discriminator(made.detach()).sum(), networks) == ["discriminator"]
+    discriminator.requires_grad_(False)
+    assert lab.learners(discriminator(generator(torch.ones(3, 2))).sum(), networks) == ["generator"]
 
 
 X = torch.linspace(-9, 9, 1801, dtype=torch.float64)
@@ -98,20 +98,20 @@ def test_value_of_the_game_between_equal_and_separate_densities():
     assert line.best_value(p, near, X) == pytest.approx(float(drawn), abs=0.005)
 
 
-def test_both_losses_learn_the_best_critic():
+def test_both_losses_learn_the_best_discriminator():
     p, q = densities(-1.0, 1.0)
     real, fake = Normal(-1.0, 1.0), Normal(1.0, 1.0)
-    scores = line.train_critic(lab.LSGAN, real, fake, X, num_steps=200)
+    scores = line.train_discriminator(lab.LSGAN, real, fake, X, num_steps=200)
     assert scores.shape == X.shape and scores.dtype == torch.float64
     assert line.area((p + q) / 2 * (scores - p / (p + q)).abs(), X) < 0.1
     before = torch.get_rng_state()
-    logits = line.train_critic(lab.NON_SATURATING, real, fake, X, num_steps=200)
+    logits = line.train_discriminator(lab.NON_SATURATING, real, fake, X, num_steps=200)
     assert line.area((p + q) / 2 * (logits.sigmoid() - p / (p + q)).abs(), X) < 0.1
     assert torch.equal(before, torch.get_rng_state())
-    again = line.train_critic(lab.NON_SATURATING, real, fake, X, num_steps=200)
+    again = line.train_discriminator(lab.NON_SATURATING, real, fake, X, num_steps=200)
     assert torch.equal(again, logits)
     with pytest.raises(InputError, match="num_steps"):
-        line.train_critic(lab.LSGAN, real, fake, X, num_steps=0)
+        line.train_discriminator(lab.LSGAN, real, fake, X, num_steps=0)
 
 
 def test_game_is_recorded_and_depends_on_its_seed_alone(game):
@@ -127,12 +127,12 @@ def test_game_is_recorded_and_depends_on_its_seed_alone(game):
 
 
 def test_generator_waits_during_the_head_start():
-    looks = lab.play(replace(lab.STRONG_CRITIC, head_start=12), 24, seed=0).looks
+    looks = lab.play(replace(lab.STRONG_DISCRIMINATOR, head_start=12), 24, seed=0).looks
     started = [not torch.equal(look.points, looks[0].points) for look in looks]
     assert next(look.step for look, moved in zip(looks, started, strict=True) if moved) == 14
     assert not torch.equal(looks[0].scores, looks[1].scores)
     with pytest.raises(InputError, match="more than 300 steps"):
-        lab.play(lab.STRONG_CRITIC, 300)
+        lab.play(lab.STRONG_DISCRIMINATOR, 300)
 
 
 def test_gradient_of_a_look_is_that_of_autograd():
@@ -140,7 +140,7 @@ def test_gradient_of_a_look_is_that_of_autograd():
     look = players.look(0)
     random = torch.Generator().manual_seed(99)
     points = players.generator(torch.randn(lab.SHOWN, lab.NOISE_CHANNELS, generator=random))
-    (players.critic(points) - 1).square().mean().backward()
+    (players.discriminator(points) - 1).square().mean().backward()
     squares = sum(weight.grad.square().sum() for weight in players.generator.parameters())
     assert look.gradient == pytest.approx(squares.sqrt().item(), rel=1e-4)
 
@@ -148,7 +148,7 @@ def test_gradient_of_a_look_is_that_of_autograd():
 def test_scores_are_kept_right_way_up():
     players = lab.Players(lab.HEALTHY, seed=0)
     scores = players.look(0).scores
-    corner = players.critic(torch.tensor([[lab.LIMIT, -lab.LIMIT]]))
+    corner = players.discriminator(torch.tensor([[lab.LIMIT, -lab.LIMIT]]))
     torch.testing.assert_close(scores[0, -1], corner[0, 0])  # right and down
 
 
@@ -179,15 +179,15 @@ def test_l1_alone_loses_the_wire():
 
 def test_field_is_measured_as_computed():
     torch.manual_seed(0)
-    critic = PatchDiscriminator(DiscriminatorConfig(width=2, num_layers=2, num_scales=2), 1)
+    discriminator = PatchDiscriminator(DiscriminatorConfig(width=2, num_layers=2, num_scales=2), 1)
     photo = torch.rand(1, 1, 112, 112)
     kernels = ((4, 2), (4, 2), (4, 1), (4, 1))
     for scale, layers in enumerate((kernels, ((3, 2), *kernels))):
         side = exercises.receptive_field.solution(layers)
-        seen = pixels.listening(pixels.without_norms(critic), scale, photo)
+        seen = pixels.listening(pixels.without_norms(discriminator), scale, photo)
         assert pixels.extent(seen) == (side, side)
-    assert pixels.extent(pixels.listening(critic, 0, photo)) == (112, 112)
-    assert any(isinstance(module, nn.InstanceNorm2d) for module in critic.modules())
+    assert pixels.extent(pixels.listening(discriminator, 0, photo)) == (112, 112)
+    assert any(isinstance(module, nn.InstanceNorm2d) for module in discriminator.modules())
     with pytest.raises(InputError, match="not 0"):
         pixels.extent(torch.zeros(3, 3))
 
@@ -278,14 +278,14 @@ def test_static_figures_say_what_they_show(game):
         pyplot.close(figure)
 
 
-def test_critics_are_drawn_beside_the_best_one():
+def test_discriminators_are_drawn_beside_the_best_one():
     p, q = densities(-1.0, 1.0)
-    fig = view.critics_figure(p, q, X, {"log": p, "least squares": q})
+    fig = view.discriminators_figure(p, q, X, {"log": p, "least squares": q})
     (axis,) = fig.axes
     assert axis.lines[0].get_ydata() == pytest.approx((p / (p + q)).numpy())
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == [
-        *("real, p", "generated, q", "best critic D*"),
+        *("real, p", "generated, q", "best discriminator D*"),
         *("learned, log", "learned, least squares"),
     ]
     pyplot.close(fig)
@@ -308,7 +308,7 @@ def test_log_has_a_row_for_every_third_look(game):
 
 def test_logs_of_the_exercise_show_what_its_answer_says():
     """The three games of exercise 6: only c is narrow and has a living gradient."""
-    games = {"a": lab.STRONG_CRITIC, "b": lab.HEALTHY, "c": lab.FAST_GENERATOR}
+    games = {"a": lab.STRONG_DISCRIMINATOR, "b": lab.HEALTHY, "c": lab.FAST_GENERATOR}
     looks = {name: lab.play(game, 600, seed=1).looks[9:] for name, game in games.items()}
     narrow = {n for n, later in looks.items() if max(look.coverage.width for look in later) < 1.5}
     alive = {n for n, later in looks.items() if max(look.gradient for look in later) > 0.05}
@@ -322,7 +322,7 @@ def test_solutions_are_those_of_the_package():
     real = [[torch.randn_like(part) for part in scale] for scale in fake]
     mine = exercises.feature_matching.solution(fake, real)
     torch.testing.assert_close(mine, losses.feature_matching(fake, real))
-    scores = exercises.critic_loss.solution(lambda photo: photo, real[0][-1], fake[0][-1])
+    scores = exercises.discriminator_loss.solution(lambda photo: photo, real[0][-1], fake[0][-1])
     torch.testing.assert_close(scores, losses.lsgan_discriminator(real[:1], fake[:1]))
     weight, u = torch.randn(4, 7, dtype=torch.float64), torch.ones(4, dtype=torch.float64)
     for _ in range(500):
@@ -331,9 +331,9 @@ def test_solutions_are_those_of_the_package():
     assert stretch == pytest.approx(torch.linalg.svdvals(weight)[0].item(), rel=1e-6)
 
 
-def test_critic_of_the_exercise_betrays_a_missing_detach():
+def test_discriminator_of_the_exercise_betrays_a_missing_detach():
     real, fake = torch.rand(3, 1, 2, 2), torch.rand(3, 1, 2, 2, requires_grad=True)
-    probe = exercises.critic_loss.trials[0][0]
+    probe = exercises.discriminator_loss.trials[0][0]
     assert (probe(fake) - probe(fake.detach())).min() > 50
     with torch.no_grad():
         assert (probe(real) - 0.9 * real).min() > 1000

@@ -97,14 +97,14 @@ def test_training_moves_the_mapping_alone_and_can_be_repeated(network, pairs):
     assert not same(weights_of(runs[0].mapping), weights_of(lab.new_mapping(5)))
     assert runs[0].steps == [0, 2, 3] and len(runs[0].qualities) == 3
     assert runs[0].final is runs[0].qualities[-1]
-    names = {"latent_l1", "adversarial", "feature_matching", "perceptual", "critic"}
+    names = {"latent_l1", "adversarial", "feature_matching", "perceptual", "discriminator"}
     assert set(runs[0].terms) == names
     assert all(len(values) == 3 for values in runs[0].terms.values())
 
 
 def test_terms_that_are_off_are_not_computed(network, pairs):
     run = lab.train_mapping(network, pairs, pairs, 1, lab.without(*list(lab.TERMS)[1:]))
-    assert set(run.terms) == {"latent_l1"}  # and no critic
+    assert set(run.terms) == {"latent_l1"}  # and no discriminator
 
 
 def test_training_on_the_codes_alone_brings_them_nearer(network, pairs):

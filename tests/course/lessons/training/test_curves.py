@@ -17,7 +17,7 @@ LOG = {
     "photos_per_second": np.ones(10),
     "rate": np.ones(10),
     "l1": np.linspace(5, 1, 10),
-    "critic": np.linspace(0.2, 0.3, 10),
+    "discriminator": np.linspace(0.2, 0.3, 10),
 }
 COSTS = {"a": StepCost(lab.GIB, 0, lab.GIB / 4, 1.0), "b": StepCost(2 * lab.GIB, 0, lab.GIB, 9.0)}
 
@@ -57,7 +57,7 @@ def test_smoothing_has_the_values_computed_by_hand():
 
 def test_words_say_which_way():
     assert lab.curve_words(LOG, "l1") == "l1 falls from 4.56 to 1.44 in 20 steps."
-    assert "rises" in lab.curve_words(LOG, "critic")
+    assert "rises" in lab.curve_words(LOG, "discriminator")
 
 
 def test_curves_have_a_panel_a_term_and_a_line_a_log():
@@ -68,17 +68,17 @@ def test_curves_have_a_panel_a_term_and_a_line_a_log():
 
 
 def test_curves_view_is_driven_through_its_range(monkeypatch):
-    view = lab.curves_view({"first": LOG, "second": {n: LOG[n] for n in ("step", "critic")}})
+    view = lab.curves_view({"first": LOG, "second": {n: LOG[n] for n in ("step", "discriminator")}})
     stage, term = find(view, ipywidgets.Dropdown)
     share, picture = find(view, ipywidgets.IntSlider)[0], find(view, ipywidgets.HTML)[0]
-    assert term.options == ("l1", "critic") and "first: l1 falls" in picture.value
+    assert term.options == ("l1", "discriminator") and "first: l1 falls" in picture.value
     share.value = share.max
-    term.value = "critic"
+    term.value = "discriminator"
     term.value = "l1"  # of the first stage alone
     drawn, genuine = [], lab.draw_curves
     monkeypatch.setattr(lab, "draw_curves", lambda *a: drawn.append(a) or genuine(*a))
     stage.value = "second"
-    assert term.options == ("critic",) and "second: critic rises" in picture.value
+    assert term.options == ("discriminator",) and "second: discriminator rises" in picture.value
     assert len(drawn) == 1  # not once for the stage and once more for its terms
     assert not errors_of(view)
 
