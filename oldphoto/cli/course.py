@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dependencies", action="store_true", help="fetch and add the packages it needs, too"
     )
     bundle_parser.add_argument("--slides", action="store_true", help="add the decks, too")
-    actions.add_parser("equations", help="write the page of all equations")
+    actions.add_parser("equations", help="write the page of all equations and parts of the README")
     slides_parser = actions.add_parser("slides", help="make decks for lectures")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
@@ -199,13 +199,18 @@ def bundle(args: argparse.Namespace) -> int:
 
 
 def equations(args: argparse.Namespace) -> int:
-    """Write the page of all equations beside the notebooks."""
+    """Write the page of all equations, and the README's parts that are made from the code."""
     from oldphoto.course.publishing.equations import PAGE, equations_page
+    from oldphoto.course.publishing.readme import fresh_readme
 
     notebooks = all_notebooks(args.notebooks)
     page = notebooks[0].path.parent / PAGE
     page.write_text(equations_page(notebooks), encoding="utf-8", newline="\n")
     print(f"wrote {page.name}: commit it with the notebooks")
+    readme = page.parents[1] / "README.md"
+    if readme.is_file() and (readme.parent / "oldphoto").is_dir():
+        readme.write_text(fresh_readme(readme), encoding="utf-8", newline="\n")
+        print("wrote the equations and the tree of the package into README.md")
     return 0
 
 

@@ -211,7 +211,7 @@ PAPER_EQUATIONS = (
         "ex3-md",
     ),
     PaperEquation(
-        "8, 9",
+        "7, 8, 9",
         "partial non-local block: likeness, shares of the sound positions, borrowing",
         ("oldphoto.networks.partial_nonlocal:PartialNonlocal.attend",),
         "08",
