@@ -7,7 +7,6 @@ from pathlib import Path
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.equation_links import equation_table
 
-COMMAND = "python -m oldphoto course equations"
 ORDER = [
     "degradations",
     "data",
