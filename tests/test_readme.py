@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,12 @@ def test_the_python_lines_restore_a_photo(tmp_path, monkeypatch):
     exec(lines, names)
     restored = names["restored"]
     assert isinstance(restored, Image.Image) and restored.size == (96, 64)
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / ".github/CITATION.cff").read_text(encoding="utf-8"))
+    assert str(citation["version"]) == project["version"]
+    assert f"version = {{{project['version']}}}" in README
+    changes = (ROOT / ".github/CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {project['version']}\n" in changes
