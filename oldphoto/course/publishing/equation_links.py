@@ -67,7 +67,7 @@ def defined_lines(number: str, package: Path) -> dict[str, list[int]]:
 def equation_table(package: Path) -> str:
     """Return the table as Markdown, with links that start at the folder above the package."""
     marks = marked_lines(package)
-    rows = ["| | equation | | in the code |", "|---|---|---|---|"]
+    rows = ["| no. | equation | what it is | lines |", "|---|---|---|---|"]
     for number, (what, formula) in FORMULAS.items():
         places = marks.get(number) or defined_lines(number, package)
         links = "; ".join(
