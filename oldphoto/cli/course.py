@@ -179,10 +179,9 @@ def _needs(notebook: CourseNotebook) -> list[str]:
 def check_course(args: argparse.Namespace) -> int:
     """Print each broken rule on stderr; return 1 when there is one."""
     from oldphoto.course.publishing.rules import check_notebook
-    from oldphoto.course.publishing.shape import check_shape
 
     notebooks = all_notebooks(args.notebooks)
-    problems = [p for n in notebooks for p in (*check_notebook(n), *check_shape(n))]
+    problems = [problem for notebook in notebooks for problem in check_notebook(notebook)]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(notebooks)} notebooks checked, {len(problems)} problems")

@@ -174,7 +174,7 @@ def fill_how_to(root: Path, wheel: str, dependencies: bool, slides: bool = False
         else "",
         install=f"python -m pip install {offline}-r requirements.txt {wheel}",
         needs_line=needs_line,
-        home=read_address(root).urls["Repository"],
+        home=read_address(root).home,
     )
 
 
