@@ -210,7 +210,7 @@ def equations(args: argparse.Namespace) -> int:
 
 def slides(args: argparse.Namespace) -> int:
     """Write the decks from the stored outputs; print where they are."""
-    from oldphoto.course.publishing.slide_pages import write_decks
+    from oldphoto.course.publishing.slides import write_decks
 
     notebooks = select(all_notebooks(args.notebooks), args.names)
     print(f"Open this page in a browser: {write_decks(notebooks, args.output.resolve())}")

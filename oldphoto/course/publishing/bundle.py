@@ -17,7 +17,7 @@ from pathlib import Path
 from oldphoto.checks import InputError, require_file
 from oldphoto.course.publishing.badges import read_address
 from oldphoto.course.publishing.notebooks import all_notebooks, find_folder
-from oldphoto.course.publishing.slide_pages import write_decks
+from oldphoto.course.publishing.slides import write_decks
 
 SOURCES = ("oldphoto", "data_tools")  # what the wheel is built from, beside the files below
 SOURCE_FILES = ("pyproject.toml", "README.md", "LICENSE")

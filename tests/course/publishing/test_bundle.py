@@ -94,10 +94,8 @@ def test_the_wheel_holds_every_file_of_the_package(unpacked):
         packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == set(sources())
     assert "oldphoto/weights/small/vae_clean.safetensors" in packed
-    assert (
-        "oldphoto/course/publishing/page.html" in packed
-        and "oldphoto/samples/SOURCES.csv" in packed
-    )
+    assert "oldphoto/system/page.html.j2" in packed
+    assert "oldphoto/samples/SOURCES.csv" in packed
 
 
 def run_without_network(code: str, installed: Path, folder: Path, *words: str):
