@@ -13,7 +13,7 @@ from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks, find_folder, select
 
 if TYPE_CHECKING:
-    from oldphoto.course.publishing.worker import Result
+    from oldphoto.course.publishing.runner import Result
 
 USUAL_CELL_SECONDS = 1800
 """No cell of a notebook as it is comes near; a kernel that lost a message would never end."""

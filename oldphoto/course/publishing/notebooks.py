@@ -95,14 +95,16 @@ def literal_assignments(source: str, where: str) -> dict[str, object]:
     """
     values: dict[str, object] = {}
     for statement in ast.parse(source).body:
-        simple = isinstance(statement, ast.Assign) and len(statement.targets) == 1
-        if not simple or not isinstance(statement.targets[0], ast.Name):
-            raise InputError(
-                f"the parameters cell of {where} may hold only lines like NAME = literal; "
-                f"line {statement.lineno} is {ast.unparse(statement)!r}"
-            )
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case _:
+                raise InputError(
+                    f"the parameters cell of {where} may hold only lines like NAME = literal; "
+                    f"line {statement.lineno} is {ast.unparse(statement)!r}"
+                )
         try:
-            values[statement.targets[0].id] = ast.literal_eval(statement.value)
+            values[name] = ast.literal_eval(value)
         except ValueError as error:
             raise InputError(
                 f"the parameters cell of {where} needs plain literals; "

@@ -21,7 +21,7 @@ from pygments.formatters import HtmlFormatter
 
 from oldphoto.course.publishing.clean import replace_widgets
 from oldphoto.course.publishing.notebooks import CourseNotebook, read_notebook
-from oldphoto.course.publishing.worker import Result
+from oldphoto.course.publishing.runner import Result
 from oldphoto.system.pages import fill_template
 
 TEMPLATES = Path(__file__).parent / "templates"
