@@ -193,7 +193,7 @@ def bundle(args: argparse.Namespace) -> int:
     from oldphoto.course.publishing.bundle import build_bundle
 
     path = build_bundle(args.output, args.notebooks, args.dependencies, args.slides)
-    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); HOW_TO.md in it tells what to do")
+    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); start with its HOW_TO.md")
     return 0
 
 
