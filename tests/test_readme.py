@@ -15,8 +15,7 @@ import yaml
 from PIL import Image
 
 from oldphoto.cli.main import main
-from oldphoto.course.publishing.equation_links import FORMULAS, MARK, marked_lines
-from oldphoto.course.publishing.readme import fresh_readme, write_block
+from oldphoto.course.publishing.readme import fresh_readme, package_tree, write_block
 from oldphoto.samples import sample_photo
 from tests.benchmarks.draw_readme_picture import PICTURE, QUALITY, draw_picture
 
@@ -77,20 +76,19 @@ def test_the_parts_made_from_the_code_are_fresh():
     assert fresh_readme(ROOT / "README.md") == README, "run `python -m oldphoto course equations`"
 
 
-def test_a_marked_line_is_found(tmp_path):
-    package = tmp_path / "pkg"
-    (package / "training").mkdir(parents=True)
-    (package / "losses.py").write_text("a = 1\nb = 2  # eq. 5, and eq. 10\n", encoding="utf-8")
-    (package / "training" / "loop.py").write_text("text = 'eq. 3'\n# eq. 5\n", encoding="utf-8")
-    assert marked_lines(package) == {
-        "5": {"pkg/losses.py": [2], "pkg/training/loop.py": [2]},
-        "10": {"pkg/losses.py": [2]},
-    }
+def test_every_link_to_a_line_leads_into_its_file():
+    links = re.findall(r"\]\((\S+)#L(\d+)\)", README)
+    assert len(links) == 10
+    for path, line in links:
+        assert 1 <= int(line) <= len((ROOT / path).read_text(encoding="utf-8").splitlines())
 
 
-def test_all_marks_of_the_package_are_equations_of_the_paper():
-    assert set(marked_lines(ROOT / "oldphoto")) <= set(FORMULAS)
-    assert MARK.findall("x  # eq. 12") == ["12"]
+def test_a_folder_without_a_docstring_or_a_place_is_named(tmp_path):
+    for name in ("networks", "surprise"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    with pytest.raises(ValueError, match="surprise"):
+        package_tree(tmp_path)
 
 
 def test_a_page_without_the_part_is_refused():

@@ -13,7 +13,7 @@ from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks, find_folder, select
 
 if TYPE_CHECKING:
-    from oldphoto.course.publishing.worker import Result
+    from oldphoto.course.publishing.runner import Result
 
 USUAL_CELL_SECONDS = 1800
 """No cell of a notebook as it is comes near; a kernel that lost a message would never end."""
@@ -179,10 +179,9 @@ def _needs(notebook: CourseNotebook) -> list[str]:
 def check_course(args: argparse.Namespace) -> int:
     """Print each broken rule on stderr; return 1 when there is one."""
     from oldphoto.course.publishing.rules import check_notebook
-    from oldphoto.course.publishing.shape import check_shape
 
     notebooks = all_notebooks(args.notebooks)
-    problems = [p for n in notebooks for p in (*check_notebook(n), *check_shape(n))]
+    problems = [problem for notebook in notebooks for problem in check_notebook(notebook)]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(notebooks)} notebooks checked, {len(problems)} problems")
@@ -194,7 +193,7 @@ def bundle(args: argparse.Namespace) -> int:
     from oldphoto.course.publishing.bundle import build_bundle
 
     path = build_bundle(args.output, args.notebooks, args.dependencies, args.slides)
-    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); HOW_TO.md in it tells what to do")
+    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); start with its HOW_TO.md")
     return 0
 
 
@@ -216,7 +215,7 @@ def equations(args: argparse.Namespace) -> int:
 
 def slides(args: argparse.Namespace) -> int:
     """Write the decks from the stored outputs; print where they are."""
-    from oldphoto.course.publishing.slide_pages import write_decks
+    from oldphoto.course.publishing.slides import write_decks
 
     notebooks = select(all_notebooks(args.notebooks), args.names)
     print(f"Open this page in a browser: {write_decks(notebooks, args.output.resolve())}")

@@ -1,4 +1,4 @@
-"""Looking at this machine for ``oldphoto doctor``: what is here, and what was tried."""
+"""The facts about this machine for ``oldphoto doctor``: what is installed, and what works."""
 
 import csv
 import importlib
@@ -17,12 +17,12 @@ from torch.nn import functional as F
 
 from oldphoto import metrics, samples
 from oldphoto.checks import InputError
-from oldphoto.course.doctor.checks import MIB, Facts, StoredRun
+from oldphoto.course.doctor.checks import Facts, StoredRun
 from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.course.setting_up import on_colab
 from oldphoto.system.files import sha256_of
 from oldphoto.system.memory import available_bytes
-from oldphoto.system.packages import needed_here, version_of
+from oldphoto.system.packages import conflicts, needed_here, version_of
 from oldphoto.weights.store import RESULTS_FILE, SHIPPED
 
 METRIC_FILES = Path(metrics.__file__).parent / "weights"
@@ -46,6 +46,7 @@ def look(notebooks: Path | None = None) -> Facts:
         python=tuple(sys.version_info[:3]),
         needs=needs,
         versions={name: version_of(name) for name in needs},
+        conflicts=tuple(conflicts()),
         memory=psutil.virtual_memory().total,
         free_memory=available_bytes(torch.device("cpu")),
         cores=os.cpu_count() or 1,
@@ -175,7 +176,7 @@ def stored_runs(folder: Path | None) -> tuple[StoredRun, ...]:
             raise
         return ()
     return tuple(
-        StoredRun(n.name, float(m["seconds"]), int(float(m["peak_memory_mib"]) * MIB))
+        StoredRun(n.name, float(m["seconds"]), int(float(m["peak_memory_mib"]) * 2**20))
         for n in notebooks
         if {"seconds", "peak_memory_mib"} <= (m := n.measured).keys()
     )

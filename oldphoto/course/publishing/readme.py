@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from oldphoto.checks import InputError
-from oldphoto.course.publishing.equation_links import equation_table
+from oldphoto.course.publishing.equations import paper_equations
 
 ORDER = [
     "degradations",
@@ -23,6 +23,16 @@ ORDER = [
     "samples",
     "system",
 ]
+
+
+def equation_table() -> str:
+    """Return the paper's equations as a Markdown table, each with the line that computes it."""
+    rows = ["| no. | equation | what it is | code |", "|---|---|---|---|"]
+    for one in paper_equations():
+        # The backticks keep Markdown from reading the underscores and backslashes of LaTeX.
+        link = f"[{one.path.removeprefix('oldphoto/')}, line {one.line}]({one.path}#L{one.line})"
+        rows.append(f"| {one.number} | $`{one.latex}`$ | {one.name} | {link} |")
+    return "\n".join(rows)
 
 
 def package_tree(package: Path) -> str:
@@ -68,5 +78,5 @@ def fresh_readme(readme: Path) -> str:
     """Return the text of the README with its parts written anew from the code beside it."""
     package = readme.parent / "oldphoto"
     page = readme.read_text(encoding="utf-8")
-    page = write_block(page, "equations", equation_table(package))
+    page = write_block(page, "equations", equation_table())
     return write_block(page, "package", package_tree(package))
