@@ -58,8 +58,12 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="set a parameter of the notebooks",
     )
     speed = parser.add_mutually_exclusive_group()
-    speed.add_argument("--fast", dest="fast", action="store_const", const=True, help="seconds each")
-    speed.add_argument("--full", dest="fast", action="store_const", const=False, help="no hurry")
+    speed.add_argument(
+        "--fast", dest="fast", action="store_const", const=True, help="short runs: FAST = True"
+    )
+    speed.add_argument(
+        "--full", dest="fast", action="store_const", const=False, help="long runs: FAST = False"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", help="how many run at once")
     parser.add_argument("--output", type=Path, default=Path("out/course"), metavar="DIR")
     parser.add_argument(
@@ -77,7 +81,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action; return 0, or 1 when a notebook failed or a rule is broken."""
+    """Carry out the action; return 0, or 1 if a notebook failed or has a problem."""
     actions = {
         "run": run_course,
         "list": list_course,
@@ -177,7 +181,7 @@ def _needs(notebook: CourseNotebook) -> list[str]:
 
 
 def check_course(args: argparse.Namespace) -> int:
-    """Print each broken rule on stderr; return 1 when there is one."""
+    """Print each problem on stderr; return 1 if there is one."""
     from oldphoto.course.publishing.rules import check_notebook
 
     notebooks = all_notebooks(args.notebooks)

@@ -28,7 +28,7 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class Facts:
-    """What there is on a machine. Sizes are in bytes; an empty text means "nothing wrong".
+    """Facts about a machine. Sizes are in bytes; an empty text means that nothing is wrong.
 
     Attributes:
         needs: lowest version of each package.
@@ -37,7 +37,7 @@ class Facts:
         gpu: its name; "" without one that torch can use.
         unused_gpu: whether a graphics card is here that this torch was not built for.
         not_writable: what each folder is for, and the folder, of those that cannot be written.
-        torchvision: "whole", "cured" (by ``torchvision_compat``), or what went wrong.
+        torchvision: "ok", "patched" (by ``torchvision_compat``), or what went wrong.
         damaged: shipped files that are missing or not as they were shipped.
         font_error, widget_error: what went wrong when they were tried.
         runs: the stored run of each notebook; empty where there are no notebooks.
@@ -55,7 +55,7 @@ class Facts:
     unused_gpu: bool = False
     not_writable: Mapping[str, str] = field(default_factory=dict)
     free_disk: int = 10 * GIB
-    torchvision: str = "whole"
+    torchvision: str = "ok"
     damaged: tuple[str, ...] = ()
     font_error: str = ""
     widget_error: str = ""
@@ -168,13 +168,13 @@ def _weights(facts: Facts) -> Iterator[Finding]:
         remedy = "reinstall the package, or `git checkout` the file in a clone"
         yield Finding("problem", f"{name} is missing or damaged", remedy)
     if not facts.damaged:
-        yield Finding("ok", "the shipped weights and photos are whole")
+        yield Finding("ok", "the shipped weights and photos are intact")
 
 
 def _torchvision(facts: Facts) -> Iterator[Finding]:
-    if facts.torchvision == "whole":
+    if facts.torchvision == "ok":
         yield Finding("ok", "torchvision loads")
-    elif facts.torchvision == "cured":
+    elif facts.torchvision == "patched":
         text = "torchvision was built for another torch; the package works around it"
         yield Finding("note", text)
     else:

@@ -92,16 +92,16 @@ def can_write(folder: Path) -> bool:
 
 
 def torchvision_state() -> str:
-    """Return "whole", "cured", or in one line why torchvision does not load."""
+    """Return "ok", "patched", or in one line why torchvision does not load."""
     try:
         compat = importlib.import_module("oldphoto.system.torchvision_compat")
     except (ImportError, RuntimeError, OSError) as error:
         return " ".join(str(error).split())[:150]
-    return "cured" if compat.was_needed() else "whole"
+    return "patched" if compat.was_needed() else "ok"
 
 
 def damaged_weights(folder: Path) -> list[str]:
-    """Return the files of weights below folder whose content is not what their card says."""
+    """Return the files of weights below folder that differ from the checksum in their card."""
     cards = sorted(card for card in folder.glob("*/*.json") if card.name != RESULTS_FILE)
     if not cards:
         return [f"the folder of weights {folder.name}"]
@@ -141,7 +141,7 @@ def missing_samples() -> list[str]:
 
 
 def _font_error() -> str:
-    """Look for the font that the figures ask for, without a substitute."""
+    """Look for the font of the figures, without a substitute."""
     from matplotlib import font_manager, rcParams
 
     try:
@@ -152,7 +152,7 @@ def _font_error() -> str:
 
 
 def _widget_error() -> str:
-    """Make a slider, and see that JupyterLab has the part that draws it."""
+    """Make a slider, and check that JupyterLab can draw it."""
     try:
         widgets = importlib.import_module("ipywidgets")
         widgets.IntSlider()
@@ -164,7 +164,7 @@ def _widget_error() -> str:
 
 
 def stored_runs(folder: Path | None) -> tuple[StoredRun, ...]:
-    """Return what the notebooks say about their stored runs; nothing where there are none.
+    """Return the stored runs of the notebooks; nothing where there are no notebooks.
 
     Raises:
         InputError: if a folder is named and holds no notebooks.

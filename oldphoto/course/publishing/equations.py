@@ -19,7 +19,7 @@ from oldphoto.course.publishing.notebooks import CourseNotebook
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 CHECK = re.compile(r"\bassert(?:_\w+)?\b|\.assert_\w+|\.check\(")
 SYMBOL_HEAD = re.compile(r"^\|\s*symbol\s*\|\s*in the code\s*\|", re.IGNORECASE)
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).resolve().parents[2]
 PAGE = "EQUATIONS.md"
 """Name of the generated page, beside the notebooks."""
 

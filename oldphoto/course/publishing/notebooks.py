@@ -158,7 +158,7 @@ def all_notebooks(folder: Path | None = None) -> list[CourseNotebook]:
 
 
 def select(notebooks: list[CourseNotebook], wanted: list[str]) -> list[CourseNotebook]:
-    """Return the notebooks asked for by number ("8", "08"), name or file; all when none is.
+    """Return the notebooks given by number ("8", "08"), name or file; all if none is given.
 
     Raises:
         InputError: if one is not there, naming those that are.

@@ -9,7 +9,7 @@ import nbformat
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook, cells_tagged, code_digest
 
-# Folders that tell about the machine of whoever stored the outputs.
+# Folders of the machine on which the outputs were stored.
 PERSONAL = re.compile(r"(?:/home/|/Users/|/root/|/tmp/|/var/folders/|[A-Z]:\\+Users\\+)[^\s\"']*")
 # "<Styler at 0x7f75d9815410>": nothing for a reader, and another one at every run.
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")

@@ -26,7 +26,7 @@ PICTURE_LINES = 13.0
 LEFT_OUT = ("exercises.sheet.",)
 BADGE = "[![Open In Colab]"
 QUESTION = "> **Decide first"
-DRAWING = "show_svg("  # the code of a drawing says nothing to a room
+DRAWING = "show_svg("  # of a drawing only the picture is shown
 FOR_NOTES = re.compile(r"<details|\*\*Time:|\*\*Measured:|Stuck\?|.*\.hint\(\)", re.DOTALL)
 # Fences, equations, answers, headings and quotes stay whole; other blocks end at a blank line.
 BLOCK = re.compile(
