@@ -17,12 +17,11 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
-from data_tools.contact_sheet import write_sheets
 from data_tools.duplicates import mark_duplicates
 from data_tools.examine import Finding, examine_all, find_photos, trim_slices
 from data_tools.filters import Limits, judge
 from data_tools.list_folder import SET_ASIDE, measured_row
-from data_tools.report import write_report
+from data_tools.report import write_report, write_sheets
 from data_tools.split import add_shares, require_shares, with_split
 from oldphoto.checks import InputError
 from oldphoto.files import sha256_of, written_whole
