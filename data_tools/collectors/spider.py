@@ -69,30 +69,20 @@ class PhotoSpider(Spider):
         progress: called once for each photo that is in the album.
     """
 
-    institution: ClassVar[str]
-    """Name of the archive for the credit line."""
-    default_root: ClassVar[str]
-    """Scheme and host of the service."""
+    institution: ClassVar[str]  # name of the archive for the credit line
+    default_root: ClassVar[str]  # scheme and host of the service
+    # Path and parameters of a page of results, with {query}, {position} and {key}.
     search: ClassVar[str]
-    """Path and parameters of a page of results, with {query}, {position} and {key}."""
     first_position: ClassVar[str] = "1"
-    """Position of the first page; pages are numbered from 1 unless the archive says otherwise."""
-    last_page: ClassVar[int]
-    """Number of the last page that the service answers, if its pages are numbered."""
-    results: ClassVar[str]
-    """JMESPath expression of the items on a page."""
+    last_page: ClassVar[int]  # the last page that the service answers, if pages are numbered
+    results: ClassVar[str]  # JMESPath expression of the items on a page
+    # Columns of the catalogue, each with the JMESPath expression of its value in an item.
     fields: ClassVar[dict[str, str]]
-    """Columns of the catalogue, each with the JMESPath expression of its value in an item."""
-    page_delay: ClassVar[float]
-    """Seconds between two requests for pages or items; keeps to the published limit."""
-    photo_delay: ClassVar[float]
-    """Seconds between two photos from one host."""
-    limits: ClassVar[str]
-    """What the archive publishes about its limits."""
-    key_variable: ClassVar[str] = ""
-    """Environment variable of the user's key; empty if no key is needed."""
-    robots_exempt: ClassVar[bool] = False
-    """Whether pages are requested regardless of robots.txt; the subclass says why."""
+    page_delay: ClassVar[float]  # seconds between requests for pages; keeps the published limit
+    photo_delay: ClassVar[float]  # seconds between two photos from one host
+    limits: ClassVar[str]  # what the archive publishes about its limits
+    key_variable: ClassVar[str] = ""  # environment variable of the API key, if one is needed
+    robots_exempt: ClassVar[bool] = False  # request pages regardless of robots.txt
 
     def __init__(
         self, query: str, limit: int, album: Album, key: str = "", root: str = "",
