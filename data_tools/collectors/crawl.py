@@ -145,10 +145,10 @@ def _summary(crawler: Crawler, album: Album) -> Summary:
     assert isinstance(spider, PhotoSpider)
     assert stats is not None
     problem = spider.problem
+    if not problem and stats.get_value("spider_exceptions/count", 0):
+        problem = f"an answer could not be read, see {album.folder / '.collect' / 'log.txt'}"
     if not problem and stats.get_value("finish_reason") != "finished":
         problem = "the crawl was stopped: start the same command again, it goes on where it stopped"
-    if not problem and (broken := stats.get_value("spider_exceptions/count", 0)):
-        problem = f"{broken} answers could not be read, see {album.folder / '.collect' / 'log.txt'}"
     return Summary(
         num_photos=spider.num_photos,
         num_added=album.num_added,

@@ -276,6 +276,13 @@ def test_results_without_an_allowed_photo_end_the_crawl(server: Any, tmp_path: P
     assert done["skipped"] == {"licence not allowed": 20}
 
 
+def test_an_answer_of_another_shape_is_a_problem(server: Any, tmp_path: Path) -> None:
+    server.pages = lambda path, query: {"query": {"pages": [{"title": "x", "imageinfo": [3]}]}}
+    done = run_crawl.run("commons", tmp_path, root=server.root)
+    assert "an answer could not be read, see" in done["problem"]
+    assert "AttributeError" in (tmp_path / ".collect" / "log.txt").read_text(encoding="utf-8")
+
+
 def test_two_crawls_in_one_process(server: Any, tmp_path: Path) -> None:
     fill(server, 1)
     done = run_crawl.run("commons", tmp_path, root=server.root, times=2)
