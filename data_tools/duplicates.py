@@ -26,8 +26,8 @@ def mark_duplicates(findings: list[Finding], reasons: list[str], distance: int) 
     result = list(reasons)
     for first, second in near_pairs([findings[index].phash for index in best_first], distance):
         better, worse = best_first[first], best_first[second]
-        is_open = not result[better] and not result[worse]
-        if is_open and look_alike(findings[better], findings[worse]):
+        both_kept = not result[better] and not result[worse]
+        if both_kept and look_alike(findings[better], findings[worse]):
             result[worse] = f"duplicate: of {findings[better].path.name}"
     return result
 

@@ -96,7 +96,11 @@ def colour_measures(pixels: np.ndarray) -> tuple[float, float]:
 
 
 def tone_range(pixels: np.ndarray) -> float:
-    """Return the grey levels between the 1st and 99th percentile of a photo at 64 px."""
+    """Return the grey levels between the 1st and 99th percentile of a photo at 64 px.
+
+    >>> tone_range(np.full((64, 64, 3), 128, np.uint8))
+    0.0
+    """
     grey = cv2.cvtColor(shrink(pixels, TONE_SIDE), cv2.COLOR_RGB2GRAY)
     darkest, brightest = np.percentile(grey, (1, 99))
     return float(brightest - darkest)

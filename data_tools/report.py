@@ -70,6 +70,9 @@ def count_tables(rows: list[CatalogueRow]) -> dict[str, dict[str, int]]:
     """Return the tables of the report by title: number of photos by name.
 
     The first table counts all photos, the others count the kept ones.
+
+    >>> count_tables([CatalogueRow("a.jpg", licence="CC0 1.0")])["Licence"]
+    {'CC0 1.0': 1}
     """
     kept = [row for row in rows if row.status == "kept"]
     return {

@@ -1,9 +1,10 @@
-"""Scrapy components that keep a crawl on the public internet, patient, and off the same page.
+"""Scrapy components for safe and polite crawls: address checks, waiting retries, a page cache.
 
-A link in an archive's answer, or a redirect, could lead to a machine that only we can reach;
-``PublicOnlyMiddleware`` and ``PublicResolver`` refuse it. ``PatientRetryMiddleware`` waits as long
-as an archive asks. ``PageCache`` and ``GoodPagesPolicy`` store pages, so that a crawl that is
-started again requests none of them twice within a day.
+* A link in an archive's answer, or a redirect, could lead to a machine on the user's own network.
+  ``PublicOnlyMiddleware`` and ``PublicResolver`` refuse all addresses that are not public.
+* ``PatientRetryMiddleware`` waits as long as ``Retry-After`` says. Scrapy retries at once.
+* ``PageCache`` and ``GoodPagesPolicy`` store pages of results, so that a crawl that is started
+  again requests no page twice within a day.
 """
 
 import asyncio
@@ -37,15 +38,15 @@ from oldphoto.files import written_whole
 ALLOWED_SETTING = "COLLECT_ALLOWED_ADDRESSES"
 """Scrapy setting: addresses that are fetched although they are not public (for tests)."""
 FIRST_WAIT_SETTING = "COLLECT_FIRST_WAIT"
-"""Scrapy setting: seconds before the first retry if the host names none; doubles each time."""
+"""Scrapy setting: seconds before the first retry without ``Retry-After``; doubles each time."""
 LONGEST_WAIT_SETTING = "COLLECT_LONGEST_WAIT"
-"""Scrapy setting: a host that wants a longer wait, in seconds, ends the crawl."""
+"""Scrapy setting: longest wait in seconds; a host that requires more ends the crawl."""
 
 
 def is_public(address: str) -> bool:
     """Return whether an IPv4 or IPv6 address belongs to the public internet.
 
-    An address that contains another one (IPv4 in IPv6, 6to4, Teredo, NAT64) is judged by that.
+    If it contains another address (IPv4 in IPv6, 6to4, Teredo, NAT64), that one decides.
 
     >>> is_public("8.8.8.8"), is_public("192.168.1.1"), is_public("::ffff:127.0.0.1")
     (True, False, False)
@@ -131,16 +132,16 @@ class PublicOnlyMiddleware:
 
 
 class PatientRetryMiddleware(RetryMiddleware):
-    """Scrapy's retries, but after the wait that the host names in ``Retry-After``.
+    """Scrapy's retries, but after the wait that the host gives in ``Retry-After``.
 
-    A crawl has one request under way at a time, so it simply rests until the wait is over.
+    Only one request is under way at a time, so the whole crawl waits.
     """
 
-    _rest_until = 0.0
+    _wait_until = 0.0
 
     async def process_request(self, request: Request) -> None:
         """Wait until the next request may be sent."""
-        await asyncio.sleep(max(0.0, self._rest_until - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._wait_until - time.monotonic()))
 
     def process_response(
         self, request: Request, response: Response, spider: Spider | None = None
@@ -158,21 +159,21 @@ class PatientRetryMiddleware(RetryMiddleware):
                 "command again after that, it goes on where it stopped"
             )
             return response
-        self._rest_until = time.monotonic() + wait
+        self._wait_until = time.monotonic() + wait
         return self._retry(request, f"status {response.status}") or response
 
     def process_exception(
         self, request: Request, exception: Exception, spider: Spider | None = None
     ) -> Request | Response | None:
-        """Retry after network trouble, with a longer wait each time.
+        """Retry after network errors, with a longer wait each time.
 
-        Before anything was answered there is only one retry: without a connection, the user should
-        not have to wait for the error.
+        Without any answer so far there is only one retry, so that a user without a connection sees
+        the error soon.
         """
         if request.meta.get("retry_times", 0) >= 1 and not self._was_answered():
             return None
         if isinstance(exception, self.exceptions_to_retry):
-            self._rest_until = time.monotonic() + self._backoff(request)
+            self._wait_until = time.monotonic() + self._backoff(request)
         return super().process_exception(request, exception)
 
     def _was_answered(self) -> bool:

@@ -365,14 +365,10 @@ class FlickrSpider(PhotoSpider):
 SPIDERS: dict[str, type[PhotoSpider]] = {
     spider.name: spider
     for spider in (
-        LocSpider,
-        CommonsSpider,
-        InternetArchiveSpider,
-        SmithsonianSpider,
-        EuropeanaSpider,
-        FlickrSpider,
+        LocSpider, CommonsSpider, InternetArchiveSpider,
+        SmithsonianSpider, EuropeanaSpider, FlickrSpider,
     )
-}
+}  # fmt: skip
 
 
 def largest(addresses: Any) -> str:

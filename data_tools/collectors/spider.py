@@ -155,7 +155,7 @@ class PhotoSpider(Spider):
                 yield row
         except CrawlStoppedError as error:
             self.stop(str(error))
-        await asyncio.sleep(0)  # Scrapy sees its last download end; else it closes seconds later
+        await asyncio.sleep(0)  # lets Scrapy finish its last download; else it idles for 5 s
 
     def stop(self, problem: str) -> None:
         """End the crawl after the current item; only the first problem is reported."""
