@@ -2,8 +2,11 @@
 
 import gzip
 import importlib
+import json
 import math
+import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -187,6 +190,24 @@ def test_killed_at_random_and_started_again(server: Any, tmp_path: Path) -> None
     # Only an answer that was on its way at a kill may have been sent a second time.
     assert sum(server.served.values()) - len(server.served) <= num_kills
     assert not list((album / ".collect" / "incoming").iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for other processes")
+def test_ctrl_c_stops_at_once_and_the_next_crawl_goes_on(server: Any, tmp_path: Path) -> None:
+    fill(server, 6, per_page=6)
+    server.answer_photos(2)  # the third is asked for, but never comes
+    process = run_crawl.start("commons", tmp_path, root=server.root)
+    wait_for_photos(server, 3)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(30)
+    assert process.exitcode == 0
+    stopped = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert "the crawl was stopped: start the same command again" in stopped["problem"]
+    assert (stopped["num_photos"], stopped["failures"]) == (2, [])
+    server.answer_photos(math.inf)
+    done = run_crawl.run("commons", tmp_path, root=server.root)
+    assert (done["problem"], done["num_photos"], done["num_added"]) == ("", 6, 4)
+    require_agreement(tmp_path)
 
 
 def wait_for_photos(server: Any, num: int) -> None:
