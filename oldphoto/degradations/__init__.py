@@ -1,6 +1,5 @@
 """Damage for clean photos: every kind is drawn by ``sample_*`` and computed by ``apply_*``."""
 
-from oldphoto.degradations.batched_released import degrade_batch
 from oldphoto.degradations.blur import (
     BoxBlur,
     GaussianBlur,
@@ -178,7 +177,6 @@ __all__ = [
     "apply_vignette",
     "apply_yellowing",
     "degrade",
-    "degrade_batch",
     "degrade_pair",
     "from_json",
     "paint_white",

@@ -65,6 +65,35 @@ def apply_low_resolution(photo: np.ndarray, parameters: LowResolution) -> np.nda
     return cv2.resize(pixels, (width, height), interpolation=way_up)
 
 
+# Step of each wave of an 8 x 8 block of brightness at quality 50 (ITU-T T.81, annex K).
+LUMINANCE_TABLE = np.array(
+    (
+        (16, 11, 10, 16, 24, 40, 51, 61),
+        (12, 12, 14, 19, 26, 58, 60, 55),
+        (14, 13, 16, 24, 40, 57, 69, 56),
+        (14, 17, 22, 29, 51, 87, 80, 62),
+        (18, 22, 37, 56, 68, 109, 103, 77),
+        (24, 35, 55, 64, 81, 104, 113, 92),
+        (49, 64, 78, 87, 103, 121, 120, 101),
+        (72, 92, 95, 98, 112, 100, 103, 99),
+    )
+)
+
+
+def quantization_table(quality: int) -> np.ndarray:
+    """Return the steps (8, 8) to which JPEG rounds the waves of a block of brightness.
+
+    Row and column count the waves down and across. The rule is that of libjpeg: the steps of
+    quality 50, divided by up to 50 above it and multiplied below it.
+
+    >>> quantization_table(90)[0]
+    array([ 3,  2,  2,  3,  5,  8, 10, 12])
+    """
+    require_range(quality, (1, 100), "JPEG quality")
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return ((LUMINANCE_TABLE * percent + 50) // 100).clip(1, 255)
+
+
 @dataclass(frozen=True)
 class Jpeg(Parameters):
     """JPEG at ``quality`` 1 to 100, colour at half the resolution (4:2:0)."""
