@@ -12,7 +12,7 @@ from oldphoto.config import Preset
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.ablation.joint_training import STEPS, measure_steps, train_steps
 from oldphoto.evaluation.ablation.results import as_markdown, measure_all, write_results
-from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, Job, train_all
+from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, AblationRun, train_all
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
 from oldphoto.training.settings import LoopSettings
@@ -36,26 +36,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Train and measure; 0 when all is done, 1 when time ran out before."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
-    job = _job(arguments)
+    run = _ablation_run(arguments)
     if not arguments.resume and any(arguments.run.glob("seed-*")):
         raise InputError(
             f"{arguments.run} holds a run already: add --resume, or choose another folder"
         )
     say = tqdm.write
     rows = len(VARIANTS) + len(STEPS)
-    say(f"{rows} variants x {job.num_seeds} seeds, run folder {job.run}")
+    say(f"{rows} variants x {run.num_seeds} seeds, run folder {run.folder}")
     begun = time.monotonic()
-    if not (train_all(job, say) and train_steps(job, say, begun)):
-        say(f"stopped with a checkpoint in {job.run}: the same command with --resume goes on")
+    if not (train_all(run, say) and train_steps(run, say, begun)):
+        say(f"stopped with a checkpoint in {run.folder}: the same command with --resume goes on")
         return 1
-    results = measure_steps(job.weights, measure_all(job.weights, job.num_seeds, say), say)
-    write_results(job.weights, results)
+    results = measure_steps(run.weights, measure_all(run.weights, run.num_seeds, say), say)
+    write_results(run.weights, results)
     print(as_markdown(results))
-    print(f"done: micro-checkpoints, results.json and table.csv are in {job.weights}")
+    print(f"done: micro-checkpoints, results.json and table.csv are in {run.weights}")
     return 0
 
 
-def _job(arguments: argparse.Namespace) -> Job:
+def _ablation_run(arguments: argparse.Namespace) -> AblationRun:
     if arguments.data is None:
         old, clean = sample_paths("old"), sample_paths("clean")
     else:
@@ -64,8 +64,8 @@ def _job(arguments: argparse.Namespace) -> Job:
     settings = LoopSettings(
         device=str(choose_device(arguments.device)), max_minutes=arguments.max_minutes
     )
-    return Job(
-        run=arguments.run,
+    return AblationRun(
+        folder=arguments.run,
         old=old,
         clean=clean,
         num_seeds=arguments.seeds,

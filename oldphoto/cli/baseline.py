@@ -9,7 +9,7 @@ from typing import Any
 from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.baselines import attention, cyclegan, pix2pix, sequential
-from oldphoto.evaluation.baselines.fitting import Job
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.system.devices import choose_device
 from oldphoto.training.settings import LoopSettings
 
@@ -17,22 +17,24 @@ SIZES = ("tiny", "small", "paper")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LearnedBaseline:
     """A baseline that learns: its sizes, and what trains it."""
 
     presets: dict[str, Any]
-    fit: Callable[[Job, Any], bool]
+    fit: Callable[[BaselineRun, Any], bool]
 
 
-def _entry(module: Any) -> Entry:
-    return Entry({"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit)
+def _baseline(module: Any) -> LearnedBaseline:
+    return LearnedBaseline(
+        {"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit
+    )
 
 
 BASELINES = {
-    attention.NAME: _entry(attention),
-    pix2pix.NAME: _entry(pix2pix),
-    cyclegan.NAME: _entry(cyclegan),
-    sequential.NAME: _entry(sequential),
+    attention.NAME: _baseline(attention),
+    pix2pix.NAME: _baseline(pix2pix),
+    cyclegan.NAME: _baseline(cyclegan),
+    sequential.NAME: _baseline(sequential),
 }
 
 
@@ -63,12 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.run} holds a run of {arguments.name} already: add --resume, or choose "
             "another folder"
         )
-    entry = BASELINES[arguments.name]
-    preset = entry.presets[arguments.size]
+    baseline = BASELINES[arguments.name]
+    preset = baseline.presets[arguments.size]
     if arguments.photos is not None:
         require_positive(photos=arguments.photos)
         preset = replace(preset, train=replace(preset.train, num_photos=arguments.photos))
-    finished = entry.fit(_job(arguments), preset)
+    finished = baseline.fit(_baseline_run(arguments), preset)
     where = arguments.run / "weights"
     if finished:
         print(f"done: the weights are in {where}")
@@ -77,8 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _job(arguments: argparse.Namespace) -> Job:
-    clean, old = (), ()
+def _baseline_run(arguments: argparse.Namespace) -> BaselineRun:
+    clean: list[Path] = []
+    old: list[Path] = []
     if arguments.data is not None:
         require_folder(arguments.data, "a folder with old/ and clean/")
         old, clean = (photo_paths(arguments.data / name) for name in ("old", "clean"))
@@ -89,4 +92,4 @@ def _job(arguments: argparse.Namespace) -> Job:
         resume=arguments.resume,
         max_minutes=arguments.max_minutes,
     )
-    return Job(arguments.run, clean, old, settings, arguments.seed)
+    return BaselineRun(arguments.run, clean, old, settings, arguments.seed)

@@ -44,7 +44,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Contender:
+class ComparedMethod:
     """One row of the table before it is measured.
 
     Attributes:
@@ -63,18 +63,18 @@ class Contender:
 
 
 @dataclass
-class Row:
-    """A measured contender.
+class MethodResult:
+    """A measured compared.
 
     Attributes:
-        contender: what was measured.
+        compared: what was measured.
         per_photo: values of each metric, one a photo, in the order of the photos.
         of_set: values of the metrics that look at all photos together.
         seconds: that each photo took.
         restored: uint8 (H, W, 3), one a photo.
     """
 
-    contender: Contender
+    compared: ComparedMethod
     per_photo: dict[str, list[float]] = field(default_factory=dict)
     of_set: dict[str, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Row:
     @property
     def name(self) -> str:
         """Title of the row."""
-        return self.contender.name
+        return self.compared.name
 
     def interval(self, metric: Metric) -> Interval | None:
         """Return the mean over the photos with its bootstrap interval, where there are values."""
@@ -134,21 +134,23 @@ def _brisque() -> dict[str, PairMeasure]:
     return {"of_pair": lambda output, _: brisque(output)}
 
 
-def measure(contender: Contender, photos: Iterable[TestPhoto], columns: Sequence[Metric]) -> Row:
+def measure(
+    compared: ComparedMethod, photos: Iterable[TestPhoto], columns: Sequence[Metric]
+) -> MethodResult:
     """Restore every photo and fill in every column that can be filled.
 
     Args:
-        contender: without a method it gets an empty row.
+        compared: without a method it gets an empty row.
         photos: with their clean originals.
         columns: of the table.
     """
-    row = Row(contender)
-    if contender.method is None:
+    row = MethodResult(compared)
+    if compared.method is None:
         return row
     cleans = []
     for photo in photos:
         began = time.perf_counter()
-        restored = np.asarray(contender.method(photo.degraded, photo.scratch_mask))
+        restored = np.asarray(compared.method(photo.degraded, photo.scratch_mask))
         row.seconds.append(time.perf_counter() - began)
         row.restored.append(restored)
         cleans.append(photo.clean)
@@ -162,7 +164,7 @@ def measure(contender: Contender, photos: Iterable[TestPhoto], columns: Sequence
     return row
 
 
-def best(rows: Sequence[Row], metric: Metric) -> str | None:
+def best(rows: Sequence[MethodResult], metric: Metric) -> str | None:
     """Return the name of the row that is best in a column, None where nothing was measured."""
     means = {row.name: row.mean(metric) for row in rows}
     known = {name: mean for name, mean in means.items() if mean is not None}
@@ -171,7 +173,7 @@ def best(rows: Sequence[Row], metric: Metric) -> str | None:
     return (max if metric.higher_is_better else min)(known, key=lambda name: known[name])
 
 
-def difference(row: Row, reference: Row, metric: Metric) -> Interval | None:
+def difference(row: MethodResult, reference: MethodResult, metric: Metric) -> Interval | None:
     """Return ``row - reference``, photo by photo, with its interval; None without values."""
     values = [r.per_photo.get(metric.name) for r in (row, reference)]
     if not all(values) or not np.isfinite(values).all():

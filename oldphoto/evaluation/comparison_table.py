@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from oldphoto.evaluation.comparison import Metric, Row, best, difference
+from oldphoto.evaluation.comparison import MethodResult, Metric, best, difference
 from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.metrics.bootstrap import Interval
 
@@ -34,7 +34,9 @@ PAPER_NOTE = (
 _THUMBNAIL = 192
 
 
-def as_markdown(rows: Sequence[Row], columns: Sequence[Metric], reference: str | None) -> str:
+def as_markdown(
+    rows: Sequence[MethodResult], columns: Sequence[Metric], reference: str | None
+) -> str:
     """Return the table, what is missing, and the differences to one row, as Markdown.
 
     Args:
@@ -51,7 +53,7 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[Metric], reference: str |
     return "\n".join(lines) + "\n"
 
 
-def as_csv(rows: Sequence[Row], columns: Sequence[Metric]) -> str:
+def as_csv(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> str:
     """Return mean and interval of everything that was measured, and the paper's numbers."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -64,13 +66,13 @@ def as_csv(rows: Sequence[Row], columns: Sequence[Metric]) -> str:
             interval = row.interval(metric)
             ends = (interval.low, interval.high) if interval else (None, None)
             values += [_plain(value) for value in (row.mean(metric), *ends)]
-        measured = [_plain(_seconds(row)), row.contender.num_parameters if row.seconds else ""]
+        measured = [_plain(_seconds(row)), row.compared.num_parameters if row.seconds else ""]
         writer.writerow([row.name, *values, *measured, *PAPER.get(row.name, ("",) * 4)])
     return text.getvalue()
 
 
 def as_html(
-    rows: Sequence[Row],
+    rows: Sequence[MethodResult],
     columns: Sequence[Metric],
     photos: Sequence[TestPhoto],
     reference: str | None,
@@ -93,18 +95,18 @@ def as_html(
     )
 
 
-def trainings(rows: Sequence[Row]) -> list[str]:
+def trainings(rows: Sequence[MethodResult]) -> list[str]:
     """Return a sentence for each row that has learned: from what, and how long."""
-    return [f"{row.name}: {row.contender.note}" for row in rows if row.contender.note]
+    return [f"{row.name}: {row.compared.note}" for row in rows if row.compared.note]
 
 
-def missing(rows: Sequence[Row], columns: Sequence[Metric]) -> list[str]:
+def missing(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> list[str]:
     """Return a sentence for each column and row that could not be measured."""
     said = [f"{m.name} is {NOT_AVAILABLE}: {m.missing}" for m in columns if m.missing]
     return said + [
-        f"{row.name} is {NOT_AVAILABLE}: {row.contender.missing}"
+        f"{row.name} is {NOT_AVAILABLE}: {row.compared.missing}"
         for row in rows
-        if row.contender.missing
+        if row.compared.missing
     ]
 
 
@@ -114,7 +116,7 @@ def _titles(columns: Sequence[Metric]) -> list[str]:
 
 
 def _cells(
-    rows: Sequence[Row],
+    rows: Sequence[MethodResult],
     columns: Sequence[Metric],
     bold: str,
     escape: Callable[[str], str] = str,
@@ -129,14 +131,14 @@ def _cells(
             cells.append(bold.format(cell) if winners[metric.name] == row.name else cell)
         seconds = _seconds(row)
         cells.append("" if seconds is None else f"{seconds:.2f}")
-        cells.append(f"{row.contender.num_parameters:,}" if row.seconds else "")
+        cells.append(f"{row.compared.num_parameters:,}" if row.seconds else "")
         paper = PAPER.get(row.name)
         cells += [f"{value:.2f}" for value in paper] if paper else ["–"] * len(PAPER_COLUMNS)
         table.append(cells)
     return table
 
 
-def _cell(row: Row, metric: Metric) -> str:
+def _cell(row: MethodResult, metric: Metric) -> str:
     mean = row.mean(metric)
     if mean is None:
         return NOT_AVAILABLE
@@ -149,7 +151,7 @@ def _ends(interval: Interval, metric: Metric) -> str:
     return f"[{interval.low:.{metric.digits}f}, {interval.high:.{metric.digits}f}]"
 
 
-def _legend(rows: Sequence[Row]) -> str:
+def _legend(rows: Sequence[MethodResult]) -> str:
     number = max((len(row.seconds) for row in rows), default=0)
     return (
         f"Means over {number} photos; in brackets the 95 % bootstrap interval over the photos. "
@@ -158,7 +160,7 @@ def _legend(rows: Sequence[Row]) -> str:
 
 
 def _difference_lines(
-    rows: Sequence[Row], columns: Sequence[Metric], reference: str | None
+    rows: Sequence[MethodResult], columns: Sequence[Metric], reference: str | None
 ) -> list[str]:
     """Say how much each row differs from the reference on the same photos."""
     found = next((row for row in rows if row.name == reference and row.seconds), None)
@@ -178,7 +180,7 @@ def _difference_lines(
     return lines
 
 
-def _seconds(row: Row) -> float | None:
+def _seconds(row: MethodResult) -> float | None:
     return float(np.median(row.seconds)) if row.seconds else None
 
 
@@ -190,7 +192,7 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
     return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _pictures(rows: Sequence[Row], photos: Sequence[TestPhoto]) -> str:
+def _pictures(rows: Sequence[MethodResult], photos: Sequence[TestPhoto]) -> str:
     """Return a table of pictures: a photo a row, a method a column, the clean one last."""
     shown = [row for row in rows if len(row.restored) == len(photos)]
     head = _html_row(["", *(html.escape(row.name) for row in shown), "clean"], "th")

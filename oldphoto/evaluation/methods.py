@@ -10,9 +10,9 @@ import numpy as np
 from oldphoto.checks import require_in
 from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
 from oldphoto.evaluation.baselines.classical import Classical
-from oldphoto.evaluation.baselines.common import Method, require_job
+from oldphoto.evaluation.baselines.common import Method, require_photo_and_mask
 from oldphoto.evaluation.baselines.fitting import NetworkMethod
-from oldphoto.evaluation.comparison import Contender
+from oldphoto.evaluation.comparison import ComparedMethod
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.weights.store import available_variants, find_weights, mapping_name
@@ -42,37 +42,37 @@ class Sources:
 
 def unchanged(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
     """Return the photo as it is: the row "Input"."""
-    require_job(photo, scratch_mask)
+    require_photo_and_mask(photo, scratch_mask)
     return photo
 
 
-def _input(sources: Sources) -> Contender:
-    return Contender("Input", unchanged)
+def _input(sources: Sources) -> ComparedMethod:
+    return ComparedMethod("Input", unchanged)
 
 
-def _classical(sources: Sources) -> Contender:
-    return Contender("Classical", Classical())
+def _classical(sources: Sources) -> ComparedMethod:
+    return ComparedMethod("Classical", Classical())
 
 
-def _dip(sources: Sources) -> Contender:
+def _dip(sources: Sources) -> ComparedMethod:
     method = dip.DIP(DIP_SIZES[sources.dip_size])
-    return Contender("DIP", method, method.num_parameters)
+    return ComparedMethod("DIP", method, method.num_parameters)
 
 
 def _trained(
     title: str, name: str, load: Callable[[Path], NetworkMethod | sequential.Sequential]
-) -> Callable[[Sources], Contender]:
+) -> Callable[[Sources], ComparedMethod]:
     """Return what makes the row of a baseline that has to be trained first."""
 
-    def make(sources: Sources) -> Contender:
+    def make(sources: Sources) -> ComparedMethod:
         folder = sources.baselines and sources.baselines / "weights"
         if folder is None or not (folder / f"{name}.json").is_file():
             command = name.partition("_")[0]
             how = f"`python -m oldphoto baseline {command} --run DIR`, then `--baselines DIR`"
-            return Contender(title, None, missing=f"train it with {how}")
+            return ComparedMethod(title, None, missing=f"train it with {how}")
         method = load(folder)
         note = training_note(folder / f"{name}.json")
-        return Contender(title, method, method.num_parameters, note=note)
+        return ComparedMethod(title, method, method.num_parameters, note=note)
 
     return make
 
@@ -96,16 +96,16 @@ def training_note(path: Path) -> str:
     return text
 
 
-def _ours(title: str, variant: str) -> Callable[[Sources], Contender]:
-    def make(sources: Sources) -> Contender:
+def _ours(title: str, variant: str) -> Callable[[Sources], ComparedMethod]:
+    def make(sources: Sources) -> ComparedMethod:
         folder = find_weights(sources.weights)
         if variant not in available_variants(folder):
             how = f"`python -m oldphoto train --stage mapping --variant {variant} --run DIR`"
-            return Contender(title, None, missing=f"{sources.weights} has none: {how}")
+            return ComparedMethod(title, None, missing=f"{sources.weights} has none: {how}")
         restorer = Restorer.from_pretrained(sources.weights, variant)
         number = sum(p.numel() for p in restorer.network.parameters())
         note = training_note(folder / f"{mapping_name(variant)}.json")
-        return Contender(title, _as_array(restorer), number, note=note)
+        return ComparedMethod(title, _as_array(restorer), number, note=note)
 
     return make
 
@@ -114,7 +114,7 @@ def _as_array(restorer: Restorer) -> Method:
     return lambda photo, scratch_mask=None: np.asarray(restorer(photo, scratch_mask))
 
 
-METHODS: dict[str, Callable[[Sources], Contender]] = {
+METHODS: dict[str, Callable[[Sources], ComparedMethod]] = {
     "input": _input,
     "classical": _classical,
     "attention": _trained("Attention", attention.NAME, attention.Attention.load),
@@ -128,7 +128,7 @@ METHODS: dict[str, Callable[[Sources], Contender]] = {
 """All methods in the order of the slides' table, by the name that the command line uses."""
 
 
-def contenders(names: Sequence[str], sources: Sources) -> list[Contender]:
+def compared_methods(names: Sequence[str], sources: Sources) -> list[ComparedMethod]:
     """Return the rows of the named methods, in the order of the table.
 
     Raises:

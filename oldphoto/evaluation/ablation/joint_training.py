@@ -35,14 +35,14 @@ from oldphoto.evaluation.ablation.results import (
     measure_variant,
 )
 from oldphoto.evaluation.ablation.variants import (
-    Job,
+    AblationRun,
     MicroConfig,
     build_micro,
     require_same_settings,
     used_parts,
 )
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.fitting import Job as BaselineJob
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.evaluation.comparison import metrics
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -130,12 +130,12 @@ class AtOnceDiscriminatorLoss(nn.Module):
         return terms, {}
 
 
-def at_once_stage(job: Job, seed: int) -> Stage:
+def at_once_stage(run: AblationRun, seed: int) -> Stage:
     """Return networks, losses and data of the VAEs and the mapping trained all at once.
 
     Each sees as many photos as the mapping does in two stages.
     """
-    preset = job.preset
+    preset = run.preset
     torch.manual_seed(seed)
     first = VAE(preset.vae)
     # In two stages the second VAE begins as the first, so here it does, too.
@@ -144,7 +144,7 @@ def at_once_stage(job: Job, seed: int) -> Stage:
     discriminators = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
     discriminators[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
     config = preset.train_mapping
-    photos = AllKinds(job.old, job.clean, config.crop, seed, **damage_settings(config))
+    photos = AllKinds(run.old, run.clean, config.crop, seed, **damage_settings(config))
     return Stage(
         name=AT_ONCE,
         config=config,
@@ -157,12 +157,12 @@ def at_once_stage(job: Job, seed: int) -> Stage:
     )
 
 
-def pix2pix_stage(job: Job, seed: int) -> Stage:
+def pix2pix_stage(run: AblationRun, seed: int) -> Stage:
     """Return networks, losses and data of Pix2Pix, of the size of a micro-checkpoint.
 
     It sees as many photos as the networks of the whole method do, stage after stage.
     """
-    preset = job.preset
+    preset = run.preset
     stages = (preset.train_vae_degraded, preset.train_vae_clean, preset.train_mapping)
     config: StageConfig = replace(
         preset.train_mapping,
@@ -172,26 +172,27 @@ def pix2pix_stage(job: Job, seed: int) -> Stage:
     # As in its paper, the U-Net brings a crop down to a single position.
     network = pix2pix.Pix2PixConfig(width=6, depth=int(math.log2(config.crop & -config.crop)))
     sizes = pix2pix.Pix2PixPreset(network, preset.discriminator, config)
-    return pix2pix.make_stage(BaselineJob(job.run, job.clean, job.old, seed=seed), sizes)
+    baseline = BaselineRun(run.folder, run.clean, run.old, seed=seed)
+    return pix2pix.pix2pix_stage(baseline, sizes)
 
 
-def make_stage(job: Job, step: str, seed: int) -> Stage:
+def stage_of_step(run: AblationRun, step: str, seed: int) -> Stage:
     """Return what one step is trained with.
 
     Raises:
         InputError: if there is no such step.
     """
     require_in(step, STEPS, "step of the translation")
-    return pix2pix_stage(job, seed) if step == PIX2PIX else at_once_stage(job, seed)
+    return pix2pix_stage(run, seed) if step == PIX2PIX else at_once_stage(run, seed)
 
 
 def train_steps(
-    job: Job, report: Callable[[str], None] = print, begun: float | None = None
+    run: AblationRun, report: Callable[[str], None] = print, begun: float | None = None
 ) -> bool:
     """Train what is not finished yet, and write its weights beside the micro-checkpoints.
 
     Args:
-        begun: when the job's ``max_minutes`` began, by ``time.monotonic()``; None is now.
+        begun: when the run's ``max_minutes`` began, by ``time.monotonic()``; None is now.
 
     Returns:
         True when all are done, False when time ran out or somebody asked to stop.
@@ -200,19 +201,19 @@ def train_steps(
         InputError: if the run folder holds such weights of other settings.
     """
     begun = time.monotonic() if begun is None else begun
-    deadline = begun + 60 * (job.settings.max_minutes or float("inf"))
-    for seed in range(job.num_seeds):
+    deadline = begun + 60 * (run.settings.max_minutes or float("inf"))
+    for seed in range(run.num_seeds):
         for step in STEPS:
-            stage, name = make_stage(job, step, seed), file_name(step, seed)
-            if _is_trained(job, name, stage.config):
+            stage, name = stage_of_step(run, step, seed), file_name(step, seed)
+            if _is_trained(run, name, stage.config):
                 continue
             report(f"{step}, seed {seed}")
             left = (deadline - time.monotonic()) / 60
-            settings = replace(job.settings, max_minutes=left, resume=True)
-            folder = job.run / f"seed-{seed}" / name.rpartition("_")[0]
+            settings = replace(run.settings, max_minutes=left, resume=True)
+            folder = run.folder / f"seed-{seed}" / name.rpartition("_")[0]
             if left <= 0 or not train(stage, folder, settings, report):
                 return False
-            _keep(job, step, seed, stage)
+            _keep(run, step, seed, stage)
     return True
 
 
@@ -221,8 +222,8 @@ def file_name(step: str, seed: int) -> str:
     return f"{step.lower().replace(' ', '_')}_seed{seed}"
 
 
-def _is_trained(job: Job, name: str, config: StageConfig) -> bool:
-    path = job.weights / f"{name}.json"
+def _is_trained(run: AblationRun, name: str, config: StageConfig) -> bool:
+    path = run.weights / f"{name}.json"
     if not path.is_file():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))["training"]["stage"]
@@ -230,15 +231,15 @@ def _is_trained(job: Job, name: str, config: StageConfig) -> bool:
     return True
 
 
-def _keep(job: Job, step: str, seed: int, stage: Stage) -> None:
+def _keep(run: AblationRun, step: str, seed: int, stage: Stage) -> None:
     (network,) = stage.trained.values()
-    config: object = MicroConfig(job.preset.vae, job.preset.mapping, "scratch")
+    config: object = MicroConfig(run.preset.vae, run.preset.mapping, "scratch")
     if step == PIX2PIX:
         config = network.config
     else:
         network = used_parts(network)
     card = {"step": step, "seed": seed, "finished": True, "stage": asdict(stage.config)}
-    save_network(job.weights, file_name(step, seed), network, config, card)
+    save_network(run.weights, file_name(step, seed), network, config, card)
 
 
 def measure_steps(folder: Path, results: Results, report: Callable[[str], None] = print) -> Results:

@@ -19,7 +19,7 @@ from torch import Tensor
 from oldphoto.checks import InputError, require_file
 from oldphoto.degradations import degrade
 from oldphoto.evaluation.ablation.variants import FULL, VARIANTS, load_micro
-from oldphoto.evaluation.comparison import Contender, Metric, measure, metrics
+from oldphoto.evaluation.comparison import ComparedMethod, Metric, measure, metrics
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.images.files import load_rgb
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
@@ -160,7 +160,7 @@ def measure_variant(
     columns: Sequence[Metric],
 ) -> dict[str, list[float]]:
     """Return the values of each column, one a photo, and the PSNR inside of the holes."""
-    row = measure(Contender(name, method), photos, columns)
+    row = measure(ComparedMethod(name, method), photos, columns)
     pairs = zip(row.restored, photos, strict=True)
     inside = [psnr_within(restored, p.clean, p.scratch_mask) for restored, p in pairs]
     return row.per_photo | {HOLES: inside}

@@ -98,11 +98,11 @@ class MicroConfig:
 
 
 @dataclass(frozen=True)
-class Job:
+class AblationRun:
     """One whole ablation.
 
     Attributes:
-        run: folder of the run: ``seed-N/VARIANT/`` holds each training, ``weights/`` the results.
+        folder: of the run: ``seed-N/VARIANT/`` holds each training, ``weights/`` the results.
         old, clean: photo files.
         num_seeds: seeds 0, 1, ... that every variant is trained with.
         preset: sizes and schedule of the whole method.
@@ -110,7 +110,7 @@ class Job:
         command: options it was asked for with, for the record.
     """
 
-    run: Path
+    folder: Path
     old: Sequence[Path]
     clean: Sequence[Path]
     num_seeds: int = 3
@@ -124,7 +124,7 @@ class Job:
     @property
     def weights(self) -> Path:
         """Folder of the micro-checkpoints."""
-        return self.run / "weights"
+        return self.folder / "weights"
 
 
 def part_of(variant: str) -> str | None:
@@ -158,24 +158,24 @@ def checkpoint_name(variant: str, seed: int) -> str:
     return f"{variant.lower().replace(' ', '_').replace('-', '_')}_seed{seed}"
 
 
-def plan_of(job: Job, variant: str, seed: int) -> Plan:
+def plan_of(run: AblationRun, variant: str, seed: int) -> Plan:
     """Return the training of one variant with one seed, in a folder of its own."""
     folder = checkpoint_name(variant, seed).rpartition("_")[0]
     return Plan(
-        preset=ablated(job.preset, variant),
-        old=job.old,
-        clean=job.clean,
-        run=job.run / f"seed-{seed}" / folder,
+        preset=ablated(run.preset, variant),
+        old=run.old,
+        clean=run.clean,
+        run=run.folder / f"seed-{seed}" / folder,
         variant="quality" if part_of(variant) == NONLOCAL else "scratch",
         seed=seed,
     )
 
 
-def all_plans(job: Job) -> Iterator[tuple[str, int, Plan]]:
+def all_plans(run: AblationRun) -> Iterator[tuple[str, int, Plan]]:
     """Yield variant, seed and plan, seed by seed: whenever time runs out, whole seeds are done."""
-    for seed in range(job.num_seeds):
+    for seed in range(run.num_seeds):
         for variant in VARIANTS:
-            yield variant, seed, plan_of(job, variant, seed)
+            yield variant, seed, plan_of(run, variant, seed)
 
 
 def same_stages(plan: Plan, whole: Plan) -> list[str]:
@@ -188,7 +188,7 @@ def same_stages(plan: Plan, whole: Plan) -> list[str]:
     return same if VAES[0] in same or not plan.preset.shared_start else []
 
 
-def train_all(job: Job, report: Callable[[str], None] = print) -> bool:
+def train_all(run: AblationRun, report: Callable[[str], None] = print) -> bool:
     """Train what is not finished yet, and write a micro-checkpoint after each training.
 
     Returns:
@@ -197,32 +197,32 @@ def train_all(job: Job, report: Callable[[str], None] = print) -> bool:
     Raises:
         InputError: if the run folder holds trainings with other settings, or others of its own.
     """
-    deadline = time.monotonic() + 60 * (job.settings.max_minutes or float("inf"))
-    for variant, seed, plan in all_plans(job):
-        if is_trained(job, variant, seed):
+    deadline = time.monotonic() + 60 * (run.settings.max_minutes or float("inf"))
+    for variant, seed, plan in all_plans(run):
+        if is_trained(run, variant, seed):
             continue
         report(f"{variant}, seed {seed}")
-        if not _train_one(job, plan, plan_of(job, FULL, seed), deadline, report):
+        if not _train_one(run, plan, plan_of(run, FULL, seed), deadline, report):
             return False
         network, config = used_parts(load_weights(plan.run, plan.variant)), _config(plan)
         card = {"variant": variant, "seed": seed, "finished": True} | {
             name: asdict(plan.config(name)) for name in TRAINED
         }
         card |= {"num_old": len(plan.old), "num_clean": len(plan.clean)}
-        save_network(job.weights, checkpoint_name(variant, seed), network, config, card)
+        save_network(run.weights, checkpoint_name(variant, seed), network, config, card)
     return True
 
 
-def is_trained(job: Job, variant: str, seed: int) -> bool:
+def is_trained(run: AblationRun, variant: str, seed: int) -> bool:
     """Whether the run has the micro-checkpoint of a variant and a seed, with these settings.
 
     Raises:
         InputError: if it has one that was trained with other settings.
     """
-    path = job.weights / f"{checkpoint_name(variant, seed)}.json"
+    path = run.weights / f"{checkpoint_name(variant, seed)}.json"
     if not path.is_file():
         return False
-    plan = plan_of(job, variant, seed)
+    plan = plan_of(run, variant, seed)
     found = json.loads(path.read_text(encoding="utf-8"))
     expected = {"config": asdict(_config(plan))} | {s: asdict(plan.config(s)) for s in TRAINED}
     before = {"config": found["config"]} | {s: found["training"].get(s) for s in TRAINED}
@@ -272,11 +272,11 @@ def _config(plan: Plan) -> MicroConfig:
 
 
 def _train_one(
-    job: Job, plan: Plan, whole: Plan, deadline: float, report: Callable[[str], None]
+    run: AblationRun, plan: Plan, whole: Plan, deadline: float, report: Callable[[str], None]
 ) -> bool:
     """Train the stages of one plan that are not finished; False when time ran out."""
     require_same_run(plan)
-    write_run_config(plan, job.command)
+    write_run_config(plan, run.command)
     for name in same_stages(plan, whole) if plan.run != whole.run else ():
         _take_over(whole.weights, plan.weights, name)
     for stage in TRAINED:
@@ -287,7 +287,7 @@ def _train_one(
         if left <= 0:
             return False
         write_stage_config(plan, stage)
-        settings = replace(job.settings, max_minutes=left, resume=True)
+        settings = replace(run.settings, max_minutes=left, resume=True)
         if not train_stage(plan, stage, settings, report=report):
             return False
     return True

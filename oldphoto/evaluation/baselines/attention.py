@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.checks import InputError, require_features, require_positive
 from oldphoto.config import StageConfig
-from oldphoto.evaluation.baselines.fitting import Job, NetworkMethod, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, NetworkMethod, seeded, train_and_keep
 from oldphoto.networks.layers import ResidualBlock
 from oldphoto.training.loop import Stage
 from oldphoto.training.objectives import Samples, Terms
@@ -231,9 +231,9 @@ class Attention(NetworkMethod):
         return cls(network, device)
 
 
-def make_stage(job: Job, preset: AttentionPreset = TINY) -> Stage:
+def attention_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
     """Return network, loss and data, ready for the loop."""
-    network = seeded(job, lambda: AttentionNetwork(preset.network))
+    network = seeded(run, lambda: AttentionNetwork(preset.network))
     network = network.to(memory_format=torch.channels_last)  # a third faster on a CPU
     return Stage(
         name=NAME,
@@ -241,10 +241,10 @@ def make_stage(job: Job, preset: AttentionPreset = TINY) -> Stage:
         loss=AttentionLoss(network),
         discriminator_loss=None,
         trained=nn.ModuleDict({NAME: network.train()}),
-        dataset=job.pairs(preset.train),
+        dataset=run.pairs(preset.train),
     )
 
 
-def fit(job: Job, preset: AttentionPreset = TINY) -> bool:
-    """Train, and write ``attention`` into the job's weights; whether all steps were done."""
-    return train_and_keep(job, make_stage(job, preset))
+def fit(run: BaselineRun, preset: AttentionPreset = TINY) -> bool:
+    """Train, and write ``attention`` into the run's weights; whether all steps were done."""
+    return train_and_keep(run, attention_stage(run, preset))

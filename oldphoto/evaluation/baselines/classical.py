@@ -15,7 +15,7 @@ from skimage.restoration import estimate_sigma, inpaint_biharmonic
 
 from oldphoto.checks import InputError, require_in
 from oldphoto.evaluation.baselines.bm3d import bm3d
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.samples import sample_paths
@@ -76,7 +76,7 @@ class Classical:
         self.settings = settings
 
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         return self.fill(self.denoise(fill_telea(photo, mask)), mask)
 
     def denoise(self, photo: np.ndarray) -> np.ndarray:

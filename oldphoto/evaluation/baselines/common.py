@@ -25,7 +25,7 @@ class Method(Protocol):
         """
 
 
-def require_job(
+def require_photo_and_mask(
     photo: np.ndarray, scratch_mask: np.ndarray | None, min_side: int = 16
 ) -> np.ndarray:
     """Return the mask (all False where there is none), or raise InputError."""

@@ -18,7 +18,7 @@ from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.data.stream import PhotoStream
-from oldphoto.evaluation.baselines.fitting import Job, NetworkMethod, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, NetworkMethod, seeded, train_and_keep
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import conv_norm_relu, init_paper, residual_blocks
 from oldphoto.training.loop import Stage
@@ -261,20 +261,20 @@ class CycleGAN(NetworkMethod):
         return cls(load_network(folder, NAME, lambda c: Generator(CycleGANConfig(**c))), device)
 
 
-def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
+def cyclegan_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
     """Return networks, losses and data, ready for the loop."""
 
     def build() -> nn.ModuleList:
         discriminators = [PatchDiscriminator(preset.discriminator, in_channels=3) for _ in range(2)]
         return nn.ModuleList([*(Generator(preset.network) for _ in range(2)), *discriminators])
 
-    restore, damage, *discriminators = seeded(job, build)
+    restore, damage, *discriminators = seeded(run, build)
     config = preset.train
     photos = UnpairedPhotos(
-        job.old_paths,
-        job.clean_paths,
+        run.old_paths,
+        run.clean_paths,
         config.crop,
-        job.seed,
+        run.seed,
         recipe=config.recipe,
         hole_prob=config.hole_prob,
     )
@@ -285,10 +285,10 @@ def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
         loss=CycleGANLoss(restore, damage),
         discriminator_loss=CycleGANDiscriminatorLoss(by_name, config.crop),
         trained=nn.ModuleDict({NAME: restore.train()}),
-        dataset=Numbered(photos, job.seed),
+        dataset=Numbered(photos, run.seed),
     )
 
 
-def fit(job: Job, preset: CycleGANPreset = TINY) -> bool:
-    """Train, and write ``cyclegan`` into the job's weights; whether all steps were done."""
-    return train_and_keep(job, make_stage(job, preset))
+def fit(run: BaselineRun, preset: CycleGANPreset = TINY) -> bool:
+    """Train, and write ``cyclegan`` into the run's weights; whether all steps were done."""
+    return train_and_keep(run, cyclegan_stage(run, preset))

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldphoto.checks import InputError, require_multiple, require_positive
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.baselines.fitting import random_seed
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
@@ -210,7 +210,7 @@ class DIP:
             return sum(p.numel() for p in Hourglass(self.config).parameters())
 
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         size = photo.shape[:2]
         # At least two multiples: the coarsest scale then has more than one position to norm over.
         degraded = pad_to_multiple((to_tensor(photo) + 1) / 2, self.config.multiple)

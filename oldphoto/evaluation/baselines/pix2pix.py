@@ -14,7 +14,7 @@ from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.evaluation.baselines.fitting import (
-    Job,
+    BaselineRun,
     NetworkMethod,
     random_seed,
     seeded,
@@ -223,20 +223,20 @@ class Pix2Pix(NetworkMethod):
         return cls(load_network(folder, name, lambda c: UNet(Pix2PixConfig(**c))), device)
 
 
-def make_stage(job: Job, preset: Pix2PixPreset = TINY) -> Stage:
+def pix2pix_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
     """Return networks, losses and data, ready for the loop."""
-    generator = seeded(job, lambda: UNet(preset.network))
-    discriminator = seeded(job, lambda: PatchDiscriminator(preset.discriminator, in_channels=6))
+    generator = seeded(run, lambda: UNet(preset.network))
+    discriminator = seeded(run, lambda: PatchDiscriminator(preset.discriminator, in_channels=6))
     return Stage(
         name=NAME,
         config=preset.train,
         loss=Pix2PixLoss(generator),
         discriminator_loss=Pix2PixDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({NAME: generator.train()}),
-        dataset=job.pairs(preset.train),
+        dataset=run.pairs(preset.train),
     )
 
 
-def fit(job: Job, preset: Pix2PixPreset = TINY) -> bool:
-    """Train, and write ``pix2pix`` into the job's weights; whether all steps were done."""
-    return train_and_keep(job, make_stage(job, preset))
+def fit(run: BaselineRun, preset: Pix2PixPreset = TINY) -> bool:
+    """Train, and write ``pix2pix`` into the run's weights; whether all steps were done."""
+    return train_and_keep(run, pix2pix_stage(run, preset))

@@ -15,7 +15,7 @@ from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
     EdgeConnectDiscriminatorLoss,
@@ -28,7 +28,7 @@ from oldphoto.evaluation.baselines.edgeconnect import (
     edge_map,
     filling_input,
 )
-from oldphoto.evaluation.baselines.fitting import Job, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, seeded, train_and_keep
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -103,7 +103,7 @@ class Sequential:
         return sum(p.numel() for p in self.networks.parameters())
 
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         denoised = self.denoiser.denoise(fill_telea(photo, mask))
         return self.fill(denoised, mask) if mask.any() else denoised
 
@@ -134,10 +134,10 @@ class Sequential:
         return cls(*networks, device=device)
 
 
-def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
+def sequential_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
     """Return the stages of the edge and of the filling generator; neither needs the other."""
     photos = DegradedPairs(
-        job.clean_paths, preset.train.crop, job.seed, recipe=INTACT, hole_prob=1.0
+        run.clean_paths, preset.train.crop, run.seed, recipe=INTACT, hole_prob=1.0
     )
     parts = (
         (EDGES, preset.network, EdgeLoss, 2),
@@ -145,9 +145,9 @@ def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage
     )
     stages = []
     for name, config, loss, seen_by_discriminator in parts:
-        generator = seeded(job, lambda config=config: InpaintGenerator(config))
+        generator = seeded(run, lambda config=config: InpaintGenerator(config))
         discriminator = seeded(
-            job, lambda seen=seen_by_discriminator: PatchDiscriminator(preset.discriminator, seen)
+            run, lambda seen=seen_by_discriminator: PatchDiscriminator(preset.discriminator, seen)
         )
         stages.append(
             Stage(
@@ -164,7 +164,7 @@ def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage
     return stages[0], stages[1]
 
 
-def fit(job: Job, preset: SequentialPreset = TINY) -> bool:
-    """Train both generators and write them into the job's weights; whether both are finished."""
-    finished = [train_and_keep(job, stage) for stage in make_stages(job, preset)]
+def fit(run: BaselineRun, preset: SequentialPreset = TINY) -> bool:
+    """Train both generators and write them into the run's weights; whether both are finished."""
+    finished = [train_and_keep(run, stage) for stage in sequential_stages(run, preset)]
     return all(finished)
