@@ -4,7 +4,7 @@ import base64
 import csv
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -44,22 +44,37 @@ def as_markdown(
         columns: the metrics.
         reference: name of the row that all others are compared with, photo by photo.
     """
-    titles, cells = _titles(columns), _cells(rows, columns, "**{}**")
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    lines += ["| " + " | ".join(row) + " |" for row in cells]
+    lines = markdown_table(_titles(columns), _cells(rows, columns, "**{}**"))
     lines += ["", _legend(rows), PAPER_NOTE]
     lines += [f"- {sentence}" for sentence in [*trainings(rows), *missing(rows, columns)]]
     lines += _difference_lines(rows, columns, reference)
     return "\n".join(lines) + "\n"
 
 
-def as_csv(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> str:
-    """Return mean and interval of everything that was measured, and the paper's numbers."""
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table in Markdown.
+
+    >>> print(*markdown_table(["method", "PSNR"], [["Input", "12.92"]]), sep="\\n")
+    | method | PSNR |
+    |---|---|
+    | Input | 12.92 |
+    """
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows of cells as CSV."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def as_csv(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> str:
+    """Return the means and intervals of all methods, and the paper's numbers, as CSV."""
     names = [f"{m.name}{end}" for m in columns for end in ("", " low", " high")]
     papers = [f"paper {name}" for name in PAPER_COLUMNS]
-    writer.writerow(["method", *names, "seconds", "parameters", *papers])
+    table: list[list[object]] = [["method", *names, "seconds", "parameters", *papers]]
     for row in rows:
         values: list[object] = []
         for metric in columns:
@@ -67,8 +82,8 @@ def as_csv(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> str:
             ends = (interval.low, interval.high) if interval else (None, None)
             values += [_plain(value) for value in (row.mean(metric), *ends)]
         measured = [_plain(_seconds(row)), row.compared.num_parameters if row.seconds else ""]
-        writer.writerow([row.name, *values, *measured, *PAPER.get(row.name, ("",) * 4)])
-    return text.getvalue()
+        table.append([row.name, *values, *measured, *PAPER.get(row.name, ("",) * 4)])
+    return csv_text(table)
 
 
 def as_html(
@@ -77,7 +92,7 @@ def as_html(
     photos: Sequence[TestPhoto],
     reference: str | None,
 ) -> str:
-    """Return a page of its own with the table and all pictures side by side."""
+    """Return an HTML page with the table and all photos side by side."""
     cells = _cells(rows, columns, "<b>{}</b>", html.escape)
     table = "".join(_html_row(row, "td") for row in cells)
     head = _html_row([html.escape(title) for title in _titles(columns)], "th")
@@ -96,12 +111,12 @@ def as_html(
 
 
 def trainings(rows: Sequence[MethodResult]) -> list[str]:
-    """Return a sentence for each row that has learned: from what, and how long."""
+    """Return a sentence for each trained method: on what, and how long."""
     return [f"{row.name}: {row.compared.note}" for row in rows if row.compared.note]
 
 
 def missing(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> list[str]:
-    """Return a sentence for each column and row that could not be measured."""
+    """Return a sentence for each metric and method that is not available."""
     said = [f"{m.name} is {NOT_AVAILABLE}: {m.missing}" for m in columns if m.missing]
     return said + [
         f"{row.name} is {NOT_AVAILABLE}: {row.compared.missing}"
@@ -121,7 +136,7 @@ def _cells(
     bold: str,
     escape: Callable[[str], str] = str,
 ) -> list[list[str]]:
-    """Return the table as text; the best of a column is made bold."""
+    """Return the cells of the table; the best cell of a column is bold."""
     winners = {metric.name: best(rows, metric) for metric in columns}
     table = []
     for row in rows:
@@ -162,7 +177,7 @@ def _legend(rows: Sequence[MethodResult]) -> str:
 def _difference_lines(
     rows: Sequence[MethodResult], columns: Sequence[Metric], reference: str | None
 ) -> list[str]:
-    """Say how much each row differs from the reference on the same photos."""
+    """Return lines with the differences of all methods to the reference, photo by photo."""
     found = next((row for row in rows if row.name == reference and row.seconds), None)
     if found is None:
         return []
@@ -193,7 +208,7 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
 
 
 def _pictures(rows: Sequence[MethodResult], photos: Sequence[TestPhoto]) -> str:
-    """Return a table of pictures: a photo a row, a method a column, the clean one last."""
+    """Return a table of pictures: one photo per row, one method per column, the clean one last."""
     shown = [row for row in rows if len(row.restored) == len(photos)]
     head = _html_row(["", *(html.escape(row.name) for row in shown), "clean"], "th")
     lines = []
@@ -206,7 +221,7 @@ def _pictures(rows: Sequence[MethodResult], photos: Sequence[TestPhoto]) -> str:
 
 
 def _img(pixels: np.ndarray, name: str) -> str:
-    """Return a small picture as an element that holds its own data."""
+    """Return a thumbnail as an <img> with embedded data."""
     image = Image.fromarray(pixels)
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     data = io.BytesIO()

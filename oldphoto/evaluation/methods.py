@@ -1,4 +1,4 @@
-"""The rows of the comparison: which methods there are, and how each is had."""
+"""The methods that can be compared, and how to load each of them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -24,12 +24,12 @@ OURS_PLAIN = "ours without partial non-local"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the methods come from.
+    """Where the weights of the methods come from.
 
     Attributes:
-        weights: of our networks: "small", or a folder.
-        baselines: folder that ``oldphoto baseline`` trained into; None: none was trained.
-        dip_size: of the deep image prior, which is fitted to each photo anew.
+        weights: of our networks, "small" or a folder.
+        baselines: run folder of ``oldphoto baseline``, None if there is none.
+        dip_size: size of the deep image prior, which is fitted to each photo.
     """
 
     weights: str = "small"
@@ -41,17 +41,9 @@ class Sources:
 
 
 def unchanged(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-    """Return the photo as it is: the row "Input"."""
+    """Return the photo unchanged (the row "Input")."""
     require_photo_and_mask(photo, scratch_mask)
     return photo
-
-
-def _input(sources: Sources) -> ComparedMethod:
-    return ComparedMethod("Input", unchanged)
-
-
-def _classical(sources: Sources) -> ComparedMethod:
-    return ComparedMethod("Classical", Classical())
 
 
 def _dip(sources: Sources) -> ComparedMethod:
@@ -62,7 +54,7 @@ def _dip(sources: Sources) -> ComparedMethod:
 def _trained(
     title: str, name: str, load: Callable[[Path], NetworkMethod | sequential.Sequential]
 ) -> Callable[[Sources], ComparedMethod]:
-    """Return what makes the row of a baseline that has to be trained first."""
+    """Return the loader of a baseline that must be trained first."""
 
     def make(sources: Sources) -> ComparedMethod:
         folder = sources.baselines and sources.baselines / "weights"
@@ -78,7 +70,7 @@ def _trained(
 
 
 def training_note(path: Path) -> str:
-    """Say in a few words how a network was trained, as the JSON beside its weights has it."""
+    """Return in a few words how a network was trained, from the JSON beside its weights."""
     card = json.loads(path.read_text(encoding="utf-8")).get("training", {})
     stage = card.get("stage", {})
     if "num_clean" not in card or "num_photos" not in stage:
@@ -115,8 +107,8 @@ def _as_array(restorer: Restorer) -> Method:
 
 
 METHODS: dict[str, Callable[[Sources], ComparedMethod]] = {
-    "input": _input,
-    "classical": _classical,
+    "input": lambda _: ComparedMethod("Input", unchanged),
+    "classical": lambda _: ComparedMethod("Classical", Classical()),
     "attention": _trained("Attention", attention.NAME, attention.Attention.load),
     "dip": _dip,
     "pix2pix": _trained("Pix2Pix", pix2pix.NAME, pix2pix.Pix2Pix.load),
@@ -125,11 +117,14 @@ METHODS: dict[str, Callable[[Sources], ComparedMethod]] = {
     "ours-plain": _ours(OURS_PLAIN, "quality"),
     "ours": _ours(OURS, "scratch"),
 }
-"""All methods in the order of the slides' table, by the name that the command line uses."""
+"""All methods by their command-line names, in the order of the slides' table."""
 
 
 def compared_methods(names: Sequence[str], sources: Sources) -> list[ComparedMethod]:
-    """Return the rows of the named methods, in the order of the table.
+    """Load methods by name; return them in the order of the table.
+
+    >>> [method.name for method in compared_methods(["classical", "input"], Sources())]
+    ['Input', 'Classical']
 
     Raises:
         InputError: for an unknown name, or weights that are damaged.

@@ -1,10 +1,31 @@
-"""What all baselines share: the checks on what they are given."""
+"""What all baselines share: their interface, the check of their arguments, two losses."""
 
 from typing import Protocol
 
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
 from oldphoto.checks import InputError
+
+
+def gan_generator(scores: Tensor) -> Tensor:
+    r"""Return the non-saturating loss of a generator, :math:`-\log D(fake)`.
+
+    Args:
+        scores: of generated photos, any shape, before the sigmoid.
+    """
+    return F.softplus(-scores.float()).mean()
+
+
+def gan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    r"""Return :math:`-\tfrac12 (\log D(real) + \log(1 - D(fake)))` from scores before the sigmoid.
+
+    >>> import torch
+    >>> round(float(gan_discriminator(real=torch.zeros(2), fake=torch.zeros(2))), 4)  # log 2
+    0.6931
+    """
+    return (F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()) / 2
 
 
 class Method(Protocol):
@@ -15,13 +36,13 @@ class Method(Protocol):
 
         Args:
             photo: (H, W, 3) uint8; damaged pixels may hold anything.
-            scratch_mask: (H, W) bool, True where damaged; None: nowhere.
+            scratch_mask: (H, W) bool, True where damaged; None if nothing is.
 
         Returns:
             (H, W, 3) uint8.
 
         Raises:
-            InputError: if photo or mask are of another kind or shape.
+            InputError: if photo or mask have another dtype or shape.
         """
 
 
