@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oldphoto.evaluation.test_photos import HOLE_RATIO, TestPhoto, make_test_photos
+from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.fidelity import psnr, ssim
-
-__all__ = ["HOLE_RATIO", "Score", "TestPhoto", "evaluate", "make_test_photos", "mean_score"]
 
 
 @dataclass(frozen=True)
