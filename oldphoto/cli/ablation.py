@@ -1,4 +1,4 @@
-"""``oldphoto ablation``: train the whole method and each variant without one part, and compare."""
+"""``oldphoto ablation``: train the method and its variants without one part each, and compare."""
 
 import argparse
 import time
@@ -21,19 +21,19 @@ from oldphoto.training.settings import LoopSettings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
     parser.epilog = f"Variants: {', '.join((*VARIANTS, *STEPS))}."
-    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
+    parser.add_argument("--run", type=Path, required=True, help="run folder")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each variant")
     parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+        "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--photos", type=int, help="photos seen in each stage, for the preset's")
-    parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
+    parser.add_argument("--resume", action="store_true", help="continue the run")
+    parser.add_argument("--photos", type=int, help="photos per stage (default: the preset's)")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and measure; 0 when all is done, 1 when time ran out before."""
+    """Train and measure; return 0 when all is done, 1 after the time limit."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
     run = _ablation_run(arguments)

@@ -18,7 +18,7 @@ SIZES = ("tiny", "small", "paper")
 
 @dataclass(frozen=True)
 class LearnedBaseline:
-    """A baseline that learns: its sizes, and what trains it."""
+    """A baseline with training: its sizes and its training function."""
 
     presets: dict[str, Any]
     fit: Callable[[BaselineRun, Any], bool]
@@ -43,20 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=tuple(BASELINES))
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+        "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
-    parser.add_argument("--photos", type=int, help="photos seen in all, for the size's own")
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
+    parser.add_argument("--run", type=Path, required=True, help="run folder")
+    parser.add_argument("--photos", type=int, help="photos in all (default: the size's)")
+    parser.add_argument("--resume", action="store_true", help="continue the run")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare photos")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; 0 when all steps are done, 1 when time ran out before."""
+    """Train; return 0 when all steps are done, 1 after the time limit."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
     begun = any(arguments.run.glob(f"{arguments.name}*/checkpoints"))

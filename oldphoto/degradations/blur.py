@@ -39,7 +39,7 @@ def sample_gaussian_blur(
 
 
 def apply_gaussian_blur(photo: np.ndarray, parameters: GaussianBlur) -> np.ndarray:
-    """Blur a photo with a Gaussian.
+    """Blur a photo, uint8 (H, W, 3), with a Gaussian.
 
     >>> step = np.repeat(np.uint8([[[0], [0], [90], [90]]]), 3, axis=2)
     >>> apply_gaussian_blur(step, GaussianBlur(kernel_size=3, sigma=1.0))[0, :, 0]
@@ -71,7 +71,7 @@ def sample_box_blur(rng: np.random.Generator, kernel_sizes: tuple[int, ...] = (3
 
 
 def apply_box_blur(photo: np.ndarray, parameters: BoxBlur) -> np.ndarray:
-    """Replace each pixel by the mean of the square around it.
+    """Replace each pixel of a uint8 photo (H, W, 3) by the mean of the square around it.
 
     Source:
         Journal version of the paper, section 4.2: box blur for lens defocus.
@@ -122,7 +122,7 @@ def motion_kernel(parameters: MotionBlur) -> np.ndarray:
 
 
 def apply_motion_blur(photo: np.ndarray, parameters: MotionBlur) -> np.ndarray:
-    """Smear a photo along a line."""
+    """Smear a photo, uint8 (H, W, 3), along a line."""
     require_photo(photo)
     require_range(parameters.length, (1.0, 101.0), "the length of a motion blur")
     return cv2.filter2D(photo, -1, motion_kernel(parameters))

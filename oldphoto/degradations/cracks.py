@@ -105,7 +105,7 @@ def draw_cracks(size: tuple[int, int], parameters: Cracks) -> np.ndarray:
 
 
 def apply_cracks(photo: np.ndarray, parameters: Cracks) -> tuple[np.ndarray, np.ndarray]:
-    """Crack the gelatine of a photo."""
+    """Crack the gelatine of a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     coverage = draw_cracks(photo.shape[:2], parameters)
     return paint(photo, np.array(parameters.colour), coverage)
@@ -158,7 +158,10 @@ def _distance_to_fold(size: tuple[int, int], parameters: Folds, index: int) -> n
 
 
 def apply_folds(photo: np.ndarray, parameters: Folds) -> tuple[np.ndarray, np.ndarray]:
-    """Fold a photo and open it again: a flaked line between a light and a dark slope."""
+    """Fold a photo, uint8 (H, W, 3); also return the mask (H, W).
+
+    A fold is a line of flaked picture between a light and a dark slope.
+    """
     require_photo(photo)
     size = photo.shape[:2]
     half = max(0.7, 0.5 * parameters.width * min(size))

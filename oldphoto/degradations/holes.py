@@ -83,7 +83,7 @@ def sample_holes(
 
 
 def apply_holes(photo: np.ndarray, parameters: Holes) -> tuple[np.ndarray, np.ndarray]:
-    """Tear holes into a photo. The mask covers the share ``ratio``.
+    """Tear holes into a photo, uint8 (H, W, 3); also return the mask (H, W) of the share ``ratio``.
 
     >>> photo = np.full((50, 80, 3), 100, np.uint8)
     >>> _, mask = apply_holes(photo, sample_holes(generator(0), ratio=0.1))
@@ -143,7 +143,7 @@ def sample_torn_border(rng: np.random.Generator, ratio: float | Range = (0.01, 0
 
 
 def apply_torn_border(photo: np.ndarray, parameters: TornBorder) -> tuple[np.ndarray, np.ndarray]:
-    """Tear the corners and the border off a photo. The mask covers the share ``ratio``."""
+    """Tear corners and border off a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size = photo.shape[:2]

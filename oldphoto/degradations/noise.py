@@ -36,7 +36,7 @@ def sample_gaussian_noise(rng: np.random.Generator, sigma: Range = (5.0, 50.0)) 
 
 
 def apply_gaussian_noise(photo: np.ndarray, parameters: GaussianNoise) -> np.ndarray:
-    """Add normal noise and clip to [0, 255].
+    """Add normal noise to a photo, uint8 (H, W, 3), and clip.
 
     >>> grey = np.full((1, 2, 3), 128, np.uint8)
     >>> apply_gaussian_noise(grey, GaussianNoise(sigma=10.0, seed=0)).tolist()
@@ -66,7 +66,10 @@ def sample_speckle_noise(rng: np.random.Generator, sigma: Range = (5.0, 50.0)) -
 
 
 def apply_speckle_noise(photo: np.ndarray, parameters: SpeckleNoise) -> np.ndarray:
-    """Multiply each value by 1 + noise and clip (``synthesize_speckle`` of the authors' code)."""
+    """Multiply each value of a photo, uint8 (H, W, 3), by 1 + noise and clip.
+
+    Source: ``synthesize_speckle`` of the authors' code.
+    """
     require_photo(photo)
     factors = 1 + normal_quantiles() * np.float32(parameters.sigma / 255)
     factors = factors[random_bits(parameters.seed, photo.shape)]
@@ -90,7 +93,7 @@ def sample_salt_pepper(
 
 
 def apply_salt_pepper(photo: np.ndarray, parameters: SaltPepper) -> np.ndarray:
-    """Set values of single channels to 255 or 0.
+    """Set single values of a photo, uint8 (H, W, 3), to 255 or 0.
 
     Source:
         ``synthesize_salt_pepper`` of the authors' code: each value is lost independently with
@@ -144,7 +147,7 @@ def _clumped(seed: int, shape: tuple[int, ...], grain_size: float) -> np.ndarray
 
 
 def apply_film_grain(photo: np.ndarray, parameters: FilmGrain) -> np.ndarray:
-    """Add grain that is strongest in the middle tones and fades towards black and white.
+    """Add grain to a photo, uint8 (H, W, 3), strongest in the middle tones.
 
     Black grains that cover a share ``1 - v`` of white paper have a variance of ``v (1 - v)``
     (Selwyn). The strength follows its square root, plus a small constant.

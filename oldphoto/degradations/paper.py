@@ -137,7 +137,7 @@ def sample_paper_texture(
 def apply_paper_texture(
     photo: np.ndarray, parameters: PaperTexture
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Blend a sheet of paper with a photo.
+    """Blend paper with a photo, uint8 (H, W, 3); also return the mask (H, W) of all changed pixels.
 
     "add" and "screen" use the relief of the sheet without its colour. The colour of a light sheet
     would only bleach the photo.
@@ -194,7 +194,10 @@ def sample_stains(
 
 
 def apply_stains(photo: np.ndarray, parameters: Stains) -> tuple[np.ndarray, np.ndarray]:
-    """Stain a photo. The picture shows through, so a recipe adds no mask for stains."""
+    """Stain a photo, uint8 (H, W, 3); also return the mask (H, W).
+
+    The picture shows through, so recipes leave this mask out of the scratch mask.
+    """
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])

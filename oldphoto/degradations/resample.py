@@ -44,7 +44,7 @@ def sample_low_resolution(
 
 
 def apply_low_resolution(photo: np.ndarray, parameters: LowResolution) -> np.ndarray:
-    """Shrink with an antialiased cubic, then enlarge to the old size.
+    """Shrink a photo, uint8 (H, W, 3), with an antialiased cubic, then enlarge it to its size.
 
     >>> photo = np.uint8([[[10] * 3, [20] * 3, [200] * 3, [210] * 3]])
     >>> apply_low_resolution(photo, LowResolution(1.0, 0.5, smooth=False))[0, :, 0]
@@ -128,7 +128,7 @@ def encode_jpeg(photo: np.ndarray, parameters: Jpeg) -> bytes:
 
 
 def apply_jpeg(photo: np.ndarray, parameters: Jpeg) -> np.ndarray:
-    """Write a photo as JPEG and read it back."""
+    """Write a photo, uint8 (H, W, 3), as JPEG and read it back."""
     data = np.frombuffer(encode_jpeg(photo, parameters), np.uint8)
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None  # this very file was just encoded
@@ -155,7 +155,7 @@ def sample_halftone(
 
 
 def apply_halftone(photo: np.ndarray, parameters: Halftone) -> np.ndarray:
-    """Print the photo as ink dots that grow where it is dark, as in a newspaper.
+    """Print a photo, uint8 (H, W, 3), as dots of ink that are larger where it is darker.
 
     Each channel is compared with a threshold that rises and falls like two crossed waves. The
     rims of the dots are soft over one pixel, as ink and scanner make them, and show no moire.

@@ -160,7 +160,7 @@ def _worn(size: tuple[int, int], parameters: Scratches) -> np.ndarray:
 
 
 def apply_scratches(photo: np.ndarray, parameters: Scratches) -> tuple[np.ndarray, np.ndarray]:
-    """Scratch a photo.
+    """Scratch a photo, uint8 (H, W, 3); also return the mask (H, W).
 
     >>> photo = np.full((64, 64, 3), 100, np.uint8)
     >>> damaged, mask = apply_scratches(photo, sample_scratches(generator(0)))

@@ -50,7 +50,7 @@ def sample_dust(
 
 
 def apply_dust(photo: np.ndarray, parameters: Dust) -> tuple[np.ndarray, np.ndarray]:
-    """Scatter dust on a photo."""
+    """Scatter dust on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])
@@ -95,7 +95,7 @@ def sample_hairs(
 
 
 def apply_hairs(photo: np.ndarray, parameters: Hairs) -> tuple[np.ndarray, np.ndarray]:
-    """Drop hairs on a photo: even in width, curling one way and then the other."""
+    """Drop curling hairs on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])
@@ -136,7 +136,7 @@ def sample_spots(
 
 
 def apply_spots(photo: np.ndarray, parameters: Spots) -> tuple[np.ndarray, np.ndarray]:
-    """Put spots on a photo: opaque in the middle, ragged and fading at the rim."""
+    """Put soft, ragged spots on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])
@@ -201,7 +201,7 @@ def sample_blotches(
 
 
 def apply_blotches(photo: np.ndarray, parameters: Blotches) -> tuple[np.ndarray, np.ndarray]:
-    """Splash blotches on a photo."""
+    """Splash blotches on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     require_range(parameters.roughness, (0.0, 1.0), "the roughness of blotches")
     rng = generator(parameters.seed)

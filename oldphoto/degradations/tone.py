@@ -44,7 +44,7 @@ def sample_rgb_shift(rng: np.random.Generator, shift: tuple[int, int] = (-20, 20
 
 
 def apply_rgb_shift(photo: np.ndarray, parameters: RgbShift) -> np.ndarray:
-    """Add a constant to each channel and clip.
+    """Add a constant to each channel of a photo, uint8 (H, W, 3), and clip.
 
     Source:
         Colour jitter of the paper's journal version, section 4.2.
@@ -70,7 +70,7 @@ def sample_fading(
 
 
 def apply_fading(photo: np.ndarray, parameters: Fading) -> np.ndarray:
-    """Squeeze the tones linearly between the faded black and the faded white.
+    """Squeeze the tones of a photo, uint8 (H, W, 3), linearly between faded black and white.
 
     >>> photo = np.uint8([[[0, 128, 255]]])
     >>> apply_fading(photo, Fading(black=40.0, white=220.0)).tolist()
@@ -98,7 +98,7 @@ def sample_sepia(
 
 
 def apply_sepia(photo: np.ndarray, parameters: Sepia) -> np.ndarray:
-    """Mix a photo with its toned luminance.
+    """Mix a photo, uint8 (H, W, 3), with its toned luminance.
 
     Each channel is the luminance raised to its own power. The middle tones turn brown, as in a
     toned print. Black stays black and white stays white.
@@ -125,7 +125,7 @@ def sample_yellowing(rng: np.random.Generator, strength: Range = (0.2, 0.9)) -> 
 
 
 def apply_yellowing(photo: np.ndarray, parameters: Yellowing) -> np.ndarray:
-    """Put a yellow filter over the photo: each channel loses its own share of light."""
+    """Put a yellow filter over a photo, uint8 (H, W, 3): each channel loses its own share."""
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of yellowing")
     keep = 1 - parameters.strength * YELLOW_LOSS
@@ -149,7 +149,7 @@ def sample_uneven_fading(
 
 
 def apply_uneven_fading(photo: np.ndarray, parameters: UnevenFading) -> np.ndarray:
-    """Mix the photo with bleached paper, in some places more than in others."""
+    """Mix a photo, uint8 (H, W, 3), with bleached paper, more in some places than in others."""
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of fading")
     surface = smooth_field(parameters.seed, photo.shape[:2], parameters.cells)
@@ -183,7 +183,7 @@ def sample_vignette(
 
 
 def apply_vignette(photo: np.ndarray, parameters: Vignette) -> np.ndarray:
-    """Darken or bleach with the square of the distance from the centre."""
+    """Darken or bleach a photo, uint8 (H, W, 3), with the squared distance from the centre."""
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of a vignette")
     height, width = photo.shape[:2]

@@ -1,6 +1,6 @@
 """Metrics of scratch detection: confusion counts, precision, recall and their curve."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
@@ -27,12 +27,8 @@ class Confusion:
     true_negative: int
 
     def __add__(self, other: "Confusion") -> "Confusion":
-        return Confusion(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.false_negative + other.false_negative,
-            self.true_negative + other.true_negative,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Confusion(*(mine + theirs for mine, theirs in pairs))
 
     @property
     def precision(self) -> float:

@@ -124,21 +124,21 @@ class History(nn.Module):
             photos: (B, 3, crop, crop).
             seeds: (B,) integers that seed the exchange.
         """
-        handed = []
+        returned = []
         for photo, seed in zip(photos.float(), seeds.tolist(), strict=True):
             if self.num_kept < len(self.photos):
                 self.photos[self.num_kept] = photo
                 self.num_kept += 1
-                handed.append(photo)
+                returned.append(photo)
                 continue
             generator = torch.Generator().manual_seed(int(seed))
             place = int(torch.randint(2 * len(self.photos), (), generator=generator))
             if place >= len(self.photos):
-                handed.append(photo)
+                returned.append(photo)
             else:
-                handed.append(self.photos[place].clone())
+                returned.append(self.photos[place].clone())
                 self.photos[place] = photo
-        return torch.stack(handed).to(photos)
+        return torch.stack(returned).to(photos)
 
 
 class CycleGANLoss(nn.Module):
