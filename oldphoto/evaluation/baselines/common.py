@@ -1,12 +1,13 @@
-"""What all baselines share: their interface, the check of their arguments, two losses."""
+"""What all baselines share: their interface, the check of their arguments, the loss of a GAN."""
 
 from typing import Protocol
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.checks import InputError
+from oldphoto.training.objectives import Samples, Terms
 
 
 def gan_generator(scores: Tensor) -> Tensor:
@@ -26,6 +27,23 @@ def gan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     0.6931
     """
     return (F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()) / 2
+
+
+class GANDiscriminatorLoss(nn.Module):
+    """Loss of a discriminator on the ``real`` and ``fake`` input that a generator's loss returns.
+
+    Args:
+        discriminators: holds one discriminator, "photo".
+    """
+
+    def __init__(self, discriminators: nn.ModuleDict) -> None:
+        super().__init__()
+        self.discriminators = discriminators
+
+    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+        discriminator = self.discriminators["photo"]
+        real, fake = (discriminator(samples[name])[0][-1] for name in ("real", "fake"))
+        return {"discriminator": gan_discriminator(real, fake)}, {}
 
 
 class Method(Protocol):

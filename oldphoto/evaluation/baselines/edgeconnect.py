@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.data.datasets import DegradedPairs
-from oldphoto.evaluation.baselines.common import gan_discriminator, gan_generator
+from oldphoto.evaluation.baselines.common import gan_generator
 from oldphoto.networks.layers import init_paper
 from oldphoto.training.objectives import Samples, Terms, frozen
 
@@ -211,7 +211,7 @@ class EdgeLoss(nn.Module):
         }
         shown = edge_input(clean, edges, mask)[:, :1]
         samples = {"input": shown, "output": 2 * made.detach() - 1, "target": 2 * edges - 1}
-        return terms, samples | {"real": torch.cat([grey, edges], 1), "made": _with(grey, made)}
+        return terms, samples | {"real": torch.cat([grey, edges], 1), "fake": _with(grey, made)}
 
 
 class FillingLoss(nn.Module):
@@ -242,21 +242,8 @@ class FillingLoss(nn.Module):
         }
         shown = filling_input(clean, edges, mask)[:, :3]
         samples = {"input": shown, "output": composed(made.detach(), clean, mask), "target": clean}
-        return terms, samples | {"real": torch.cat([clean, edges], 1), "made": _with(made, edges)}
+        return terms, samples | {"real": torch.cat([clean, edges], 1), "fake": _with(made, edges)}
 
 
 def _with(first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([first, second], dim=1).detach()
-
-
-class EdgeConnectDiscriminatorLoss(nn.Module):
-    r"""Loss of either discriminator: :math:`-\tfrac12 (\log D(real) + \log(1 - D(made)))`."""
-
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
-        discriminator = self.discriminators["photo"]
-        real, fake = (discriminator(samples[name])[0][-1] for name in ("real", "made"))
-        return {"discriminator": gan_discriminator(real, fake)}, {}

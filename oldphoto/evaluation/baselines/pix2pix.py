@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
-from oldphoto.evaluation.baselines.common import gan_discriminator, gan_generator
+from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss, gan_generator
 from oldphoto.evaluation.baselines.fitting import (
     BaselineRun,
     NetworkMethod,
@@ -134,8 +134,10 @@ class _Layer(nn.Module):
 class Pix2PixLoss(nn.Module):
     r"""Loss of the generator: :math:`-\log D(x, G(x)) + 100 \, \|y - G(x)\|_1`.
 
+    The discriminator's loss is :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
+
     Source:
-        Isola et al. 2017, eq. 4, with the non-saturating form of its section 3.3.
+        Isola et al. 2017, eq. 4, with the non-saturating form and the half of its section 3.3.
     """
 
     def __init__(self, generator: UNet) -> None:
@@ -148,35 +150,15 @@ class Pix2PixLoss(nn.Module):
         degraded, clean = batch["degraded"], batch["clean"]
         with random_seed(int(batch["seed"][0])):  # a resumed run drops the same features
             restored = self.generator(degraded)
+        fake = torch.cat([degraded, restored], dim=1)  # (B, 6, H, W)
         with frozen(discriminators["photo"]):
-            scores = _scores(discriminators["photo"], degraded, restored)
+            scores = discriminators["photo"](fake)[0][-1]
         terms = {
             "l1": L1_WEIGHT * losses.l1_loss(restored, clean),
             "adversarial": gan_generator(scores),
         }
-        return terms, {"input": degraded, "output": restored.detach(), "target": clean}
-
-
-class Pix2PixDiscriminatorLoss(nn.Module):
-    r"""Loss of the discriminator: :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
-
-    Source:
-        Isola et al. 2017, eq. 1; the half is from section 3.3.
-    """
-
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
-        discriminator = self.discriminators["photo"]
-        real = _scores(discriminator, samples["input"], samples["target"])
-        fake = _scores(discriminator, samples["input"], samples["output"])
-        return {"discriminator": gan_discriminator(real, fake)}, {}
-
-
-def _scores(discriminator: nn.Module, degraded: Tensor, photo: Tensor) -> Tensor:
-    return discriminator(torch.cat([degraded, photo], dim=1))[0][-1]
+        samples = {"input": degraded, "output": restored.detach(), "target": clean}
+        return terms, samples | {"real": torch.cat([degraded, clean], 1), "fake": fake.detach()}
 
 
 @dataclass(frozen=True)
@@ -234,7 +216,7 @@ def pix2pix_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
         name=NAME,
         config=preset.train,
         loss=Pix2PixLoss(generator),
-        discriminator_loss=Pix2PixDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
+        discriminator_loss=GANDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({NAME: generator.train()}),
         dataset=run.pairs(preset.train),
     )

@@ -15,10 +15,9 @@ from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
-from oldphoto.evaluation.baselines.common import require_photo_and_mask
+from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss, require_photo_and_mask
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
-    EdgeConnectDiscriminatorLoss,
     EdgeLoss,
     EdgePhotos,
     FillingLoss,
@@ -162,7 +161,7 @@ def _stage(
         name=name,
         config=preset.train,
         loss=loss(generator),
-        discriminator_loss=EdgeConnectDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
+        discriminator_loss=GANDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({name: generator.train()}),
         dataset=EdgePhotos(photos),
     )

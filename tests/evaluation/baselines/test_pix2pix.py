@@ -10,6 +10,7 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import pix2pix
+from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss
 from oldphoto.evaluation.baselines.pix2pix import Pix2Pix, Pix2PixConfig, UNet, fit, pix2pix_stage
 from oldphoto.networks.discriminators import PatchDiscriminator
 
@@ -56,7 +57,7 @@ def test_losses_by_hand():
     terms, samples = loss(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(100 * 0.25)
     assert float(terms["adversarial"]) == pytest.approx(-math.log(1 / (1 + math.exp(-0.5))))
-    terms, _ = pix2pix.Pix2PixDiscriminatorLoss(discriminators)(samples)
+    terms, _ = GANDiscriminatorLoss(discriminators)(samples)
     real = -math.log(1 / (1 + math.exp(-0.25)))
     made = -math.log(1 - 1 / (1 + math.exp(-0.5)))
     assert float(terms["discriminator"]) == pytest.approx((real + made) / 2, rel=1e-5)

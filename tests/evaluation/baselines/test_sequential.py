@@ -9,6 +9,7 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import edgeconnect, sequential
+from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
     InpaintGenerator,
@@ -107,7 +108,7 @@ def test_losses_by_hand():
     assert float(terms["adversarial"]) == pytest.approx(fooled)
     # The features are grey photo and edges: the first is equal, the second 0.5 apart.
     assert float(terms["feature_matching"]) == pytest.approx(10 * 0.25)
-    discriminator, _ = edgeconnect.EdgeConnectDiscriminatorLoss(discriminators)(samples)
+    discriminator, _ = GANDiscriminatorLoss(discriminators)(samples)
     by_hand = (math.log(2) + math.log(1 + math.exp(0.5))) / 2
     assert float(discriminator["discriminator"]) == pytest.approx(by_hand, rel=1e-5)
     terms, samples = edgeconnect.FillingLoss(_Half(3))(batch, discriminators)
