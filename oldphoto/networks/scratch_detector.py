@@ -21,7 +21,7 @@ def _conv_norm_leaky(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class DownBlock(nn.Module):
-    """One step down the U: halve the sides without aliasing, double the channels.
+    """One level down: halve the sides without aliasing, double the channels.
 
     Shape:
         (B, in_channels, H, W) to (B, out_channels, H / 2, W / 2).
@@ -35,11 +35,12 @@ class DownBlock(nn.Module):
         self.block2 = _conv_norm_leaky(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.block2(self.block1(self.blur(self.before_blur(x))))
+        x = self.blur(self.before_blur(x))  # (B, in_channels, H / 2, W / 2)
+        return self.block2(self.block1(x))
 
 
 class UpBlock(nn.Module):
-    """One step up the U: double the sides, join what the way down had at this size.
+    """One level up: double the sides, and join the features that the way down had at this size.
 
     Shape:
         x (B, in_channels, h, w) and skip (B, out_channels, 2 h, 2 w); out as skip.
@@ -72,7 +73,12 @@ class ScratchUNet(nn.Module):
 
     Source:
         ``UNet`` of the authors' code (depth 4, first width 64), whose weights fit
-        ``DetectorConfig()``: Ronneberger et al. 2015 with blurred downsampling (Zhang 2019).
+        ``DetectorConfig()``: Ronneberger et al. 2015 (arXiv 1505.04597) with blurred downsampling
+        (Zhang 2019).
+
+    >>> detector = ScratchUNet(DetectorConfig(width=4, depth=2))
+    >>> detector(torch.zeros(1, 1, 16, 24)).shape
+    torch.Size([1, 1, 16, 24])
     """
 
     def __init__(self, config: DetectorConfig) -> None:
@@ -90,14 +96,14 @@ class ScratchUNet(nn.Module):
         self.head = conv(config.width, 1)
 
     def forward(self, grey: Tensor) -> Tensor:
-        # Two positions a side must be left at the bottom, for reflection to mirror one of them.
+        # At the bottom 2x2 positions must remain: reflection padding mirrors the second one.
         require_features(grey, channels=1, min_size=2 * self.size_multiple)
         require_multiple(grey, self.size_multiple)
-        x = F.leaky_relu(self.stem(grey), _SLOPE)
+        x = F.leaky_relu(self.stem(grey), _SLOPE)  # (B, width, H, W)
         skips = []
         for down in self.down:
             skips.append(x)
-            x = down(x)
+            x = down(x)  # at last (B, 16 width, H / 16, W / 16) with depth 4
         for up in self.up:
-            x = up(x, skips.pop())
-        return self.head(x)
+            x = up(x, skips.pop())  # at last (B, width, H, W)
+        return self.head(x)  # (B, 1, H, W), a logit for each pixel

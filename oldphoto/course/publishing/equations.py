@@ -220,7 +220,7 @@ PAPER_EQUATIONS = (
     PaperEquation(
         "10",
         "fusion of the local and the global branch",
-        ("oldphoto.networks.mapping:PartialNonlocalMapping",),
+        ("oldphoto.networks.mapping:PaperMapping",),
         "08",
         "eq4-md",
     ),

@@ -28,7 +28,14 @@ from oldphoto.training.run_record import (
 )
 from oldphoto.training.settings import LoopSettings
 from oldphoto.training.stages import STAGES, VAES, Plan, train_stage
-from oldphoto.weights.store import MAPPINGS, SHIPPED, load_network, load_weights, save_network
+from oldphoto.weights.store import (
+    MAPPINGS,
+    SHIPPED,
+    current_settings,
+    load_network,
+    load_weights,
+    save_network,
+)
 
 FULL = "full"
 VAE_STAGES, MAPPING_STAGE = STAGES[:2], STAGES[2:3]
@@ -141,7 +148,7 @@ def ablated(preset: Preset, variant: str) -> Preset:
     """Return the settings of the whole method with one part switched off."""
     part = part_of(variant)
     if part == MASK:
-        return replace(preset, mapping=replace(preset.mapping, masked=False))
+        return replace(preset, mapping=replace(preset.mapping, form="unmasked"))
     if part not in TERMS:
         return preset
     factor, stages = TERMS[part]
@@ -225,7 +232,8 @@ def is_trained(job: Job, variant: str, seed: int) -> bool:
     plan = plan_of(job, variant, seed)
     found = json.loads(path.read_text(encoding="utf-8"))
     expected = {"config": asdict(_config(plan))} | {s: asdict(plan.config(s)) for s in TRAINED}
-    before = {"config": found["config"]} | {s: found["training"].get(s) for s in TRAINED}
+    before = {"config": current_settings(found["config"])}
+    before |= {s: found["training"].get(s) for s in TRAINED}
     require_same_settings(path, before, expected)
     return True
 
@@ -238,7 +246,7 @@ def require_same_settings(path: Path, before: object, now: object) -> None:
         before: what was read from it.
         now: settings of plain values.
     """
-    if before != json.loads(json.dumps(now)):
+    if json.dumps(before, sort_keys=True) != json.dumps(now, sort_keys=True):
         raise InputError(
             f"{path} was trained with other settings: repeat the options that it was begun with, "
             "or choose another --run folder"
