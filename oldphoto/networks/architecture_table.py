@@ -80,9 +80,10 @@ def architecture_table(preset: Preset, size: tuple[int, int] = (256, 256)) -> li
         vae = VAE(preset.vae).eval()
         mapping = scratch_mapping(preset.mapping).eval()
     photo = torch.zeros(1, 3, *size)
-    scratch_mask = torch.zeros(1, 1, *size)
+    scratch_mask = torch.zeros(1, 1, *size)  # (1, 1, H, W)
     # Without damage the global branch would not run.
     scratch_mask[:, :, : size[0] // 4, : size[1] // 4] = 1
+    # One recorder for each module, so that the rows know whose they are.
     with torch.inference_mode(), _Recorder(vae.encoder) as encoder:
         latent = vae.encode(photo)
     with torch.inference_mode(), _Recorder(vae.decoder) as decoder:
@@ -110,13 +111,15 @@ class _Recorder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
+        for handle in self._handles:  # hooks left behind would record every later run
             handle.remove()
 
     def _note(self, path: str, layer: str) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(module: nn.Module, _: object, output: Tensor) -> None:
             kernel, stride = _kernel_and_stride(module)
+            # (B, C, H, W): the batch is no part of the table.
             channels, height, width = output.shape[1:]
+            # The name of the module comes later: a layer does not know it.
             row = Row("", layer, kernel, stride, height, width, channels)
             self.steps.append(_Step(path, row))
 
@@ -143,6 +146,7 @@ def _kernel_and_stride(module: nn.Module) -> tuple[int, int]:
         return module.downscale_factor, module.downscale_factor
     if isinstance(module, nn.PixelShuffle):
         return module.upscale_factor, module.upscale_factor
+    # Both convolutions of a residual block are alike.
     conv = cast(nn.Conv2d, module.conv1 if isinstance(module, ResidualBlock) else module)
     return conv.kernel_size[0], conv.stride[0]
 
@@ -155,7 +159,7 @@ def _in_order_of_the_paper(steps: list[_Step]) -> list[_Step]:
 def _rows(module: str, steps: list[_Step]) -> list[Row]:
     """Return the rows of one module; the residual blocks of one branch share a row."""
     rows = []
-    for _, group in groupby(steps, key=_branch):
+    for _, group in groupby(steps, key=_branch):  # neighbours of one key
         same = list(group)
         row, layer = same[0].row, same[0].row.layer
         if layer == _NAMES[ResidualBlock]:

@@ -23,8 +23,9 @@ class PatchScale(nn.Module):
 
     def __init__(self, config: DiscriminatorConfig, in_channels: int) -> None:
         super().__init__()
+        # Fewer positions, more channels, as in most classifiers.
         widths = [min(config.width * 2**i, _MAX_WIDTH) for i in range(config.num_layers + 1)]
-        channels = [in_channels, *widths, 1]
+        channels = [in_channels, *widths, 1]  # the last convolution gives one score per patch
         last = len(channels) - 2
         layers = []
         for i in range(last + 1):
@@ -52,6 +53,7 @@ def _layer(conv: nn.Conv2d, norm: bool, activation: bool) -> nn.Sequential:
     if norm:
         layer.add_module("norm", nn.InstanceNorm2d(conv.out_channels))
     if activation:
+        # Leaky: a ReLU at 0 would pass no gradient to the generator.
         layer.add_module("activation", nn.LeakyReLU(0.2))
     return layer
 

@@ -60,7 +60,7 @@ class FeatureExtractor(nn.Module):
         self.stops = frozenset(stops)
         self.layer_weights = layer_weights
         self.min_size = min_size
-        self.requires_grad_(False)
+        self.requires_grad_(False)  # the weights are fixed; gradients still reach the photo
         self.eval()
 
     def forward(self, photo: Tensor) -> list[Tensor]:
@@ -74,7 +74,7 @@ class FeatureExtractor(nn.Module):
         features = []
         for number, layer in enumerate(self.layers):
             x = layer(x)
-            if number in self.stops:
+            if number in self.stops:  # (B, C, H / 2^k, W / 2^k) after k poolings
                 features.append(x)
         return features
 
@@ -102,8 +102,9 @@ class VGG19FeatureExtractor(FeatureExtractor):
     def __init__(self, path: Path) -> None:
         layers = _vgg19_layers()
         load_layers(path, layers, "the weights of VGG-19")
+        # relu1_1 to relu5_1. The deeper a layer, the fewer its positions and the more it weighs.
         stops, weights = (1, 6, 11, 20, 29), (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
-        super().__init__(layers, stops, weights, min_size=16)
+        super().__init__(layers, stops, weights, min_size=16)  # four poolings leave one position
 
 
 class SqueezeNetFeatureExtractor(FeatureExtractor):
@@ -137,7 +138,7 @@ class SqueezeNetFeatureExtractor(FeatureExtractor):
         self.register_buffer("spread", spread.view(1, 3, 1, 1), persistent=False)
 
     def _prepare(self, photo: Tensor) -> Tensor:
-        return ((photo + 1) / 2 - self.mean) / self.spread
+        return ((photo + 1) / 2 - self.mean) / self.spread  # [-1, 1] to [0, 1] to normalised
 
 
 def load_feature_extractor(path: Path) -> FeatureExtractor:
@@ -148,6 +149,7 @@ def load_feature_extractor(path: Path) -> FeatureExtractor:
     """
     what = "the weights of VGG-19 or SqueezeNet 1.1"
     tensors = _read_tensors(require_file(path, what), what)
+    # Both call their tensors features.N; only SqueezeNet's layers have parts called squeeze.
     has_fire_modules = any(".squeeze." in name for name in tensors)
     return SqueezeNetFeatureExtractor(path) if has_fire_modules else VGG19FeatureExtractor(path)
 
@@ -172,7 +174,7 @@ class Fire(nn.Module):
         self.expand3x3 = nn.Conv2d(squeeze, expand, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.squeeze(x).relu()
+        x = self.squeeze(x).relu()  # (B, squeeze, H, W)
         return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()  # (B, 2 expand, ...)
 
 
@@ -182,7 +184,7 @@ def _vgg19_layers() -> nn.Sequential:
     channels = 3
     for widths in ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,)):
         if layers:
-            layers.append(nn.MaxPool2d(kernel_size=2))
+            layers.append(nn.MaxPool2d(kernel_size=2))  # halves the sides between two groups
         for width in widths:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
             channels = width
@@ -223,7 +225,7 @@ def load_layers(path: Path, layers: nn.Sequential, what: str) -> None:
     tensors = _read_tensors(require_file(path, what), what)
     used: dict[str, Tensor] = {}
     for name, own in layers.state_dict().items():
-        found = tensors.pop(f"features.{name}", None)
+        found = tensors.pop(f"features.{name}", None)  # what is left at the end was not wanted
         if found is None:
             raise InputError(f"{path} lacks the tensor features.{name}; expected {what}")
         if found.shape != own.shape:
@@ -232,6 +234,7 @@ def load_layers(path: Path, layers: nn.Sequential, what: str) -> None:
                 f"but {what} have {tuple(own.shape)} there"
             )
         used[name] = found
+    # Files of whole networks have more layers and a classifier: these may be left over.
     surplus = [name for name in tensors if not _is_deeper(name, len(layers))]
     if surplus:
         raise InputError(f"{path} holds {surplus[0]}, which is not among {what}")

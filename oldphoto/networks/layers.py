@@ -36,7 +36,7 @@ def conv(
     >>> conv(3, 8, kernel_size=4, stride=2)(torch.zeros(1, 3, 16, 16)).shape
     torch.Size([1, 8, 8, 8])
     """
-    padding = (kernel_size - 1) // 2
+    padding = (kernel_size - 1) // 2  # 1 for 3 and for 4 at stride 2, 3 for 7
     return nn.Conv2d(
         in_channels, out_channels, kernel_size, stride, padding, padding_mode=padding_mode
     )
@@ -73,14 +73,15 @@ def deconv_norm_relu(in_channels: int, out_channels: int, norm: bool = True) -> 
     >>> deconv_norm_relu(8, 4)(torch.zeros(1, 8, 4, 4)).shape
     torch.Size([1, 4, 8, 8])
     """
+    # Kernel 4 at stride 2: every new pixel sums equally many taps, so no chequered pattern.
     first = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=4, stride=2, padding=1)
     return _with_norm_and_relu(first, norm)
 
 
 def _with_norm_and_relu(first: nn.Conv2d | nn.ConvTranspose2d, norm: bool) -> nn.Sequential:
-    steps: OrderedDict[str, nn.Module] = OrderedDict(conv=first)
+    steps: OrderedDict[str, nn.Module] = OrderedDict(conv=first)  # names for the state dict
     if norm:
-        steps["norm"] = nn.InstanceNorm2d(first.out_channels)
+        steps["norm"] = nn.InstanceNorm2d(first.out_channels)  # no factors, no running means
     steps["relu"] = nn.ReLU(inplace=True)  # in place: at full size a copy would cost 64 channels
     return nn.Sequential(steps)
 
@@ -119,7 +120,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         require_features(x, self.channels, min_size=2)
-        correction = self.norm1(self.conv1(x)).relu()
+        correction = self.norm1(self.conv1(x)).relu()  # (B, C, H, W), as everything in this block
         correction = self.norm2(self.conv2(correction))
         return x + correction  # no ReLU here, so that the correction may have either sign
 
@@ -161,7 +162,7 @@ class BlurPool(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4  # sums to 1: a grey area stays as it is
         square = torch.outer(line, line)
         kernel = square.expand(channels, 1, 3, 3).clone()  # (C, 1, 3, 3), one channel at a time
         self.register_buffer("kernel", kernel)
@@ -207,7 +208,7 @@ def init_paper(module: nn.Module, std: float = 0.02) -> None:
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, 0.0, std)
         elif isinstance(part, nn.BatchNorm2d):
-            nn.init.normal_(part.weight, 1.0, std)
+            nn.init.normal_(part.weight, 1.0, std)  # a factor near 1, not a weight near 0
             nn.init.zeros_(part.bias)
 
 
@@ -228,6 +229,7 @@ def init_plain(module: nn.Module, residual_scale: float = 0.1) -> None:
         raise InputError(f"residual_scale must not be negative, got {residual_scale}")
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            # n inputs of variance 1 with weights of variance 1 / n sum up to variance 1.
             nn.init.normal_(part.weight, 0.0, 1 / math.sqrt(_inputs_per_output(part)))
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
@@ -235,7 +237,7 @@ def init_plain(module: nn.Module, residual_scale: float = 0.1) -> None:
     for part in module.modules():
         if isinstance(part, ResidualBlock):
             with torch.no_grad():
-                part.conv2.weight.mul_(residual_scale)
+                part.conv2.weight.mul_(residual_scale)  # so that many blocks do not add up
 
 
 def _inputs_per_output(part: nn.Conv2d | nn.ConvTranspose2d) -> float:

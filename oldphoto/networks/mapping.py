@@ -85,6 +85,7 @@ class LatentMapping(nn.Module):
         return fill_holes(degraded, scratch_mask)
 
     def _initialise(self) -> None:
+        # Not in __init__: the blocks of the subclass must be there.
         initialise(self, self.config.norm)
         if self.config.skip:
             with torch.no_grad():
@@ -98,7 +99,7 @@ class LatentMapping(nn.Module):
     def _checked_mask(self, latent: Tensor, scratch_mask: Tensor | None) -> Tensor:
         """Check both shapes, and return the mask, or for None a mask without damage."""
         require_features(latent, self.config.latent_channels, min_size=2)
-        if scratch_mask is None:
+        if scratch_mask is None:  # one code path for both, at the cost of a few zeros
             return latent.new_zeros(latent.shape[0], 1, *latent.shape[-2:])
         require_features(scratch_mask, 1)
         if scratch_mask.shape[0] != latent.shape[0]:
@@ -106,7 +107,7 @@ class LatentMapping(nn.Module):
                 f"expected a scratch mask for each of {latent.shape[0]} latents, "
                 f"got {scratch_mask.shape[0]}"
             )
-        return scratch_mask.to(latent.dtype)
+        return scratch_mask.to(latent.dtype)  # (B, 1, H, W), any H and W
 
 
 class PartialNonlocalMapping(LatentMapping):
@@ -131,6 +132,7 @@ class PartialNonlocalMapping(LatentMapping):
             norm=config.norm,
             authors_softmax=authors_softmax,
         )
+        # The order of the layers is part of a seed's result: weights are drawn in this order.
         self.blocks = residual_blocks(config.num_blocks, config.width, config.norm)
         self._initialise()
 
@@ -170,10 +172,11 @@ class PaperMapping(PartialNonlocalMapping):
         """Return the latent of the clean photo."""
         validity = self.validity(latent, scratch_mask)  # (B, 1, h, w), 1 - m
         features = self.widen(latent)  # (B, 512, h, w), F
-        fused = self.blocks(features)  # rho_local(F)
-        if _needs_global_branch(validity):
-            borrowed = self.partial_nonlocal(features, validity)  # rho_global(O)
-            fused = validity * fused + (1 - validity) * borrowed  # eq. 10
+        local = self.blocks(features)  # (B, 512, h, w), rho_local(F): sees no mask
+        if not _needs_global_branch(validity):
+            return self._finish(local, latent)
+        borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w), rho_global(O)
+        fused = validity * local + (1 - validity) * borrowed  # eq. 10
         return self._finish(fused, latent)
 
 
@@ -193,7 +196,8 @@ class SerialMapping(PartialNonlocalMapping):
         validity = self.validity(latent, scratch_mask)  # (B, 1, h, w)
         features = self.widen(latent)  # (B, 512, h, w)
         if _needs_global_branch(validity):
-            borrowed = self.partial_nonlocal(features, validity)
+            borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w)
+            # As eq. 10, but with F in place of rho_local(F). The local branch follows.
             features = validity * features + (1 - validity) * borrowed
         return self._finish(self.blocks(features), latent)
 
@@ -236,7 +240,8 @@ class OurMapping(PartialNonlocalMapping):
         validity = self.validity(latent, scratch_mask)  # (B, 1, h, w)
         features = self.widen(latent)  # (B, 512, h, w)
         if _needs_global_branch(validity):
-            borrowed = self.partial_nonlocal(features, validity)
+            borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w)
+            # No factor before ``features``: a filled hole holds a guess, and is not thrown away.
             features = features + (1 - validity) * borrowed
         return self._finish(self.blocks(features), latent)
 
@@ -253,7 +258,7 @@ class UnmaskedMapping(SerialMapping):
     def validity(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
         """Return 1/2 everywhere, (B, 1, h, w); the mask is checked, then ignored."""
         self._checked_mask(latent, scratch_mask)
-        return torch.full_like(latent[:, :1], 0.5)
+        return torch.full_like(latent[:, :1], 0.5)  # (B, C, h, w) to (B, 1, h, w)
 
 
 FORMS: dict[str, type[PartialNonlocalMapping]] = {
@@ -288,7 +293,7 @@ class PlainMapping(LatentMapping):
 
     def forward(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
         """Return the latent of the clean photo; ``scratch_mask`` is checked, then ignored."""
-        self._checked_mask(latent, scratch_mask)
+        self._checked_mask(latent, scratch_mask)  # a wrong mask is an error in every variant
         return self._finish(self.blocks(self.widen(latent)), latent)
 
 
@@ -315,6 +320,7 @@ class PatchAttentionMapping(LatentMapping):
             )
         width, norm = config.width, config.norm
         in_group = config.num_blocks // num_groups
+        # Coarse to fine: each attention is followed by blocks that smooth the seams of its patches.
         self.groups = nn.ModuleList(
             residual_blocks(in_group, width, norm) for _ in range(num_groups)
         )
@@ -338,13 +344,13 @@ def with_equal_groups(config: MappingConfig) -> MappingConfig:
     >>> with_equal_groups(MappingConfig(num_blocks=6)).num_blocks
     8
     """
-    num_groups = len(PATCH_SIZES) + 1
+    num_groups = len(PATCH_SIZES) + 1  # one before, between and after the attentions
     return replace(config, num_blocks=-(-config.num_blocks // num_groups) * num_groups)
 
 
 def _convolutions(in_channels: int, widths: tuple[int, ...], norm: bool) -> nn.Sequential:
     """Return one convolution 3x3 with norm and ReLU per width."""
-    ins = (in_channels, *widths)
+    ins = (in_channels, *widths)  # each width is the input of the next convolution
     # Zeros, not reflection: the authors' checkpoints were trained so.
     return nn.Sequential(
         *(

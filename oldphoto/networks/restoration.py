@@ -72,11 +72,11 @@ class RestorationNetwork(nn.Module):
         coarsest resolution. None where an instance norm, or attention without a mask, makes every
         pixel depend on all.
         """
-        steps = 1  # the pixels that one latent position stands for
+        steps = 1  # in latent positions; one of them stands for 4x4 pixels
         for part in self.used:
             for layer in part.modules():
                 if isinstance(layer, nn.InstanceNorm2d | UnmaskedMapping):
                     return None
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):  # a 3x3 reaches one further
                     steps += (max(layer.kernel_size) - 1) // 2 * max(layer.dilation)
         return steps * self.size_multiple

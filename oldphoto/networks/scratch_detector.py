@@ -29,6 +29,7 @@ class DownBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
+        # A LeakyReLU makes new fine detail, so the blur comes after it.
         self.before_blur = _conv_norm_leaky(in_channels, in_channels)
         self.blur = BlurPool(in_channels)
         self.block1 = _conv_norm_leaky(in_channels, out_channels)
@@ -85,7 +86,7 @@ class ScratchUNet(nn.Module):
         super().__init__()
         self.config = config
         self.size_multiple = 2**config.depth
-        widths = [config.width * 2**level for level in range(config.depth + 1)]
+        widths = [config.width * 2**level for level in range(config.depth + 1)]  # 64 to 1024
         self.stem = conv(1, config.width, kernel_size=7)
         self.down = nn.ModuleList(
             DownBlock(widths[level], widths[level + 1]) for level in range(config.depth)

@@ -75,7 +75,7 @@ class ConvDecoder(nn.Module):
         self.blocks = residual_blocks(config.num_blocks, width, norm)
         self.up1 = deconv_norm_relu(width, width, norm)
         self.up2 = deconv_norm_relu(width, width, norm)
-        self.head = conv(width, 3, kernel_size=7)
+        self.head = conv(width, 3, kernel_size=7)  # no norm: it would fix the photo's contrast
 
     def forward(self, latent: Tensor) -> Tensor:
         x = self.up2(self.up1(self.blocks(latent)))  # (B, 64, 4 h, 4 w)
@@ -102,8 +102,9 @@ class UnshuffleEncoder(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.unshuffle = nn.PixelUnshuffle(REDUCTION)
-        self.stem = conv(3 * REDUCTION**2, config.width)
+        self.stem = conv(3 * REDUCTION**2, config.width)  # 3x3 latent positions see 12x12 pixels
         self.blocks = residual_blocks(config.num_blocks, config.width, config.norm)
+        # No norm and no ReLU: a latent has values of both signs and any size.
         self.head = conv(config.width, config.latent_channels)
 
     def forward(self, photo: Tensor) -> Tensor:
@@ -181,7 +182,7 @@ class VAE(nn.Module):
         self.config = config
         encoder, decoder = _STEMS[config.stem]
         self.encoder, self.decoder = encoder(config), decoder(config)
-        if config.noise == "learned":
+        if config.noise == "learned":  # one more 1x1 convolution for each of the two moments
             channels = config.latent_channels
             self.mean_head = nn.Conv2d(channels, channels, kernel_size=1)
             self.log_var_head = nn.Conv2d(channels, channels, kernel_size=1)
@@ -193,6 +194,7 @@ class VAE(nn.Module):
         """Start with a latent well above its noise: a small variance, or a large latent."""
         encoder, decoder = self.encoder, self.decoder
         if self.config.noise == "learned":
+            # sigma = 1 / _START_RATIO everywhere, whatever the photo.
             nn.init.zeros_(self.log_var_head.weight)
             nn.init.constant_(cast(Tensor, self.log_var_head.bias), -2 * math.log(_START_RATIO))
         elif isinstance(encoder, UnshuffleEncoder) and isinstance(decoder, UnshuffleDecoder):
@@ -212,7 +214,7 @@ class VAE(nn.Module):
         require_features(photo, channels=3, min_size=_MIN_SIDE)
         require_multiple(photo, REDUCTION)
         features = self.encoder(photo)  # (B, latent_channels, H / 4, W / 4)
-        if self.config.noise == "unit":
+        if self.config.noise == "unit":  # log 1 = 0
             return features, torch.zeros_like(features)
         return self.mean_head(features), self.log_var_head(features).clamp(*_LOG_VAR_RANGE)
 
@@ -235,7 +237,7 @@ class VAE(nn.Module):
         """
         mean, log_var = self.encode_moments(photo)
         latent = mean
-        if self.training:
+        if self.training:  # the mapping and the restoration use the mean itself
             noise = torch.randn(
                 mean.shape, generator=generator, device=mean.device, dtype=mean.dtype
             )

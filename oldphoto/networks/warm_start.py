@@ -37,7 +37,7 @@ def plain_from(trained: PartialNonlocalMapping) -> PlainMapping:
     True
     """
     _require_serial(trained)
-    plain = PlainMapping(trained.config)
+    plain = PlainMapping(trained.config)  # the form comes along: it decides about filled holes
     _copy_ends(trained, plain)
     plain.blocks.load_state_dict(trained.blocks.state_dict())
     return plain.eval()
@@ -71,6 +71,7 @@ def patch_attention_from(
             f"got {len(blocks)}"
         )
     _copy_ends(trained, grown)
+    # The trained blocks come first, so that the patch attentions lie between them.
     for block, before in zip(blocks, trained.blocks, strict=False):
         block.load_state_dict(before.state_dict())
     for block in blocks[len(trained.blocks) :]:
@@ -93,7 +94,7 @@ def _copy_ends(trained: LatentMapping, begun: LatentMapping) -> None:
     for name in ("widen", "narrow", "to_latent"):
         try:
             begun.get_submodule(name).load_state_dict(trained.get_submodule(name).state_dict())
-        except RuntimeError as error:
+        except RuntimeError as error:  # PyTorch lists the misfits over several lines
             reason = " ".join(str(error).split())
             raise InputError(f"the two mappings differ in {name}: {reason}") from error
 
@@ -102,7 +103,7 @@ def _copy_ends(trained: LatentMapping, begun: LatentMapping) -> None:
 def _pass_through(attention: PatchAttention) -> None:
     """Let the last convolution return the features alone, without copies and mask."""
     _zero(attention.combine)
-    centre = attention.combine.kernel_size[0] // 2
+    centre = attention.combine.kernel_size[0] // 2  # a 3x3 kernel with 1 in the middle
     for channel in range(attention.channels):  # the first C of its 2 C + 1 inputs are the features
         attention.combine.weight[channel, channel, centre, centre] = 1
 
