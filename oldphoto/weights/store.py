@@ -27,7 +27,7 @@ from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import sha256_of, write_json, written_whole
 
-N = TypeVar("N", bound=nn.Module)
+Network = TypeVar("Network", bound=nn.Module)
 
 SHIPPED = Path(__file__).parent
 MAPPINGS: dict[str, Callable[[MappingConfig], LatentMapping]] = {
@@ -125,7 +125,7 @@ def save_network(
     return path
 
 
-def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], N]) -> N:
+def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], Network]) -> Network:
     """Load any network that ``save_network`` wrote, in evaluation mode.
 
     Args:
@@ -179,7 +179,7 @@ def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _load_into(network: N, path: Path) -> N:
+def _load_into(network: Network, path: Path) -> Network:
     """Load a file of weights, strictly, and set the network to evaluation."""
     require_file(path, "a file of weights")
     try:
