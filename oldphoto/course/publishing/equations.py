@@ -95,7 +95,7 @@ _PAPER = (
         10,
         "fusion of the two branches",
         r"F_{fuse} = (1 - m) \rho_{local}(F) + m \rho_{global}(O)",
-        "networks.mapping:PartialNonlocalMapping",
+        "networks.mapping:PaperMapping",
         "08",
     ),
 )

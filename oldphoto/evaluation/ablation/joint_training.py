@@ -49,7 +49,7 @@ from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.evaluation.comparison import metrics
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.networks.discriminators import PatchDiscriminator
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -145,7 +145,7 @@ def at_once_stage(run: AblationRun, seed: int) -> Stage:
     first = VAE(preset.vae)
     # In two stages the second VAE starts as a copy of the first, so here it does, too.
     second = copy.deepcopy(first) if preset.shared_start else VAE(preset.vae)
-    network = RestorationNetwork(first, second, PartialNonlocalMapping(preset.mapping)).train()
+    network = RestorationNetwork(first, second, scratch_mapping(preset.mapping)).train()
     discriminators = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
     discriminators[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
     config = preset.train_mapping

@@ -28,7 +28,14 @@ from oldphoto.training.run_record import (
 )
 from oldphoto.training.settings import LoopSettings
 from oldphoto.training.stages import STAGES, VAES, Plan, train_stage
-from oldphoto.weights.store import MAPPINGS, SHIPPED, load_network, load_weights, save_network
+from oldphoto.weights.store import (
+    MAPPINGS,
+    SHIPPED,
+    current_settings,
+    load_network,
+    load_weights,
+    save_network,
+)
 
 FULL = "full"
 VAE_STAGES, MAPPING_STAGE = STAGES[:2], STAGES[2:3]
@@ -141,7 +148,7 @@ def ablated(preset: Preset, variant: str) -> Preset:
     """Return the settings of the whole method with one part switched off."""
     part = part_of(variant)
     if part == MASK:
-        return replace(preset, mapping=replace(preset.mapping, masked=False))
+        return replace(preset, mapping=replace(preset.mapping, form="unmasked"))
     if part not in TERMS:
         return preset
     factor, stages = TERMS[part]
@@ -237,9 +244,10 @@ def has_checkpoint(run: AblationRun, name: str, settings: dict[str, Any]) -> boo
     if not path.is_file():
         return False
     found = json.loads(path.read_text(encoding="utf-8"))
-    before = found["training"] | {"config": found["config"]}
-    # JSON turns tuples into lists: compare what would be written now.
-    if any(before.get(key) != now for key, now in json.loads(json.dumps(settings)).items()):
+    before = found["training"] | {"config": current_settings(found["config"])}
+    # JSON turns tuples into lists: compare what would be written.
+    before, now = json.loads(json.dumps([before, settings]))
+    if any(before.get(key) != value for key, value in now.items()):
         raise InputError(
             f"{path} was trained with other settings: repeat the options that it was begun with, "
             "or choose another --run folder"

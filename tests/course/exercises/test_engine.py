@@ -199,7 +199,7 @@ def test_summary_counts_what_is_solved(capsys):
 
 def test_solution_is_shown_from_its_one_source(capsys):
     exercises_08.masked_softmax.show_solution()
-    assert "masked_fill(keep == 0" in capsys.readouterr().out
+    assert "masked_fill(validity == 0" in capsys.readouterr().out
 
 
 def test_verdict_reads_as_a_sentence():

@@ -20,7 +20,7 @@ from oldphoto.evaluation.ablation.joint_training import (
 )
 from oldphoto.evaluation.ablation.results import GAP, HOLES, INPUT, Column, Results
 from oldphoto.evaluation.ablation.variants import MICRO, AblationRun
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -58,9 +58,7 @@ def test_the_terms_of_the_mapping_reach_both_vaes():
         train_vae_degraded=replace(MICRO.train_vae_degraded, weights=only_l1),
         train_vae_clean=replace(MICRO.train_vae_clean, weights=only_l1),
     )
-    network = RestorationNetwork(
-        VAE(MICRO.vae), VAE(MICRO.vae), PartialNonlocalMapping(MICRO.mapping)
-    )
+    network = RestorationNetwork(VAE(MICRO.vae), VAE(MICRO.vae), scratch_mapping(MICRO.mapping))
     stage = stage_of_step(short_run(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
     terms, samples = AtOnceLoss(network, preset)(sample, stage.discriminator_loss.discriminators)

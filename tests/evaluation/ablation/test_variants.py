@@ -35,7 +35,7 @@ from oldphoto.evaluation.ablation.variants import (
     same_stages,
     train_all,
 )
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -80,7 +80,7 @@ def test_the_variants_are_the_whole_method_and_one_for_each_part():
 def test_a_variant_differs_from_the_whole_in_its_part_alone(variant, tmp_path):
     whole, one = (plan_of(short_run(tmp_path), name, 0) for name in (FULL, variant))
     assert (one.variant == "quality") == (variant == "without partial non-local")
-    assert one.preset.mapping.masked == (variant != "without mask")
+    assert (one.preset.mapping.form != "unmasked") == (variant != "without mask")
     changed = {
         (stage, name)
         for stage in TRAINED
@@ -277,9 +277,7 @@ def test_refusals(tmp_path, capsys, options, message):
 
 
 def test_the_preset_fits_into_the_limit(tmp_path):
-    network = RestorationNetwork(
-        VAE(MICRO.vae), VAE(MICRO.vae), PartialNonlocalMapping(MICRO.mapping)
-    )
+    network = RestorationNetwork(VAE(MICRO.vae), VAE(MICRO.vae), scratch_mapping(MICRO.mapping))
     config = ablation.MicroConfig(MICRO.vae, MICRO.mapping, "scratch")
     path = save_network(tmp_path, "one", ablation.used_parts(network), config, {})
     assert path.stat().st_size <= ablation.MAX_BYTES
