@@ -1,20 +1,53 @@
-"""Checks on what a caller hands in: each raises InputError with one plain sentence."""
+"""Checks of arguments: each raises InputError with one plain sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the command line needs these checks, but should not wait for torch
+    import numpy as np
     from torch import Size, Tensor
 
 
 class InputError(ValueError):
-    """What came in cannot be used; the message is one sentence for a person.
+    """An argument, a file or a folder cannot be used; the message is one sentence for the user.
 
     The command line prints the message without a traceback and ends with exit code 2.
     """
+
+
+def require_photo(photo: Any, name: str = "a photo") -> None:
+    """Raise InputError unless photo is a uint8 array of shape (H, W, 3) that is not empty.
+
+    Args:
+        photo: any object.
+        name: of the argument, for the sentence.
+
+    Example:
+        >>> import numpy as np
+        >>> require_photo(np.zeros((8, 8, 3), np.uint8))
+        >>> require_photo(np.zeros((8, 8), np.uint8))
+        Traceback (most recent call last):
+        oldphoto.checks.InputError: expected a photo of shape (H, W, 3), got (8, 8)
+    """
+    dtype, shape = getattr(photo, "dtype", None), getattr(photo, "shape", ())
+    if dtype is None:
+        raise InputError(f"expected {name} as a numpy array, got {type(photo).__name__}")
+    if dtype != "uint8":
+        raise InputError(f"expected {name} of dtype uint8 in [0, 255], got dtype {dtype}")
+    if len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise InputError(f"expected {name} of shape (H, W, 3), got {tuple(shape)}")
+
+
+def require_photo_mask(scratch_mask: np.ndarray, photo: np.ndarray) -> None:
+    """Raise InputError unless scratch_mask is bool (H, W) for a photo of (H, W, 3)."""
+    if scratch_mask.dtype != "bool" or scratch_mask.shape != photo.shape[:2]:
+        raise InputError(
+            f"expected a scratch mask as bool {photo.shape[:2]}, "
+            f"got {scratch_mask.dtype} {scratch_mask.shape}"
+        )
 
 
 def require_features(x: Tensor, channels: int, min_size: int = 1) -> None:
@@ -70,11 +103,11 @@ def require_in(value: object, choices: tuple[object, ...], name: str) -> None:
 
 
 def first_misfit(wanted: Mapping[str, Size], tensors: Mapping[str, Tensor]) -> str:
-    """Return why tensors are not those wanted, naming the first such; "" if they are.
+    """Return the first difference between tensors and the wanted shapes; "" if they fit.
 
     Args:
         wanted: the shape that each tensor should have, by name.
-        tensors: what came, by name.
+        tensors: the tensors, by name.
     """
     missing = [name for name in wanted if name not in tensors]
     if missing:

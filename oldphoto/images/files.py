@@ -19,6 +19,9 @@ from oldphoto.checks import InputError, require_folder
 from oldphoto.images.colour_modes import to_rgb
 from oldphoto.system.files import written_whole
 
+PhotoSource = str | Path | Image.Image | np.ndarray
+"""A photo in any form that people have it in: a file, a PIL image, an array."""
+
 MIN_SIDE = 16
 MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half a GiB as RGB)
 MASK_TOLERANCE = 48  # JPEG of quality 75 moves the black and white of a mask by up to 43
@@ -71,20 +74,30 @@ def read_photo(path: str | Path) -> Photo:
     path = Path(path)
     with _open(path) as image:
         photo = _photo(image, path.name, str(path))
-    _require_side(photo.pixels, str(path))
+    require_min_side(photo.pixels, str(path))
     return photo
 
 
-def load_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
-    """Take a photo as a path, a PIL image or an array, and bring it into the package's form.
+def load_photo(source: PhotoSource) -> Photo:
+    """Bring a photo given as a path, a PIL image or an array into the package's form.
 
     A PIL image is turned upright when its EXIF data says so, as a file would be.
 
     Args:
         source: path; PIL image of any mode; uint8 array (H, W, 3), (H, W, 4), (H, W, 1) or (H, W).
+
+    Raises:
+        InputError: as ``read_photo``, or if the source is of another type.
+
+    Example:
+        >>> load_photo(Image.new("L", (40, 20), 7)).pixels.shape
+        (20, 40, 3)
     """
     if isinstance(source, (str, Path)):
         return read_photo(source)
+    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.shape[2:] == (3,):
+        require_min_side(source, "the photo")  # already in the package's form
+        return Photo(source.copy(), None, "photo")
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     if not isinstance(source, Image.Image):
@@ -92,11 +105,11 @@ def load_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
             f"expected a photo as a path, a PIL image or a uint8 array, got {type(source).__name__}"
         )
     photo = _photo(source, "photo", "the photo")
-    _require_side(photo.pixels, "the photo")
+    require_min_side(photo.pixels, "the photo")
     return photo
 
 
-def load_rgb(source: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+def load_rgb(source: PhotoSource) -> np.ndarray:
     """Return the uint8 RGB pixels (H, W, 3) of a photo given in any form of ``load_photo``."""
     return load_photo(source).pixels
 
@@ -248,7 +261,8 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def _require_side(pixels: np.ndarray, name: str) -> None:
+def require_min_side(pixels: np.ndarray, name: str) -> None:
+    """Raise InputError if a photo (H, W, 3) is less than MIN_SIDE pixels high or wide."""
     if min(pixels.shape[:2]) < MIN_SIDE:
         raise InputError(
             f"{name} is {_size_text(pixels.shape)}: a photo needs at least {MIN_SIDE} pixels a side"

@@ -1,10 +1,12 @@
 """Packages needed and packages here, read without importing any of them."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+import oldphoto
 from oldphoto.system import packages as installed
 
 LINES = ["torch>=2.4", "opencv-python >= 4.8", "zzz[extra]>=1.2.3", "other"]
@@ -18,11 +20,17 @@ def test_lowest_versions_of_the_package_and_of_an_extra():
 
 
 @pytest.mark.parametrize(
-    ("version", "numbers"),
-    [("2.13.0+cpu", (2, 13, 0)), ("4", (4,)), ("5.0.0.93", (5, 0, 0)), ("3.1rc1", (3, 1, 1))],
+    ("version", "bound", "is_too_old"),
+    [
+        ("2.13.0+cpu", "2.13", False),
+        ("4", "4.0.0", False),
+        ("5.0.0.93", "5.0.1", True),
+        ("3.1rc1", "3.0", False),
+        ("3.1rc1", "3.1", True),
+    ],
 )
-def test_versions_become_numbers(version, numbers):
-    assert installed.as_numbers(version) == numbers
+def test_versions_are_compared_as_pip_does(version, bound, is_too_old):
+    assert installed.too_old({"a": bound}, {"a": version}) == (["a"] if is_too_old else [])
 
 
 def test_missing_and_too_old():
@@ -45,6 +53,18 @@ def test_a_folder_that_was_not_installed_says_the_same(monkeypatch):
     monkeypatch.setattr("importlib.metadata.requires", unknown)
     needs = installed.needed("course")
     assert {"torch", "ipywidgets"} <= needs.keys() and "scrapy" not in needs
+
+
+def test_the_version_is_the_same_installed_or_not(monkeypatch):
+    assert re.fullmatch(r"\d+\.\d+\.\d+", oldphoto.__version__)
+    assert installed.own_version() == oldphoto.__version__
+    monkeypatch.setattr(installed, "version_of", lambda _: None)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", installed.own_version())
+
+
+def test_without_packaging_the_doctor_asks_for_it_alone(monkeypatch):
+    monkeypatch.setattr(installed, "version_of", lambda _: None)
+    assert list(installed.needed_here()) == ["packaging"]
 
 
 def test_colab_needs_no_jupyter_of_ours(monkeypatch):

@@ -25,7 +25,7 @@ from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.devices import choose_device, is_fast_at_bf16
 from oldphoto.training.settings import LoopSettings
 from oldphoto.training.stages import Plan, train_stage
-from oldphoto.weights.source import find_start
+from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import load_weights
 
 
@@ -113,7 +113,7 @@ def _plan(
         ),
     )
     preset = replace(PRESETS["small"], train_mapping=stage)
-    return Plan(preset, album, album, run, start_from=find_start(start))
+    return Plan(preset, album, album, run, start_from=WeightsSource.parse(start))
 
 
 def learn_by_heart(
