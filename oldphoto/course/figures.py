@@ -9,7 +9,7 @@ import io
 import textwrap
 from collections.abc import Mapping
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from cycler import cycler
@@ -40,7 +40,7 @@ COLOURS = {
 _LETTERS_PER_INCH = 10  # of a title
 _WIDGET_DPI = 70  # a picture that is drawn anew at each move
 _LINES = (("blue", "-"), ("red", "--"), ("green", "-."), ("orange", ":"), ("pink", "-"))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 12,
     "axes.titlesize": 13,
     "figure.facecolor": "white",  # readable on dark pages too
@@ -77,8 +77,8 @@ def show(fig: Figure, alt: str, caption: str = "", kind: Literal["png", "jpeg"] 
     """
     alt = require_description(alt)
     buffer = io.BytesIO()
-    options = {"pil_kwargs": {"quality": 88}} if kind == "jpeg" else {}
-    fig.savefig(buffer, format=kind, dpi=90, **options)
+    quality = {"quality": 88} if kind == "jpeg" else None
+    fig.savefig(buffer, format=kind, dpi=90, pil_kwargs=quality)
     pyplot.close(fig)  # else Jupyter shows it a second time, without description
     display(HTML(figure_html(f"image/{kind}", buffer.getvalue(), alt, caption)))
 

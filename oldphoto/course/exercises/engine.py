@@ -147,21 +147,30 @@ class Exercise:
         if isinstance(expected, str):
             same = isinstance(given, str) and given.strip().lower() == expected
             return "" if same else f"{given!r} is not it."
-        return _other_form(given, expected) or self._other_values(given, expected)
+        values, wanted = _array(given), _array(expected)
+        if wanted is None or values is None:
+            if isinstance(given, np.ndarray):
+                return "Expected numbers, got an array of something else."
+            return f"Expected {_kind(expected)}, got {type(given).__name__}."
+        if isinstance(expected, Tensor) != isinstance(given, Tensor):
+            return f"Expected {_kind(expected)}, got {_kind(given)}."
+        return _other_shape(values, wanted) or self._other_values(given, expected, values, wanted)
 
-    def _other_values(self, given: Any, expected: Any) -> str:
-        """Return what is wrong with values of the right form, or an empty text."""
-        values = _array(given)
+    def _other_values(
+        self, given: Any, expected: Any, values: np.ndarray, wanted: np.ndarray
+    ) -> str:
+        """Return what is wrong with values of the right shape, or an empty text."""
         if not np.isfinite(values).all():
             return "There are values that are not numbers (nan) or infinite."
         if self.limits and (values.min() < self.limits[0] or values.max() > self.limits[1]):
             return _outside(values, *self.limits)
         difference = _difference(given, expected)
+        if difference > self.tolerance and not values.shape:
+            # By how much would give the answer away.
+            return f"The number that comes out is too {'large' if values > wanted else 'small'}."
         if difference > self.tolerance:
-            off = f"off by {100 * difference:.3g} % of the"
-            if not values.shape:
-                return f"The number that comes out is {off} right one."
-            return f"The shape is right, but values are {off} largest one."
+            off = f"{100 * difference:.3g} % of the largest one"
+            return f"The shape is right, but values are off by {off}."
         if self.same_kind and given.dtype != expected.dtype:
             return f"The values are right, but of kind {given.dtype}: make them {expected.dtype}."
         return ""
@@ -193,20 +202,13 @@ class Sheet:
         print(f"{solved} of {len(self.exercises)} solved")
 
 
-def _other_form(given: Any, expected: Any) -> str:
-    """Return how an answer differs from numbers of the expected type and shape, or nothing."""
-    values, wanted = _array(given), _array(expected)
-    if values is None and isinstance(given, np.ndarray):
-        return "Expected numbers, got an array of something else."
-    if values is None:
-        return f"Expected {_kind(expected)}, got {type(given).__name__}."
-    if isinstance(expected, Tensor) != isinstance(given, Tensor):
-        return f"Expected {_kind(expected)}, got {_kind(given)}."
-    if values.shape != wanted.shape and not wanted.shape:
+def _other_shape(values: np.ndarray, wanted: np.ndarray) -> str:
+    """Return how the shape of an answer differs from the expected one, or an empty text."""
+    if values.shape == wanted.shape:
+        return ""
+    if not wanted.shape:
         return f"Expected a single number, got values of shape {values.shape}."
-    if values.shape != wanted.shape:
-        return f"The shape should be {wanted.shape}, but it is {values.shape}."
-    return ""
+    return f"The shape should be {wanted.shape}, but it is {values.shape}."
 
 
 def _result(answer: Any, trial: tuple) -> Any:

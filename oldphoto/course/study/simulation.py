@@ -18,6 +18,7 @@ from oldphoto.degradations import paint_white, sample_hole_mask
 from oldphoto.evaluation.baselines.classical import TUNED_NLM, Classical
 from oldphoto.images.tensors import to_pixels, to_tensor
 from oldphoto.inference.restorer import Restorer
+from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_photo
 
 CUTS = {
@@ -81,7 +82,7 @@ def six_methods(weights: str = "small", device: str | None = None) -> dict[str, 
     restorer = Restorer.from_pretrained(weights, device=device)
     vaes = restorer.network.vae_degraded, restorer.network.vae_clean
 
-    def through(decoder: torch.nn.Module) -> Method:
+    def through(decoder: VAE) -> Method:
         def method(photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
             with torch.no_grad():
                 latent = vaes[0].encode(to_tensor(photo).to(restorer.device))
@@ -156,7 +157,7 @@ def draw_tops(tables: Mapping[str, TopTable]) -> tuple[Figure, str]:
                     marker=marker,
                     label=method,
                 )
-                if table.low is not None:
+                if table.low is not None and table.high is not None:
                     ends = table.low[row], table.high[row]
                     axis.fill_between(steps, *ends, color=COLOURS[colour], alpha=0.15)
             axis.set(title=title, xlabel="k", xticks=steps, ylim=(0, 101))
@@ -226,7 +227,8 @@ def repeat_study(
         About the Top-1 share of the last method of the study.
     """
     require_positive(num_studies=num_studies)
-    shares, ends = [], {"raters": [], "answers": []}
+    shares = []
+    ends: dict[str, list[tuple[float, float]]] = {"raters": [], "answers": []}
     for number in range(num_studies):
         found = simulate(study, weights, num_raters, taste, seed=10_000 * (seed + 1) + number)
         places, _ = places_of(found, study.methods)

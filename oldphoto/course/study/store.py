@@ -115,8 +115,9 @@ class AnswerFile:
         for table in _TABLES:
             connection.execute(table)
         self._require_same_study(connection)
-        row = (self.study.fingerprint(), json.dumps(self.study.photos))
-        row += (json.dumps(self.study.methods), self.study.seed)
+        study = self.study
+        photos, methods = json.dumps(study.photos), json.dumps(study.methods)
+        row = (study.fingerprint(), photos, methods, study.seed)
         connection.execute("INSERT OR IGNORE INTO study VALUES (?, ?, ?, ?)", row)
 
     def _require_same_study(self, connection: sqlite3.Connection) -> None:

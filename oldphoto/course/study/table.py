@@ -80,14 +80,14 @@ class TopTable:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["method", "top", "share", "low", "high"])
         for (row, column), share in np.ndenumerate(self.shares):
-            ends = [] if self.low is None else [self.low[row, column], self.high[row, column]]
+            ends = [table[row, column] for table in (self.low, self.high) if table is not None]
             numbers = [f"{value:.2f}" for value in (share, *ends)]
             writer.writerow([self.methods[row], column + 1, *numbers])
         return text.getvalue()
 
     def _cell(self, row: int, column: int, intervals: bool) -> str:
         share = self.shares[row, column]
-        if not intervals or self.low is None:
+        if not intervals or self.low is None or self.high is None:
             return f"{share:.2f}"
         return f"{share:.0f} [{self.low[row, column]:.0f}, {self.high[row, column]:.0f}]"
 
@@ -131,7 +131,9 @@ def top_table(
     order = sorted(range(len(names)), key=lambda row: (tuple(shares[row]), names[row]))
     return TopTable(
         tuple(names[row] for row in order),
-        *(array[order] for array in (shares, low, high)),
+        shares[order],
+        low[order],
+        high[order],
         confidence,
         len(set(raters)),
         len(rankings),

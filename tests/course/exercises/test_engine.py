@@ -29,12 +29,12 @@ WRONG = [
 def exercise_notebooks() -> list[CourseNotebook]:
     """The notebooks with a sheet of exercises."""
     course = Path(exercises_00.__file__).parent
-    return [one for one in all_notebooks() if (course / f"exercises_{one.number}.py").is_file()]
+    return [one for one in all_notebooks() if (course / f"notebook_{one.number}.py").is_file()]
 
 
 @pytest.mark.parametrize("notebook", exercise_notebooks(), ids=lambda one: one.number)
 def test_the_summary_counts_the_exercises_in_the_order_of_the_notebook(notebook):
-    module = importlib.import_module(f"oldphoto.course.exercises_{notebook.number}")
+    module = importlib.import_module(f"oldphoto.course.exercises.notebook_{notebook.number}")
     code = "\n".join(cell.source for cell in notebook.node.cells if cell.cell_type == "code")
     names = {id(value): name for name, value in vars(module).items()}
     of_sheet = [names[id(exercise)] for exercise in module.sheet.exercises]
@@ -129,7 +129,7 @@ def test_messages_about_arrays_and_numbers_name_what_came():
     assert check(lambda x: x).message == "Expected a single number, got values of shape (2,)."
     assert (
         check(lambda x: 6.0).message
-        == "The number that comes out is off by 100 % of the right one."
+        == "The number that comes out is too large."
     )
 
 

@@ -8,6 +8,7 @@ from matplotlib import pyplot
 
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
+from oldphoto.course.common import draw_box
 from oldphoto.course.lessons.limits import doubt as lab
 from oldphoto.course.lessons.limits import doubt_view as view
 from oldphoto.course.lessons.training.curves import untrained
@@ -98,7 +99,7 @@ def test_figures():
     values = np.linspace(1, 2, 4)
     fig = lab.draw_scatter(values, values, np.array([True, False, False, False]))
     assert len(fig.axes[0].lines) == 3
-    assert lab.draw_box((10, 20), (5, 2, 9, 6)).sum() > 9
+    assert draw_box((10, 20), (5, 2, 9, 6)).sum() > 9
     line = lab.draw_line((10, 20), [(3, -5), (3, 15)], 3)
     assert line.shape == (10, 20) and line[:, 2:5].all() and line.sum() == 30
     pyplot.close("all")

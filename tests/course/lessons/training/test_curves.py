@@ -8,6 +8,7 @@ from matplotlib import pyplot
 
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
+from oldphoto.course.common import read_log, shortened
 from oldphoto.course.lessons.training import curves as lab
 from oldphoto.training.checkpoint import load_newest, save_checkpoint
 from oldphoto.training.memory_estimate import StepCost
@@ -33,19 +34,19 @@ def errors_of(view: ipywidgets.Widget) -> list:
 
 
 def test_shortened_changes_the_named_stages_alone():
-    short = lab.shortened(PRESETS["tiny"], {"mapping": 16})
+    short = shortened(PRESETS["tiny"], {"mapping": 16})
     assert short.train_mapping.num_photos == 16
     assert short.train_vae_clean == PRESETS["tiny"].train_vae_clean
     with pytest.raises(InputError, match="stage"):
-        lab.shortened(PRESETS["tiny"], {"faces": 16})
+        shortened(PRESETS["tiny"], {"faces": 16})
 
 
 def test_log_is_read_as_columns(tmp_path):
     (tmp_path / "log.csv").write_text("step,l1\n2,0.5\n4,0.25\n", encoding="utf-8")
-    log = lab.read_log(tmp_path)
+    log = read_log(tmp_path)
     assert log["step"].tolist() == [2, 4] and log["l1"].tolist() == [0.5, 0.25]
     with pytest.raises(InputError, match="train first"):
-        lab.read_log(tmp_path / "elsewhere")
+        read_log(tmp_path / "elsewhere")
 
 
 def test_smoothing_has_the_values_computed_by_hand():

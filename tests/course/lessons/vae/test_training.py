@@ -11,6 +11,7 @@ from torch.distributions import Normal, kl_divergence
 from oldphoto import losses
 from oldphoto.checks import InputError
 from oldphoto.config import VAEConfig
+from oldphoto.course.common import enlarged, small_photos
 from oldphoto.course.lessons.vae import training as lab
 from oldphoto.course.lessons.vae import view
 from oldphoto.networks.vae import VAE
@@ -25,7 +26,7 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def photos() -> torch.Tensor:
-    return lab.small_photos("held_out", side=32)
+    return small_photos("held_out", side=32)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_all_photos_of_a_kind_are_reduced_to_one_side(photos):
     assert photos.shape == (len(sample_names("held_out")), 3, 32, 32)
     assert -1 <= photos.min() < photos.max() <= 1
     with pytest.raises(InputError, match="side"):
-        lab.small_photos("clean", side=0)
+        small_photos("clean", side=0)
 
 
 def test_crops_are_parts_of_photos_and_repeat_with_the_seed():
@@ -266,7 +267,7 @@ def test_weights_of_the_kl_are_told_with_their_price(run, photos):
 
 
 def test_enlarged_pixels_stay_squares(photos):
-    image = lab.enlarged(photos[0], times=3)
+    image = enlarged(photos[0], times=3)
     assert image.size == (96, 96)
     assert len({image.getpixel((x, y)) for x in (3, 4, 5) for y in (6, 7, 8)}) == 1
 
@@ -279,6 +280,6 @@ def test_no_step_of_a_training_is_taken_on_a_steeper_slope_than_1(monkeypatch):
         norms.append(float(torch.cat([g.flatten() for g in gradients if g is not None]).norm()))
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    photos = lab.small_photos("held_out")
+    photos = small_photos("held_out")
     lab.train_vae(TINY, photos, photos, 3, kl_weight=100.0)
     assert max(norms) == pytest.approx(1, abs=1e-3)  # this KL term alone would make it steeper
