@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # the command line needs these checks, but should not wait fo
     from torch import Size, Tensor
 
 
+GIB = 1024**3  # bytes
+
+
 class InputError(ValueError):
     """An argument, a file or a folder cannot be used; the message is one sentence for the user.
 
@@ -32,7 +35,8 @@ def require_photo(photo: Any, name: str = "a photo") -> None:
         Traceback (most recent call last):
         oldphoto.checks.InputError: expected a photo of shape (H, W, 3), got (8, 8)
     """
-    dtype, shape = getattr(photo, "dtype", None), getattr(photo, "shape", ())
+    dtype: object = getattr(photo, "dtype", None)
+    shape: tuple[int, ...] = getattr(photo, "shape", ())
     if dtype is None:
         raise InputError(f"expected {name} as a numpy array, got {type(photo).__name__}")
     if dtype != "uint8":

@@ -1,7 +1,7 @@
-"""``oldphoto baseline``: train one of the methods that ours is compared with."""
+"""``oldphoto baseline``: train one of the methods of the comparison."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ SIZES = ("tiny", "small", "paper")
 
 @dataclass(frozen=True)
 class Entry:
-    """A baseline that learns: its sizes, and what trains it."""
+    """A baseline that is trained: its presets by size, and its training function."""
 
     presets: dict[str, Any]
     fit: Callable[[Job, Any], bool]
@@ -41,20 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=tuple(BASELINES))
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+        "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
-    parser.add_argument("--photos", type=int, help="photos seen in all, for the size's own")
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
+    parser.add_argument("--run", type=Path, required=True, help="run folder")
+    parser.add_argument("--photos", type=int, help="training photos (default: from the size)")
+    parser.add_argument("--resume", action="store_true", help="continue an earlier run")
+    parser.add_argument(
+        "--max-minutes",
+        type=float,
+        help="save a checkpoint and stop after this many minutes",
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best one available)")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare photos")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; 0 when all steps are done, 1 when time ran out before."""
+    """Train; return 0 when all steps are done, 1 when the time ran out first."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
     begun = any(arguments.run.glob(f"{arguments.name}*/checkpoints"))
@@ -78,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _job(arguments: argparse.Namespace) -> Job:
-    clean, old = (), ()
+    clean: Sequence[Path] = ()
+    old: Sequence[Path] = ()
     if arguments.data is not None:
         require_folder(arguments.data, "a folder with old/ and clean/")
         old, clean = (photo_paths(arguments.data / name) for name in ("old", "clean"))

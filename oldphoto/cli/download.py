@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from oldphoto.checks import InputError
+from oldphoto.checks import GIB, InputError
 from oldphoto.metrics.files import DOWNLOADS
 from oldphoto.system.archives import unzip
 from oldphoto.system.download import DownloadError, RemoteFile, fetch
 from oldphoto.system.files import sha256_of
-
-GIB = 1 << 30
 
 
 @dataclass(frozen=True)

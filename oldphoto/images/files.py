@@ -1,19 +1,19 @@
 """Read and write photos and masks.
 
-Inside the package a photo is uint8 RGB, shaped (H, W, 3), upright. Whatever a file holds (rotation
-in its EXIF data, grey, 16 bits, a palette, CMYK, transparency) ends here.
+Inside the package a photo is upright uint8 RGB of shape (H, W, 3). Rotation in EXIF data, grey,
+16 bits, palettes, CMYK and transparency are converted here, when the file is read.
 """
 
 import struct
 import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from oldphoto.checks import InputError, require_folder
 from oldphoto.images.colour_modes import to_rgb
@@ -25,7 +25,7 @@ PhotoSource = str | Path | Image.Image | np.ndarray
 MIN_SIDE = 16
 MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half a GiB as RGB)
 MASK_TOLERANCE = 48  # JPEG of quality 75 moves the black and white of a mask by up to 43
-WRITERS = {
+WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -34,28 +34,44 @@ WRITERS = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
-# Photos, too, but Pillow reads some of them only where it was built so, others never.
+# Photo formats that Pillow reads only in some builds, or never.
 OTHER_FORMATS = frozenset(
     {".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}
     | {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
 )
 # What Pillow raises for files that are cut short or are not images at all.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
-_BROKEN = (*_BROKEN, OverflowError, struct.error, zlib.error)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
+    *(OverflowError, struct.error, zlib.error),
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Metadata of a file: its EXIF fields, and the texts of a PNG file by their keys."""
+
+    exif: Image.Exif = field(default_factory=Image.Exif)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo: upright uint8 RGB (H, W, 3), its RGB colour profile or None, and its name.
+    """One decoded photo.
 
-    Of a file of several pictures (pages of a TIFF, frames of a GIF) it is the first one;
-    ``num_pictures`` is how many there are.
+    Attributes:
+        pixels: uint8 (H, W, 3), upright RGB.
+        icc_profile: RGB colour profile of the pixels; None: sRGB or unknown.
+        name: of the file.
+        num_pictures: how many pictures the file holds (pages of a TIFF, frames of a GIF); the
+            pixels are those of the first.
+        metadata: as in the file; its orientation has been applied to the pixels.
     """
 
     pixels: np.ndarray
     icc_profile: bytes | None
     name: str
     num_pictures: int = 1
+    metadata: Metadata = field(default_factory=Metadata)
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -114,6 +130,16 @@ def load_rgb(source: PhotoSource) -> np.ndarray:
     return load_photo(source).pixels
 
 
+def read_metadata(path: str | Path) -> Metadata:
+    """Read the metadata of an image file.
+
+    Raises:
+        InputError: if the file is not an image.
+    """
+    with _open(Path(path)) as image:
+        return _metadata(image)
+
+
 def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
     """Read a scratch mask: white is damaged, black (or transparent) is sound.
 
@@ -139,7 +165,12 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarray:
-    """Turn grey values 0..255 into a bool mask; InputError where a value is neither end."""
+    """Turn grey values 0..255 into a bool mask; InputError if a value is neither black nor white.
+
+    Example:
+        >>> mask_from_grey(np.array([[0, 255, 240]], np.uint8))
+        array([[False,  True,  True]])
+    """
     unsure = (grey > MASK_TOLERANCE) & (grey < 255 - MASK_TOLERANCE)
     if unsure.any():
         raise InputError(
@@ -150,10 +181,10 @@ def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarr
 
 
 def list_photos(folder: str | Path, suffixes: frozenset[str] = READABLE) -> list[Path]:
-    """Return the photo files directly in a folder, sorted by name, hidden files left out.
+    """Return the photo files of a folder, sorted by name, without hidden files.
 
     Args:
-        suffixes: what a photo's name may end in, in small letters.
+        suffixes: suffixes of photo files, in lower case.
 
     Raises:
         InputError: if the folder is missing or holds no photo.
@@ -193,12 +224,12 @@ def write_photo(
 
 
 def _open(path: Path) -> Image.Image:
-    """Open an image file without decoding it; every way to fail is one sentence."""
+    """Open an image file without decoding it; every failure becomes one sentence."""
     if not path.is_file():
         raise InputError(f"expected a photo at {path}, but no such file is there")
     try:
         with warnings.catch_warnings():
-            # Pillow warns from half the limit on; between half and whole we are content.
+            # Pillow warns from half of the limit on; up to the limit the photo is accepted.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path)
     except Image.DecompressionBombError as error:
@@ -212,7 +243,7 @@ def _why_no_image(path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(12)
     except OSError as error:
-        return f"cannot be read ({error.strerror}): look at its rights and its disk"
+        return f"cannot be read ({error.strerror}): check the file's permissions and the disk"
     if start[:4] == b"RIFF" and start[8:] == b"WEBP":  # which Pillow knows only when it is whole
         return "is damaged or cut short: copy it again from its source"
     what = "is not an image we can read" if start else "is empty (0 bytes)"
@@ -226,7 +257,18 @@ def _too_large(name: object) -> str:
 def _photo(image: Image.Image, name: str, label: str) -> Photo:
     num_pictures = _num_pictures(image)
     upright, icc_profile = _upright(image, label, background=255)
-    return Photo(np.array(upright), icc_profile, name, num_pictures)
+    return Photo(np.array(upright), icc_profile, name, num_pictures, _metadata(image))
+
+
+def _metadata(image: Image.Image) -> Metadata:
+    """Read the metadata while the file is open; what is broken is left out."""
+    texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
+    try:
+        exif = image.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)  # Pillow reads the inner fields when they are first used
+    except _BROKEN:
+        exif = Image.Exif()
+    return Metadata(exif, texts)
 
 
 def _num_pictures(image: Image.Image) -> int:

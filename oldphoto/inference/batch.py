@@ -231,7 +231,7 @@ def restore_one(
         write_photo(job.output, restored, photo.icc_profile)
     else:
         record = replace(record, masked_share=share)
-        write_recorded(job.output, restored, record, photo.icc_profile, original=job.photo)
+        write_recorded(job.output, restored, record, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import nn
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import write_photo
+from oldphoto.images.files import Metadata, read_metadata, write_photo
 from oldphoto.system.packages import own_version
 
 STATEMENT = (
@@ -96,7 +96,7 @@ def write_recorded(
     pixels: np.ndarray,
     record: Provenance,
     icc_profile: bytes | None = None,
-    original: str | Path | None = None,
+    original: str | Path | Metadata | None = None,
 ) -> None:
     """Write a restored photo with its record; whole or not at all.
 
@@ -105,13 +105,13 @@ def write_recorded(
         pixels: uint8 (H, W, 3), upright.
         record: of this photo.
         icc_profile: colour profile of the pixels.
-        original: file of the photo before; its description, artist, copyright and dates are
-            copied. Its orientation is not, because the pixels are upright now.
+        original: file of the original photo, or its metadata. Description, artist, copyright and
+            dates are copied; the orientation is not, because the pixels are upright now.
 
     Raises:
         InputError: as ``write_photo``.
     """
-    exif, comment = (Image.Exif(), "") if original is None else _words_of(Path(original))
+    exif, comment = _words_of(original)
     record = replace(record, original_comment=record.original_comment or comment)
     text = json.dumps(asdict(record))
     exif[ExifTags.Base.Orientation] = _NORMAL
@@ -139,20 +139,15 @@ def read_provenance(path: str | Path) -> Provenance | None:
     Raises:
         InputError: if the file is not an image.
     """
-    try:
-        with Image.open(path) as image:
-            records = _possible_records(image)
-    except OSError as error:
-        raise InputError(f"expected a photo at {path}, it cannot be read ({error})") from error
-    found = (_parsed(text) for text in records)
+    found = (_parsed(text) for text in _possible_records(read_metadata(path)))
     return next((record for record in found if record), None)
 
 
-def _possible_records(image: Image.Image) -> list[str]:
+def _possible_records(metadata: Metadata) -> list[str]:
     """Return the texts of a file that may be a record, the most likely first."""
-    exif = image.getexif()
+    exif = metadata.exif
     last_line = str(exif.get(_DESCRIPTION, "")).rpartition("\n")[2]
-    return [str(image.info.get(PNG_KEY, "")), _comment_of(exif), last_line]
+    return [metadata.texts.get(PNG_KEY, ""), _comment_of(exif), last_line]
 
 
 def _parsed(text: str) -> Provenance | None:
@@ -163,18 +158,20 @@ def _parsed(text: str) -> Provenance | None:
         return None
 
 
-def _words_of(path: Path) -> tuple[Image.Exif, str]:
-    """Return the descriptions and dates of a photo file as EXIF, and its comment.
+def _words_of(original: str | Path | Metadata | None) -> tuple[Image.Exif, str]:
+    """Return the descriptions and dates of a photo as EXIF, and its comment.
 
     Records of ours are left out: if a photo is restored twice, the last record counts.
     """
     kept = Image.Exif()
     try:
-        with Image.open(path) as image:
-            found, described = image.getexif(), image.info.get("Description")
-            earlier = [_parsed(text) for text in _possible_records(image)]
-    except OSError:  # unreadable metadata is no reason to lose a restored photo
+        metadata = read_metadata(original) if isinstance(original, str | Path) else original
+    except InputError:  # unreadable metadata is no reason to lose a restored photo
+        metadata = None
+    if metadata is None:
         return kept, ""
+    found, described = metadata.exif, metadata.texts.get("Description")
+    earlier = [_parsed(text) for text in _possible_records(metadata)]
     for tag in _KEPT:
         if found.get(tag):
             kept[tag] = found[tag]

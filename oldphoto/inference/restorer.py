@@ -180,9 +180,8 @@ class Restorer:
             TilingWarning: if the photo was cut into tiles and that changes the result.
         """
         loaded = load_photo(photo)
-        mask = None
-        if scratch_mask is not None:
-            mask = load_mask(scratch_mask, loaded.pixels.shape[:2])
+        height, width = loaded.pixels.shape[:2]
+        mask = None if scratch_mask is None else load_mask(scratch_mask, (height, width))
         restored = Image.fromarray(self._restore_pixels(loaded.pixels, mask))
         if loaded.icc_profile:
             restored.info["icc_profile"] = loaded.icc_profile
@@ -262,7 +261,8 @@ class Restorer:
             restored = infer(photo, mask)
         else:
             restored = restore_in_tiles(infer, photo, mask, tiling)
-        return crop_to_size(restored, degraded.shape[-2:]).to(degraded.device)
+        height, width = degraded.shape[-2:]
+        return crop_to_size(restored, (height, width)).to(degraded.device)
 
     def _infer(self, photo: Tensor, mask: Tensor | None, bf16: bool) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
@@ -282,7 +282,7 @@ class Restorer:
         return tiling
 
 
-def load_mask(source: PhotoSource, size: tuple[int, ...]) -> np.ndarray:
+def load_mask(source: PhotoSource, size: tuple[int, int]) -> np.ndarray:
     """Return a scratch mask, given in any form that ``Restorer`` accepts, as bool (H, W).
 
     Args:

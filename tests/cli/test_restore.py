@@ -151,7 +151,7 @@ def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkey
     assert given["b.png"].all()
 
 
-@pytest.mark.parametrize("name", ["a.webp", "a.jpg"])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
 def test_a_photo_is_converted_five_times_on_its_way(tmp_path, weights, monkeypatch, name):
     """File to PIL image to array to tensor to array to PIL image, which is written."""
     photo = save_photo(tmp_path / name)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from oldphoto.checks import GIB
 from oldphoto.system.packages import INSTALL_ALL, missing, too_old
 
-GIB = 1024**3
 MIB = 1024**2
 MIN_MEMORY = 2 * GIB  # the largest notebook, its kernel and a browser's tab
 MIN_DISK = 1 * GIB

@@ -1,6 +1,7 @@
 """Experiments for people with photos of their own: scanning, masks, memory."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from oldphoto.course.figures import STYLE
-from oldphoto.course.lessons.album.album import Restore
 from oldphoto.degradations import Recipe, Stains, Step, apply_stains, degrade_pair, sample_scratches
 from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.images.files import load_rgb
+from oldphoto.inference.batch import Restore
 from oldphoto.inference.memory_plan import WorkingMemory
 from oldphoto.metrics.fidelity import psnr, psnr_within
 from oldphoto.system.memory import GIB
@@ -27,7 +28,7 @@ _SCRATCHED = Recipe(
     groups=((Step(1.0, (partial(sample_scratches, num=(3, 4), width=(0.012, 0.02)),)),),),
     shuffled=(False,),
 )
-_STAIN = dict(radius=(0.2, 0.4), tint=(225.0, 185.0, 95.0), strength=0.9, ring=0.6)
+_TEA = Stains(num=3, radius=(0.2, 0.4), tint=(225.0, 185.0, 95.0), strength=0.9, ring=0.6, seed=0)
 
 
 # --- scanning ----------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def stained_print(clean: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndar
         The stained print and the print itself, both uint8 (H, W, 3).
     """
     grey = np.repeat(np.rint(clean @ LUMA)[..., None], 3, axis=2).astype(np.uint8)
-    stained, _ = apply_stains(grey, Stains(num=3, seed=seed, **_STAIN))
+    stained, _ = apply_stains(grey, replace(_TEA, seed=seed))
     return stained, grey
 
 
@@ -153,7 +154,7 @@ def draw_scores(scores: Mapping[str, Sequence[float]], xlabel: str, start: float
 def score_words(scores: Mapping[str, Sequence[float]]) -> str:
     """Say the means in words, from the best on."""
     means = {name: float(np.mean(values)) for name, values in scores.items()}
-    order = sorted(means, key=means.get, reverse=True)
+    order = sorted(means, key=lambda name: means[name], reverse=True)
     return ", ".join(f"{name}: {means[name]:.1f} dB" for name in order) + "."
 
 
