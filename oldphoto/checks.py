@@ -79,28 +79,40 @@ def require_mask(scratch_mask: Tensor, like: Tensor) -> None:
 
 
 def require_file(path: Path, what: str) -> Path:
-    """Return path if a file is there, else raise InputError saying ``what`` was expected."""
+    """Return path if it is a file, else raise InputError saying ``what`` was expected."""
     if not path.is_file():
         raise InputError(f"expected {what} at {path}, but no such file is there")
     return path
 
 
 def require_folder(path: Path, what: str) -> Path:
-    """Return path if a folder is there, else raise InputError saying ``what`` was expected."""
+    """Return path if it is a folder, else raise InputError saying ``what`` was expected."""
     if not path.is_dir():
         raise InputError(f"expected {what} at {path}, but no such folder is there")
     return path
 
 
 def require_positive(**values: float) -> None:
-    """Raise InputError naming the first value that is not greater than zero."""
+    """Raise InputError naming the first value that is not greater than zero.
+
+    Example:
+        >>> require_positive(batch=4, crop=0)
+        Traceback (most recent call last):
+        oldphoto.checks.InputError: crop must be greater than 0, got 0
+    """
     for name, value in values.items():
         if not value > 0:
             raise InputError(f"{name} must be greater than 0, got {value}")
 
 
 def require_in(value: object, choices: tuple[object, ...], name: str) -> None:
-    """Raise InputError unless value is one of the choices."""
+    """Raise InputError unless value is one of the choices.
+
+    Example:
+        >>> require_in("fp8", ("fp32", "bf16"), "precision")
+        Traceback (most recent call last):
+        oldphoto.checks.InputError: precision must be one of fp32, bf16; got 'fp8'
+    """
     if value not in choices:
         listed = ", ".join(str(choice) for choice in choices)
         raise InputError(f"{name} must be one of {listed}; got {value!r}")
