@@ -1,31 +1,22 @@
-"""Versions of this package, of the packages it needs, and of those that are installed.
+"""Which packages the project needs, and which are installed.
 
-Apart from ``packaging`` only the standard library is imported, and that only where it is needed:
-the doctor must also run where packages are missing.
+None of them is imported, apart from ``packaging``: this also runs where they are missing.
 """
 
 import importlib.metadata
 import os
+import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 INSTALL_ALL = "python -m pip install -r requirements.txt"
-_PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
-
-
-def own_version() -> str:
-    """Return the version of this package, also in a folder that was never installed."""
-    return version_of("oldphoto") or _project().get("version", "(version unknown)")
 
 
 def needed_here() -> dict[str, str]:
     """Return what the course needs on this machine; Colab has a Jupyter of its own."""
-    if version_of("packaging") is None:
-        return {"packaging": "23"}  # without it the list of the others cannot be read
-    # In a command that a Colab notebook starts, only the environment says that it is Colab.
+    # A command that a Colab notebook starts knows Colab by its environment alone.
     if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
         return needed() | {"ipywidgets": "7"}
     return needed("course")
@@ -35,48 +26,51 @@ def needed(*extras: str) -> dict[str, str]:
     """Return the lowest version of each package that the project needs.
 
     Args:
-        extras: optional sets to include, such as "course".
+        extras: optional sets that count as well, as "course".
     """
     return lowest_versions(_requirements(), *extras)
 
 
-def lowest_versions(lines: Iterable[str], *extras: str) -> dict[str, str]:
-    """Return ``{name: lowest version}`` of requirements; those without a lower bound are left out.
+def lowest_versions(lines: list[str], *extras: str) -> dict[str, str]:
+    """Return ``{name: lowest version}`` of requirements.
 
-    Example:
-        >>> lowest_versions(["torch>=2.4", "scrapy>=2.19; extra == 'data'"])
-        {'torch': '2.4'}
+    >>> lowest_versions(["torch>=2.4", "scrapy>=2.19; extra == 'data'"])
+    {'torch': '2.4'}
     """
     from packaging.requirements import Requirement
 
-    found = {}
-    for line in lines:
-        requirement = Requirement(line)
-        lowest = [bound.version for bound in requirement.specifier if bound.operator == ">="]
+    lowest = {}
+    for requirement in map(Requirement, lines):
+        bounds = [bound.version for bound in requirement.specifier if bound.operator == ">="]
         marker = requirement.marker
-        wanted = not marker or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
-        if lowest and wanted:
-            found[requirement.name] = lowest[0]
-    return found
+        wanted = not marker or any(marker.evaluate({"extra": extra}) for extra in extras)
+        if bounds and wanted:
+            lowest[requirement.name] = bounds[0]
+    return lowest
 
 
 def _requirements() -> list[str]:
-    """Return the requirements of the installed package, or those in pyproject.toml beside it."""
+    """Return the requirements of the installed package, or of pyproject.toml beside it."""
     try:
         return importlib.metadata.requires("oldphoto") or []
     except importlib.metadata.PackageNotFoundError:
-        project = _project()
+        path = Path(__file__).resolve().parents[2] / "pyproject.toml"
+        if not path.is_file():
+            return []
+    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
     optional = project.get("optional-dependencies", {})
-    return project.get("dependencies", []) + [
+    return project["dependencies"] + [
         f"{line}; extra == '{name}'" for name, lines in optional.items() for line in lines
     ]
 
 
-def _project() -> dict[str, Any]:
-    """Return the table ``project`` of pyproject.toml; empty if there is none."""
-    if not _PYPROJECT.is_file():
-        return {}
-    return tomllib.loads(_PYPROJECT.read_text(encoding="utf-8"))["project"]
+def own_version() -> str:
+    """Return the version of this package, also in a folder that was never installed."""
+    path = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    installed = version_of("oldphoto")
+    if installed or not path.is_file():
+        return installed or "(version unknown)"
+    return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"]
 
 
 def version_of(name: str) -> str | None:
@@ -93,12 +87,7 @@ def missing(needs: Mapping[str, str], versions: Mapping[str, str | None]) -> lis
 
 
 def too_old(needs: Mapping[str, str], versions: Mapping[str, str | None]) -> list[str]:
-    """Return the needed packages that are installed in a version that is too old.
-
-    Example:
-        >>> too_old({"torch": "2.4", "numpy": "1.26"}, {"torch": "2.10.0+cpu", "numpy": "1.9"})
-        ['numpy']
-    """
+    """Return the needed packages that are installed in a version that is too old."""
     from packaging.version import Version
 
     return [
@@ -106,3 +95,11 @@ def too_old(needs: Mapping[str, str], versions: Mapping[str, str | None]) -> lis
         for name, bound in needs.items()
         if (version := versions.get(name)) and Version(version) < Version(bound)
     ]
+
+
+def conflicts() -> list[str]:
+    """Return what ``pip check`` finds: installed packages that do not fit together."""
+    command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    lines = done.stdout.splitlines()
+    return [line for line in lines if " has requirement " in line or " requires " in line]

@@ -166,6 +166,7 @@ class OwnWeights(WeightsSource):
         if not self._derives(variant):
             return load_mapping(self.folder, variant)
         trained = load_mapping(self.folder, SCRATCH)
+        assert isinstance(trained, PartialNonlocalMapping)
         if variant == "quality":
             return plain_from(trained)
         grown = PatchAttentionMapping(with_equal_groups(trained.config))
