@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.course.diagrams.networks import memory_chart
+from oldphoto.course.diagrams.memory_chart import memory_chart
 from oldphoto.course.figures import as_pixels, photo_html
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.networks.mapping import PartialNonlocalMapping

@@ -1,4 +1,4 @@
-// Start the deck, and shrink what is too full: the rule that fills slides can only guess heights.
+// Start the deck, and shrink what is too full: slides are filled by an estimate of heights.
 function fit() {
   const slide = Reveal.getCurrentSlide();
   if (!slide) return;
@@ -6,7 +6,7 @@ function fit() {
   const full = parseFloat(getComputedStyle(slide).fontSize);
   const tooFull = () => slide.scrollHeight > slide.clientHeight + 1
     || slide.scrollWidth > slide.clientWidth + 1;
-  for (let share = 0.95; tooFull() && share > 0.55; share -= 0.05) {
+  for (let share = 0.95; tooFull() && share > 0.45; share -= 0.05) {
     slide.style.fontSize = `${full * share}px`;
   }
 }
