@@ -1,7 +1,7 @@
-"""``oldphoto baseline``: train one of the methods of the comparison."""
+"""``oldphoto baseline``: train one of the methods that ours is compared with."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.baselines import attention, cyclegan, pix2pix, sequential
-from oldphoto.evaluation.baselines.fitting import Job
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.system.devices import choose_device
 from oldphoto.training.settings import LoopSettings
 
@@ -17,22 +17,24 @@ SIZES = ("tiny", "small", "paper")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A baseline that is trained: its presets by size, and its training function."""
+class LearnedBaseline:
+    """A baseline with training: its sizes and its training function."""
 
     presets: dict[str, Any]
-    fit: Callable[[Job, Any], bool]
+    fit: Callable[[BaselineRun, Any], bool]
 
 
-def _entry(module: Any) -> Entry:
-    return Entry({"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit)
+def _baseline(module: Any) -> LearnedBaseline:
+    return LearnedBaseline(
+        {"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit
+    )
 
 
 BASELINES = {
-    attention.NAME: _entry(attention),
-    pix2pix.NAME: _entry(pix2pix),
-    cyclegan.NAME: _entry(cyclegan),
-    sequential.NAME: _entry(sequential),
+    attention.NAME: _baseline(attention),
+    pix2pix.NAME: _baseline(pix2pix),
+    cyclegan.NAME: _baseline(cyclegan),
+    sequential.NAME: _baseline(sequential),
 }
 
 
@@ -44,21 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
     parser.add_argument("--run", type=Path, required=True, help="run folder")
-    parser.add_argument("--photos", type=int, help="training photos (default: from the size)")
-    parser.add_argument("--resume", action="store_true", help="continue an earlier run")
-    parser.add_argument(
-        "--max-minutes",
-        type=float,
-        help="save a checkpoint and stop after this many minutes",
-    )
+    parser.add_argument("--photos", type=int, help="photos in all (default: the size's)")
+    parser.add_argument("--resume", action="store_true", help="continue the run")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", help="cuda, mps or cpu (default: the best one available)")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare photos")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; return 0 when all steps are done, 1 when the time ran out first."""
+    """Train; return 0 when all steps are done, 1 after the time limit."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
     begun = any(arguments.run.glob(f"{arguments.name}*/checkpoints"))
@@ -67,12 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.run} holds a run of {arguments.name} already: add --resume, or choose "
             "another folder"
         )
-    entry = BASELINES[arguments.name]
-    preset = entry.presets[arguments.size]
+    baseline = BASELINES[arguments.name]
+    preset = baseline.presets[arguments.size]
     if arguments.photos is not None:
         require_positive(photos=arguments.photos)
         preset = replace(preset, train=replace(preset.train, num_photos=arguments.photos))
-    finished = entry.fit(_job(arguments), preset)
+    finished = baseline.fit(_baseline_run(arguments), preset)
     where = arguments.run / "weights"
     if finished:
         print(f"done: the weights are in {where}")
@@ -81,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _job(arguments: argparse.Namespace) -> Job:
-    clean: Sequence[Path] = ()
-    old: Sequence[Path] = ()
+def _baseline_run(arguments: argparse.Namespace) -> BaselineRun:
+    clean: list[Path] = []
+    old: list[Path] = []
     if arguments.data is not None:
         require_folder(arguments.data, "a folder with old/ and clean/")
         old, clean = (photo_paths(arguments.data / name) for name in ("old", "clean"))
@@ -94,4 +92,4 @@ def _job(arguments: argparse.Namespace) -> Job:
         resume=arguments.resume,
         max_minutes=arguments.max_minutes,
     )
-    return Job(arguments.run, clean, old, settings, arguments.seed)
+    return BaselineRun(arguments.run, clean, old, settings, arguments.seed)

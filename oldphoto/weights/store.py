@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -22,6 +22,7 @@ from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import sha256_of, write_json, written_whole
 
+Network = TypeVar("Network", bound=nn.Module)
 SHIPPED = Path(__file__).parent
 MAPPINGS: dict[str, Callable[[MappingConfig], nn.Module]] = {
     "scratch": PartialNonlocalMapping,
@@ -102,7 +103,7 @@ def _read_card(folder: Path, name: str) -> dict[str, Any]:
         raise InputError(f"{path} is no description of a network ({error}): {REMEDY}") from error
 
 
-def _build(folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
+def _build(folder: Path, name: str, build: Callable[[dict[str, Any]], Network]) -> Network:
     """Build a network from its settings, which somebody may have written by hand."""
     config = _read_card(folder, name)["config"]
     try:
@@ -123,7 +124,7 @@ def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: back(value) for key, value in config.items()}
 
 
-def _load_into(network: nn.Module, path: Path) -> nn.Module:
+def _load_into(network: Network, path: Path) -> Network:
     """Load a file of weights, strictly, and set the network to evaluation."""
     require_file(path, "a file of weights")
     try:
@@ -139,9 +140,7 @@ def _load_into(network: nn.Module, path: Path) -> nn.Module:
     return network.eval()
 
 
-def load_network(
-    folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]
-) -> nn.Module:
+def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], Network]) -> Network:
     """Load any network that ``save_network`` wrote; ``build`` makes it from its settings.
 
     Raises:

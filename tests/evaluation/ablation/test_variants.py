@@ -27,7 +27,7 @@ from oldphoto.evaluation.ablation.variants import (
     PARTS,
     TRAINED,
     VARIANTS,
-    Job,
+    AblationRun,
     ablated,
     checkpoint_name,
     load_micro,
@@ -53,14 +53,14 @@ def short_preset(**changes):
     return replace(MICRO, **stages)
 
 
-def short_job(run: Path, **changes) -> Job:
+def short_run(folder: Path, **changes) -> AblationRun:
     photos = sample_paths("old")[:4], sample_paths("clean")[:4]
-    return Job(run, *photos, num_seeds=1, preset=short_preset(**changes))
+    return AblationRun(folder, *photos, num_seeds=1, preset=short_preset(**changes))
 
 
-def terms_of(variant: str, stage: str, job: Job) -> set[str]:
+def terms_of(variant: str, stage: str, run: AblationRun) -> set[str]:
     """Compute the loss of a stage on one batch and return the names of its terms."""
-    made = make_stage(plan_of(job, variant, 0), stage)
+    made = make_stage(plan_of(run, variant, 0), stage)
     batch = torch.utils.data.default_collate([made.dataset[0], made.dataset[1]])
     discriminators = (
         made.discriminator_loss.discriminators if made.discriminator_loss is not None else {}
@@ -78,7 +78,7 @@ def test_the_variants_are_the_whole_method_and_one_for_each_part():
 
 @pytest.mark.parametrize("variant", VARIANTS[1:])
 def test_a_variant_differs_from_the_whole_in_its_part_alone(variant, tmp_path):
-    whole, one = (plan_of(short_job(tmp_path), name, 0) for name in (FULL, variant))
+    whole, one = (plan_of(short_run(tmp_path), name, 0) for name in (FULL, variant))
     assert (one.variant == "quality") == (variant == "without partial non-local")
     assert one.preset.mapping.masked == (variant != "without mask")
     changed = {
@@ -111,28 +111,28 @@ def test_a_term_that_is_switched_off_is_not_computed(trained, part, term, stages
 
 
 def test_vaes_are_shared_only_where_they_come_out_the_same(tmp_path):
-    job = short_job(tmp_path)
-    whole = plan_of(job, FULL, 0)
-    shared = {name: same_stages(plan_of(job, name, 0), whole) for name in VARIANTS[1:]}
+    run = short_run(tmp_path)
+    whole = plan_of(run, FULL, 0)
+    shared = {name: same_stages(plan_of(run, name, 0), whole) for name in VARIANTS[1:]}
     both = ["vae_degraded", "vae_clean"]
     # The clean VAE begins as a copy of the other one, so with that it is another one, too.
     assert shared.pop("without latent adversary") == shared.pop("without KL") == []
     assert all(names == both for names in shared.values())
-    longer = replace(job.preset.train_vae_clean, num_photos=6)
+    longer = replace(run.preset.train_vae_clean, num_photos=6)
     other = replace(whole, preset=replace(whole.preset, train_vae_clean=longer))
     assert same_stages(other, whole) == ["vae_degraded"]
-    first = replace(job.preset.train_vae_degraded, num_photos=6)
+    first = replace(run.preset.train_vae_degraded, num_photos=6)
     for shared_start, expected in ((True, []), (False, ["vae_clean"])):
         preset = replace(whole.preset, train_vae_degraded=first, shared_start=shared_start)
         assert same_stages(replace(whole, preset=preset), whole) == expected
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Job:
+def trained(tmp_path_factory) -> AblationRun:
     """All variants with one seed, trained for two steps a stage."""
-    job = short_job(tmp_path_factory.mktemp("ablation"))
-    assert train_all(job, lambda sentence: None)
-    return job
+    run = short_run(tmp_path_factory.mktemp("ablation"))
+    assert train_all(run, lambda sentence: None)
+    return run
 
 
 def test_every_variant_gets_a_checkpoint_that_tells_how_it_was_trained(trained):
@@ -141,7 +141,7 @@ def test_every_variant_gets_a_checkpoint_that_tells_how_it_was_trained(trained):
         card = json.loads((trained.weights / f"{name}.json").read_text(encoding="utf-8"))
         assert card["training"]["variant"] == variant and card["training"]["seed"] == 0
         assert card["training"]["mapping"]["num_photos"] == 4
-        assert str(trained.run) not in json.dumps(card)
+        assert str(trained.folder) not in json.dumps(card)
         network = load_micro(trained.weights, variant, 0)
         plain = isinstance(network.mapping, PlainMapping)
         assert plain == (variant == "without partial non-local") and not network.training
@@ -174,12 +174,12 @@ def test_a_micro_network_restores_like_the_one_it_was_made_of(trained):
 
 
 def test_it_stops_in_time_and_a_resumed_run_ends_with_the_same_weights(trained, tmp_path):
-    job = short_job(tmp_path)
-    hurry = replace(job, settings=LoopSettings(max_minutes=1e-9, save_minutes=0.0))
+    run = short_run(tmp_path)
+    hurry = replace(run, settings=LoopSettings(max_minutes=1e-9, save_minutes=0.0))
     said: list[str] = []
     for _ in range(2):
         assert not train_all(hurry, said.append)
-    assert said == ["full, seed 0"] * 2 and not job.weights.exists()
+    assert said == ["full, seed 0"] * 2 and not run.weights.exists()
     real, count = ablation.train_stage, 0
 
     def killed(*arguments, **options):
@@ -191,18 +191,18 @@ def test_it_stops_in_time_and_a_resumed_run_ends_with_the_same_weights(trained, 
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(ablation, "train_stage", killed)
-        train_all(job, said.append)
-    done = {path.name: sha256_of(path) for path in job.weights.glob("*.safetensors")}
+        train_all(run, said.append)
+    done = {path.name: sha256_of(path) for path in run.weights.glob("*.safetensors")}
     assert 1 <= len(done) < 7
-    assert train_all(job, said.append)
+    assert train_all(run, said.append)
     for variant in VARIANTS:
         name = f"{checkpoint_name(variant, 0)}.safetensors"
-        assert sha256_of(job.weights / name) == sha256_of(trained.weights / name)
-        assert done.get(name, sha256_of(job.weights / name)) == sha256_of(job.weights / name)
+        assert sha256_of(run.weights / name) == sha256_of(trained.weights / name)
+        assert done.get(name, sha256_of(run.weights / name)) == sha256_of(run.weights / name)
 
 
 def test_other_settings_are_not_mixed_into_a_run(trained):
-    other = short_job(trained.run, num_photos=6)
+    other = short_run(trained.folder, num_photos=6)
     with pytest.raises(InputError, match="was trained with other settings: repeat the options"):
         train_all(other, lambda sentence: None)
 
