@@ -18,7 +18,7 @@ from oldphoto.inference import batch
 from oldphoto.inference import restorer as restorer_module
 from oldphoto.inference.batch import find_photos, plan_jobs
 from oldphoto.inference.provenance import network_sha256, read_provenance
-from oldphoto.inference.restorer import Restorer, TilingWarning
+from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
 from oldphoto.networks.vae import VAE
 from oldphoto.weights.store import load_weights, save_network
@@ -302,7 +302,7 @@ def test_every_photo_says_what_made_it(photos, tmp_path, weights):
 
 def test_tiling_is_said_once(photos, tmp_path, weights, capsys, monkeypatch):
     def warn(self, pixels, mask):
-        warnings.warn(f"{len(pixels)} rows in tiles", TilingWarning, stacklevel=2)
+        warnings.warn(f"{len(pixels)} rows in tiles", restorer_module.TilingWarning, stacklevel=2)
         return pixels
 
     monkeypatch.setattr(Restorer, "restore_pixels", warn)
