@@ -14,7 +14,7 @@ from oldphoto.samples import sample_paths
 from oldphoto.training.stages import Plan, make_stage, stage_facts, take_over_vaes
 from oldphoto.weights import official
 from oldphoto.weights.source import OfficialWeights, OwnWeights, WeightsSource
-from oldphoto.weights.store import load_mapping, load_vae, save_network
+from oldphoto.weights.store import MAPPINGS, load_mapping, load_vae, save_network
 
 TINY = PRESETS["tiny"]
 
@@ -131,8 +131,8 @@ def test_a_source_says_what_it_holds(own, authors, tmp_path):
         False,
     )
     for name in ("quality", "scratch"):
-        network = PlainMapping if name == "quality" else PartialNonlocalMapping
-        save_network(own.folder, f"mapping_{name}", network(TINY.mapping), TINY.mapping, {})
+        mapping = MAPPINGS[name](TINY.mapping)
+        save_network(own.folder, f"mapping_{name}", mapping, TINY.mapping, {})
     assert own.variants == ("scratch", "quality")
     assert isinstance(own.network().mapping, PartialNonlocalMapping)
     assert isinstance(own.network("quality").mapping, PlainMapping)
