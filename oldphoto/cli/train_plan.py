@@ -15,7 +15,7 @@ from oldphoto.networks.features import FeatureExtractor, load_feature_extractor
 from oldphoto.samples import sample_paths
 from oldphoto.system.files import sha256_of
 from oldphoto.training.stages import FINE_TUNING, STAGES, VAES, Plan, started_from
-from oldphoto.weights.source import find_start
+from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import DETECTOR, mapping_name
 
 LOSS_FACTORS = {
@@ -53,7 +53,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         run=arguments.run,
         variant=arguments.variant,
         seed=arguments.seed,
-        start_from=find_start(arguments.start_from) if arguments.start_from else None,
+        start_from=WeightsSource.parse(arguments.start_from) if arguments.start_from else None,
         feature_network=network,
         features_name=name,
         labelled=labelled_pairs(arguments.labelled) if arguments.labelled else (),

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.config import Preset
-from oldphoto.course.figures import as_pixels, figure_html, require_description
+from oldphoto.course.figures import Photo, as_pixels, figure_html, require_description
 from oldphoto.images.tensors import to_tensor
 from oldphoto.samples import sample_names, sample_photo
 from oldphoto.training.stages import STAGES
@@ -78,7 +78,7 @@ def psnr_of(output: Tensor, clean: Tensor) -> Tensor:
     return 10 * torch.log10(4 / error)  # from -1 to 1 are 2, and 2 squared is 4
 
 
-def enlarged(photo: Tensor, times: int = _ENLARGED) -> Image.Image:
+def enlarged(photo: Photo, times: int = _ENLARGED) -> Image.Image:
     """Return a tiny photo, larger, for showing: each pixel stays a square."""
     image = Image.fromarray(as_pixels(photo))
     size = (image.width * times, image.height * times)

@@ -33,7 +33,7 @@ from oldphoto.training.objectives import (
     MappingLoss,
     VAELoss,
 )
-from oldphoto.weights.source import StartingPoint
+from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import (
     DETECTOR,
     MAPPINGS,
@@ -75,7 +75,7 @@ class Plan:
     run: Path
     variant: str = "scratch"
     seed: int = 0
-    start_from: StartingPoint | None = None
+    start_from: WeightsSource | None = None
     feature_network: FeatureNetwork | None = None
     features_name: str = ""
     labelled: Sequence[tuple[Path, Path]] = ()

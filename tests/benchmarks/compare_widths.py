@@ -32,7 +32,7 @@ from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.samples import sample_names, sample_paths, sample_photo
 from oldphoto.training.settings import LoopSettings
 from oldphoto.training.stages import Plan, take_over_vaes, train_stage
-from oldphoto.weights.source import find_start
+from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import load_vae, load_weights
 
 SMALL = PRESETS["small"]
@@ -103,7 +103,7 @@ def train_and_measure(preset: Preset, network: str, clean: list[Path]) -> tuple[
         plan = Plan(preset, [], clean, Path(name))
         file = "vae_clean" if network == "vae" else MAPPING
         if network == "mapping":
-            take_over_vaes(replace(plan, start_from=find_start("small")))
+            take_over_vaes(replace(plan, start_from=WeightsSource.parse("small")))
         stage = "vae-clean" if network == "vae" else "mapping"
         begun = time.monotonic()
         train_stage(plan, stage, LoopSettings(precision="bf16", save_minutes=60))

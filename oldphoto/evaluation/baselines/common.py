@@ -6,7 +6,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldphoto.checks import InputError
+from oldphoto.checks import InputError, require_photo, require_photo_mask
 from oldphoto.training.objectives import Samples, Terms
 
 
@@ -68,17 +68,12 @@ def require_photo_and_mask(
     photo: np.ndarray, scratch_mask: np.ndarray | None, min_side: int = 16
 ) -> np.ndarray:
     """Return the mask (all False where there is none), or raise InputError."""
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise InputError(f"expected a photo as uint8 (H, W, 3), got {photo.dtype} {photo.shape}")
+    require_photo(photo)
     if min(photo.shape[:2]) < min_side:
         raise InputError(f"expected sides of at least {min_side} pixels, got {photo.shape[:2]}")
     if scratch_mask is None:
         return np.zeros(photo.shape[:2], bool)
-    if scratch_mask.dtype != np.bool_ or scratch_mask.shape != photo.shape[:2]:
-        raise InputError(
-            f"expected a scratch mask as bool {photo.shape[:2]}, "
-            f"got {scratch_mask.dtype} {scratch_mask.shape}"
-        )
+    require_photo_mask(scratch_mask, photo)
     if scratch_mask.all():
         raise InputError("the scratch mask marks every pixel: nothing is left to restore from")
     return scratch_mask

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from skimage.feature import canny
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.utils.data import Dataset
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
@@ -154,23 +153,15 @@ def composed(made: Tensor, given: Tensor, scratch_mask: Tensor) -> Tensor:
     return made * scratch_mask + given * (1 - scratch_mask)
 
 
-class EdgePhotos(Dataset):
+class EdgePhotos(DegradedPairs):
     """Clean photos with a hole mask and with the edges of the whole photo.
 
-    A sample holds ``clean``, ``scratch_mask`` and ``edges``.
-
-    Args:
-        photos: pairs, of which the clean photo and the mask are used.
+    A sample holds ``clean``, ``scratch_mask`` and ``edges``, (1, crop, crop) in {0, 1}. The
+    arguments are those of ``DegradedPairs``.
     """
 
-    def __init__(self, photos: DegradedPairs) -> None:
-        self.photos = photos
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
     def __getitem__(self, position: int) -> dict[str, Tensor]:
-        sample = self.photos[position]
+        sample = super().__getitem__(position)
         pixels = sample["clean"].add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
         edges = torch.from_numpy(edge_map(pixels)).float()[None]
         return {
@@ -178,10 +169,6 @@ class EdgePhotos(Dataset):
             "scratch_mask": sample["scratch_mask"],
             "edges": edges,
         }
-
-    def require_batch(self, batch: int) -> None:
-        """Raise InputError unless there are photos for one batch and the first can be read."""
-        self.photos.require_batch(batch)
 
 
 class EdgeLoss(nn.Module):

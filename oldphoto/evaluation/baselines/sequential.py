@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from oldphoto.config import DiscriminatorConfig, StageConfig
-from oldphoto.data import DegradedPairs
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
 from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss, require_photo_and_mask
@@ -150,9 +149,7 @@ def _stage(
     seen_by_discriminator: int,
 ) -> Stage:
     """Return network, losses and data of one generator."""
-    photos = DegradedPairs(
-        run.clean_paths, preset.train.crop, run.seed, recipe=INTACT, hole_prob=1.0
-    )
+    photos = EdgePhotos(run.clean_paths, preset.train.crop, run.seed, recipe=INTACT, hole_prob=1.0)
     with random_seed(run.seed):
         generator = InpaintGenerator(config)
     with random_seed(run.seed):
@@ -163,7 +160,7 @@ def _stage(
         loss=loss(generator),
         discriminator_loss=GANDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({name: generator.train()}),
-        dataset=EdgePhotos(photos),
+        dataset=photos,
     )
 
 
