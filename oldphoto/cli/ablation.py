@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -12,7 +11,7 @@ from oldphoto.config import Preset
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.ablation.joint_training import STEPS, measure_steps, train_steps
 from oldphoto.evaluation.ablation.results import as_markdown, measure_all, write_results
-from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, Job, train_all
+from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, Ablation, train_all
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
 from oldphoto.training.settings import LoopSettings
@@ -55,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _job(arguments: argparse.Namespace) -> Job:
+def _job(arguments: argparse.Namespace) -> Ablation:
     if arguments.data is None:
         old, clean = sample_paths("old"), sample_paths("clean")
     else:
@@ -64,7 +63,7 @@ def _job(arguments: argparse.Namespace) -> Job:
     settings = LoopSettings(
         device=str(choose_device(arguments.device)), max_minutes=arguments.max_minutes
     )
-    return Job(
+    return Ablation(
         run=arguments.run,
         old=old,
         clean=clean,
@@ -79,5 +78,4 @@ def _preset(photos: int | None) -> Preset:
     if photos is None:
         return MICRO
     require_positive(photos=photos)
-    names = [f"train_{stage.replace('-', '_')}" for stage in TRAINED]
-    return replace(MICRO, **{n: replace(getattr(MICRO, n), num_photos=photos) for n in names})
+    return MICRO.with_stages(*TRAINED, num_photos=photos)

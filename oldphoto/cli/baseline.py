@@ -9,7 +9,7 @@ from typing import Any
 from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.baselines import attention, cyclegan, pix2pix, sequential
-from oldphoto.evaluation.baselines.fitting import Job
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.system.devices import choose_device
 from oldphoto.training.settings import LoopSettings
 
@@ -21,7 +21,7 @@ class Entry:
     """A baseline that learns: its sizes, and what trains it."""
 
     presets: dict[str, Any]
-    fit: Callable[[Job, Any], bool]
+    fit: Callable[[BaselineRun, Any], bool]
 
 
 def _entry(module: Any) -> Entry:
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _job(arguments: argparse.Namespace) -> Job:
+def _job(arguments: argparse.Namespace) -> BaselineRun:
     clean, old = (), ()
     if arguments.data is not None:
         require_folder(arguments.data, "a folder with old/ and clean/")
@@ -89,4 +89,4 @@ def _job(arguments: argparse.Namespace) -> Job:
         resume=arguments.resume,
         max_minutes=arguments.max_minutes,
     )
-    return Job(arguments.run, clean, old, settings, arguments.seed)
+    return BaselineRun(arguments.run, clean, old, settings, arguments.seed)

@@ -1,28 +1,25 @@
-"""Save and load everything a training run needs to go on exactly where it stopped.
+"""Save and load the whole state of a training run, so that it resumes bit for bit.
 
-A checkpoint is two files: ``step-000120.pt`` with the state and ``step-000120.json`` with its
-SHA-256. The second is written last, so a checkpoint without it, or with another sum, was cut short
-and is passed over in favour of the one before.
+A checkpoint is two files: ``step-00000120.pt`` with the state and ``step-00000120.json`` with its
+SHA-256. The second is written last. A checkpoint without it, or with another SHA-256, was cut
+short; the one before it is used instead.
 """
 
 import json
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 import torch
 
 from oldphoto.checks import InputError
 from oldphoto.system.files import sha256_of, write_json, written_whole
+from oldphoto.training import old_runs
 
 NUM_KEPT = 2
 """Checkpoints kept on disk: the newest, and the one before it in case the newest is damaged."""
-
-
-OLD_NAMES = {"critic_loss": "discriminator_loss", "critics.": "discriminators."}
-"""Parts and tensors of checkpoints that version 0.1 wrote, by the start of their names."""
 
 
 class Stateful(Protocol):
@@ -34,8 +31,9 @@ class Stateful(Protocol):
 
 
 def random_states() -> dict[str, Any]:
-    """Return the state of every random number generator a training step may use."""
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    """Return the state of every random number generator that a training step may use."""
+    numpy_state = cast(tuple[str, np.ndarray, int, int, float], np.random.get_state())
+    name, keys, position, has_gauss, cached = numpy_state
     state: dict[str, Any] = {
         "python": random.getstate(),
         "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
@@ -72,14 +70,16 @@ def save_checkpoint(
 ) -> Path:
     """Write step, random states and the state of each part, whole or not at all.
 
+    Older checkpoints beyond ``NUM_KEPT`` are removed afterwards.
+
     Args:
-        folder: where the run keeps its checkpoints; made when missing.
+        folder: where the run keeps its checkpoints; created if missing.
         step: number of steps done.
         parts: name to object with a ``state_dict``.
         extra: further plain numbers, strings and tensors to keep.
 
     Returns:
-        The path of the state file. Older checkpoints beyond ``NUM_KEPT`` are removed afterwards.
+        The path of the state file.
 
     Raises:
         OSError: if the disk is full or cannot be written; earlier checkpoints stay usable.
@@ -100,7 +100,7 @@ def save_checkpoint(
 
 
 def _write_state(payload: Mapping[str, Any], file: BinaryIO) -> None:
-    """Write tensors; raise what the system said where PyTorch hides it behind a complaint."""
+    """Write tensors; raise the system's own error where PyTorch hides it behind another."""
     try:
         torch.save(payload, file)
     except RuntimeError as error:
@@ -110,9 +110,9 @@ def _write_state(payload: Mapping[str, Any], file: BinaryIO) -> None:
 
 
 def _remove_all_but(folder: Path, kept: list[int]) -> None:
-    """Remove older checkpoints, and what a run that was killed while saving has left behind."""
+    """Remove older checkpoints, and what a killed run left of its last one."""
     stems = {checkpoint_path(folder, step).stem for step in kept}
-    # The sum goes first: from then on nobody takes the pair for a checkpoint.
+    # The SHA-256 goes first: from then on the pair no longer counts as a checkpoint.
     for pattern in ("step-*.json", "step-*.pt", "step-*.partial"):
         for path in folder.glob(pattern):
             if path.name.partition(".")[0] not in stems:
@@ -125,21 +125,21 @@ def load_newest(
     device: torch.device | str = "cpu",
     report: Callable[[str], None] = print,
 ) -> tuple[int, dict[str, Any]] | None:
-    """Restore parts and random states from the newest checkpoint that is whole.
+    """Load parts and random states from the newest checkpoint that is whole.
 
-    What a run that was killed while it saved its last checkpoint left behind is removed.
+    What a killed run left of a checkpoint it was writing is removed.
 
     Args:
         folder: where the run keeps its checkpoints.
         parts: the same names and shapes that were saved.
         device: where the tensors go.
-        report: is told in one sentence of each damaged checkpoint that is passed over.
+        report: gets one sentence about each damaged checkpoint that is skipped.
 
     Returns:
         The number of steps done and the extra values, or None when nothing was saved yet.
 
     Raises:
-        InputError: if checkpoints are there but none is whole, or one is of another configuration.
+        InputError: if there are checkpoints but none is whole, or one has another configuration.
     """
     steps = _steps(folder)
     for step in steps:
@@ -158,11 +158,11 @@ def load_newest(
 
 
 def _is_whole(path: Path) -> bool:
-    """Tell whether a state has the checksum that was written beside it."""
+    """Return whether a state has the SHA-256 that was written beside it."""
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return path.is_file() and sha256_of(path) == card["sha256"]
-    except (ValueError, LookupError, TypeError):  # the file with the sum is the damaged one
+    except (ValueError, LookupError, TypeError):  # the file with the SHA-256 is the damaged one
         return False
 
 
@@ -170,7 +170,7 @@ def _restore(
     path: Path, parts: Mapping[str, Stateful], device: torch.device | str
 ) -> tuple[int, dict[str, Any]]:
     payload = torch.load(path, map_location=device, weights_only=True)  # runs no code from the file
-    saved = _with_new_names(payload["parts"])
+    saved = old_runs.checkpoint_parts(payload["parts"])
     if saved.keys() != parts.keys():
         raise InputError(f"{path} holds {sorted(saved)}, but this run needs {sorted(parts)}")
     for name, part in parts.items():
@@ -181,15 +181,3 @@ def _restore(
             raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
     restore_random_states(payload["random"])
     return payload["step"], payload["extra"]
-
-
-def _with_new_names(saved: dict[str, Any]) -> dict[str, Any]:
-    """Rename the parts of an old checkpoint, and the tensors in them."""
-    for old, new in OLD_NAMES.items():
-        saved = {new + n.removeprefix(old) if n.startswith(old) else n: v for n, v in saved.items()}
-    if "discriminator_loss" in saved:
-        tensors = saved["discriminator_loss"].items()
-        saved["discriminator_loss"] = {
-            name.replace("critics.", "discriminators.", 1): value for name, value in tensors
-        }
-    return saved

@@ -193,9 +193,8 @@ def test_the_perceptual_network_is_used_recorded_and_kept_out_of_the_state(
     tmp_path, capsys, monkeypatch
 ):
     tiny = PRESETS["tiny"]
-    stage = tiny.train_vae_clean
-    weights = replace(stage.weights, perceptual_weight=1.0)
-    perceptual = replace(tiny, train_vae_clean=replace(stage, weights=weights))
+    weights = replace(tiny.stages["vae-clean"].weights, perceptual_weight=1.0)
+    perceptual = tiny.with_stages("vae-clean", weights=weights)
     monkeypatch.setitem(PRESETS, "tiny", perceptual)
     command = ["train", "--run", str(tmp_path / "run"), "--stage", "vae-clean", *SHORT]
     assert main([*command, "--dry-run"]) == 0
@@ -216,8 +215,8 @@ def test_the_perceptual_network_is_used_recorded_and_kept_out_of_the_state(
 
 def test_without_features_the_shipped_network_stands_in_and_is_told(tmp_path, capsys, monkeypatch):
     tiny, paper = PRESETS["tiny"], PRESETS["paper"]
-    stage = replace(tiny.train_vae_clean, weights=paper.train_vae_clean.weights)
-    monkeypatch.setitem(PRESETS, "tiny", replace(tiny, train_vae_clean=stage))
+    like_paper = tiny.with_stages("vae-clean", weights=paper.stages["vae-clean"].weights)
+    monkeypatch.setitem(PRESETS, "tiny", like_paper)
     assert main(["train", "--run", str(tmp_path), "--stage", "vae-clean", *SHORT]) == 0
     assert "uses the shipped SqueezeNet in place of VGG-19" in capsys.readouterr().out
     card = json.loads((tmp_path / "weights/vae_clean.json").read_text(encoding="utf-8"))

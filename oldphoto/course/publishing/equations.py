@@ -175,7 +175,7 @@ PAPER_EQUATIONS = (
         "2",
         "loss of a VAE: KL, reconstruction, LSGAN",
         (
-            "oldphoto.training.objectives:VAELoss",
+            "oldphoto.training.objectives:VAEObjective",
             "oldphoto.losses:kl_unit_variance",
             "oldphoto.losses:l1_loss",
         ),
@@ -192,14 +192,17 @@ PAPER_EQUATIONS = (
     PaperEquation(
         "4",
         "stage 1 as a whole: both kinds of photo, and the game",
-        ("oldphoto.training.objectives:VAELoss", "oldphoto.training.objectives:DiscriminatorLoss"),
+        (
+            "oldphoto.training.objectives:VAEObjective",
+            "oldphoto.training.objectives:DiscriminatorObjective",
+        ),
         "05",
         "s9",
     ),
     PaperEquation(
         "5",
         "loss of the mapping: codes, LSGAN, features",
-        ("oldphoto.training.objectives:MappingLoss", "oldphoto.losses:lsgan_generator"),
+        ("oldphoto.training.objectives:MappingObjective", "oldphoto.losses:lsgan_generator"),
         "07",
         "identity-after",
     ),

@@ -35,14 +35,14 @@ from oldphoto.evaluation.ablation.results import (
     measure_variant,
 )
 from oldphoto.evaluation.ablation.variants import (
-    Job,
+    Ablation,
     MicroConfig,
     build_micro,
     require_same_settings,
     used_parts,
 )
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.fitting import Job as BaselineJob
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.evaluation.comparison import metrics
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -51,8 +51,15 @@ from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
 from oldphoto.training.loop import Stage, train
-from oldphoto.training.objectives import DiscriminatorLoss, Samples, Terms, VAELoss, photo_terms
-from oldphoto.training.stages import VAES, Numbered, damage_settings
+from oldphoto.training.objectives import (
+    DiscriminatorObjective,
+    Outputs,
+    Terms,
+    VAEObjective,
+    photo_terms,
+)
+from oldphoto.training.plan import VAES
+from oldphoto.training.stages import Numbered, damage_settings
 from oldphoto.weights.store import load_network, save_network
 
 PIX2PIX, AT_ONCE = "Pix2Pix", "all at once"
@@ -62,7 +69,7 @@ STEPS = (PIX2PIX, AT_ONCE)
 MAPPING = "mapping"
 
 
-class AtOnceLoss(nn.Module):
+class AtOnceObjective(nn.Module):
     """Equations 2 and 5 together: gradients of the mapping's terms reach both VAEs, too.
 
     Args:
@@ -73,15 +80,15 @@ class AtOnceLoss(nn.Module):
 
     def __init__(self, network: RestorationNetwork, preset: Preset) -> None:
         super().__init__()
-        weights = replace(preset.train_vae_degraded.weights, latent_adversarial_weight=0.0)
-        self.vae_degraded = VAELoss(network.vae_degraded, weights)
-        self.vae_clean = VAELoss(network.vae_clean, preset.train_vae_clean.weights)
+        weights = replace(preset.stages["vae-degraded"].weights, latent_adversarial_weight=0.0)
+        self.vae_degraded = VAEObjective(network.vae_degraded, weights)
+        self.vae_clean = VAEObjective(network.vae_clean, preset.stages["vae-clean"].weights)
         self.mapping = network.mapping
-        self.weights = preset.train_mapping.weights
+        self.weights = preset.stages["mapping"].weights
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         mixed = {name: batch[name] for name in ("old", "degraded", "seed")}
         clean = {name: batch[name] for name in ("clean", "seed")}
         parts = {
@@ -97,27 +104,23 @@ class AtOnceLoss(nn.Module):
 
     def _translate(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         degraded, clean = batch["degraded"], batch["clean"]
         first, second = self.vae_degraded.vae, self.vae_clean.vae
         prepared = self.mapping.prepare(degraded, batch["scratch_mask"])
         mapped = self.mapping(first.encode(prepared), batch["scratch_mask"])
         restored = second.decode(mapped)
-        terms = photo_terms(restored, clean, discriminators["photo"], self.weights, None, degraded)
+        terms = photo_terms(restored, clean, discriminators, self.weights, None, degraded)
         distance = losses.l1_loss(mapped, second.encode(clean))
         terms["latent_l1"] = self.weights.latent_l1_weight * distance
         samples = {"input": degraded, "output": restored.detach(), "target": clean}
         return terms, samples | {"condition": degraded}
 
 
-class AtOnceDiscriminatorLoss(nn.Module):
+class AtOnceDiscriminatorObjective(DiscriminatorObjective):
     """The losses of three photo discriminators: of each VAE, and of the mapping."""
 
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         terms = {}
         for part, discriminators in self.discriminators.items():
             made = {
@@ -125,12 +128,12 @@ class AtOnceDiscriminatorLoss(nn.Module):
                 for name, value in samples.items()
                 if name.startswith(f"{part}.")
             }
-            found, _ = DiscriminatorLoss(discriminators)(made)
+            found = DiscriminatorObjective(discriminators)(made)
             terms |= {f"{part}_{name}": term for name, term in found.items()}
-        return terms, {}
+        return terms
 
 
-def at_once_stage(job: Job, seed: int) -> Stage:
+def at_once_stage(job: Ablation, seed: int) -> Stage:
     """Return networks, losses and data of the VAEs and the mapping trained all at once.
 
     Each sees as many photos as the mapping does in two stages.
@@ -143,13 +146,13 @@ def at_once_stage(job: Job, seed: int) -> Stage:
     network = RestorationNetwork(first, second, PartialNonlocalMapping(preset.mapping)).train()
     discriminators = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
     discriminators[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
-    config = preset.train_mapping
+    config = preset.stages["mapping"]
     photos = AllKinds(job.old, job.clean, config.crop, seed, **damage_settings(config))
     return Stage(
         name=AT_ONCE,
         config=config,
-        loss=AtOnceLoss(network, preset),
-        discriminator_loss=AtOnceDiscriminatorLoss(
+        objective=AtOnceObjective(network, preset),
+        discriminator_objective=AtOnceDiscriminatorObjective(
             nn.ModuleDict({part: nn.ModuleDict({"photo": c}) for part, c in discriminators.items()})
         ),
         trained=nn.ModuleDict({"network": network}),
@@ -157,25 +160,25 @@ def at_once_stage(job: Job, seed: int) -> Stage:
     )
 
 
-def pix2pix_stage(job: Job, seed: int) -> Stage:
+def pix2pix_stage(job: Ablation, seed: int) -> Stage:
     """Return networks, losses and data of Pix2Pix, of the size of a micro-checkpoint.
 
     It sees as many photos as the networks of the whole method do, stage after stage.
     """
     preset = job.preset
-    stages = (preset.train_vae_degraded, preset.train_vae_clean, preset.train_mapping)
+    stages = (preset.stages["vae-degraded"], preset.stages["vae-clean"], preset.stages["mapping"])
     config: StageConfig = replace(
-        preset.train_mapping,
+        preset.stages["mapping"],
         num_photos=sum(stage.num_photos for stage in stages),
         learning_rate=pix2pix.TINY.train.learning_rate,
     )
     # As in its paper, the U-Net brings a crop down to a single position.
     network = pix2pix.Pix2PixConfig(width=6, depth=int(math.log2(config.crop & -config.crop)))
     sizes = pix2pix.Pix2PixPreset(network, preset.discriminator, config)
-    return pix2pix.make_stage(BaselineJob(job.run, job.clean, job.old, seed=seed), sizes)
+    return pix2pix.baseline_stage(BaselineRun(job.run, job.clean, job.old, seed=seed), sizes)
 
 
-def make_stage(job: Job, step: str, seed: int) -> Stage:
+def step_stage(job: Ablation, step: str, seed: int) -> Stage:
     """Return what one step is trained with.
 
     Raises:
@@ -186,7 +189,7 @@ def make_stage(job: Job, step: str, seed: int) -> Stage:
 
 
 def train_steps(
-    job: Job, report: Callable[[str], None] = print, begun: float | None = None
+    job: Ablation, report: Callable[[str], None] = print, begun: float | None = None
 ) -> bool:
     """Train what is not finished yet, and write its weights beside the micro-checkpoints.
 
@@ -203,7 +206,7 @@ def train_steps(
     deadline = begun + 60 * (job.settings.max_minutes or float("inf"))
     for seed in range(job.num_seeds):
         for step in STEPS:
-            stage, name = make_stage(job, step, seed), file_name(step, seed)
+            stage, name = step_stage(job, step, seed), file_name(step, seed)
             if _is_trained(job, name, stage.config):
                 continue
             report(f"{step}, seed {seed}")
@@ -221,7 +224,7 @@ def file_name(step: str, seed: int) -> str:
     return f"{step.lower().replace(' ', '_')}_seed{seed}"
 
 
-def _is_trained(job: Job, name: str, config: StageConfig) -> bool:
+def _is_trained(job: Ablation, name: str, config: StageConfig) -> bool:
     path = job.weights / f"{name}.json"
     if not path.is_file():
         return False
@@ -230,7 +233,7 @@ def _is_trained(job: Job, name: str, config: StageConfig) -> bool:
     return True
 
 
-def _keep(job: Job, step: str, seed: int, stage: Stage) -> None:
+def _keep(job: Ablation, step: str, seed: int, stage: Stage) -> None:
     (network,) = stage.trained.values()
     config: object = MicroConfig(job.preset.vae, job.preset.mapping, "scratch")
     if step == PIX2PIX:

@@ -16,10 +16,19 @@ from typing import Any
 from torch import nn
 
 from oldphoto.checks import InputError, require_in, require_positive
-from oldphoto.config import TINY, MappingConfig, Preset, StageConfig, VAEConfig
+from oldphoto.config import (
+    STAGES,
+    TINY,
+    MappingConfig,
+    Preset,
+    StageConfig,
+    StageName,
+    VAEConfig,
+)
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import written_whole
+from oldphoto.training.plan import VAE_OF, VAES, Plan
 from oldphoto.training.run_record import (
     require_same_run,
     require_same_stage,
@@ -27,12 +36,12 @@ from oldphoto.training.run_record import (
     write_stage_config,
 )
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import STAGES, VAES, Plan, train_stage
+from oldphoto.training.stages import train_stage
 from oldphoto.weights.store import MAPPINGS, SHIPPED, load_network, load_weights, save_network
 
 FULL = "full"
-VAE_STAGES, MAPPING_STAGE = STAGES[:2], STAGES[2:3]
-TRAINED = (*VAE_STAGES, *MAPPING_STAGE)
+TRAINED = STAGES[:3]
+VAE_STAGES, MAPPING_STAGE = TRAINED[:2], TRAINED[2:]
 
 TERMS = {
     "latent adversary": ("latent_adversarial_weight", VAE_STAGES),
@@ -58,18 +67,24 @@ FOLDER = SHIPPED / "ablation"
 MAX_BYTES = 300_000
 """What one micro-checkpoint may take."""
 
-# Each term has to weigh enough to be missed, and its discriminator to keep up with the network.
-_STEPS = dict(batch=4, crop=32, discriminator_learning_rate=2e-3)
 _VAE_WEIGHTS = replace(
-    TINY.train_vae_degraded.weights,
+    TINY.stages["vae-degraded"].weights,
     kl_weight=3e-3,
     adversarial_weight=0.1,
     latent_adversarial_weight=0.3,
     feature_matching_weight=0.5,
 )
 _MAPPING_WEIGHTS = replace(
-    TINY.train_mapping.weights, adversarial_weight=0.1, feature_matching_weight=0.5
+    TINY.stages["mapping"].weights, adversarial_weight=0.1, feature_matching_weight=0.5
 )
+
+
+def _short(stage: StageName, **changes: Any) -> StageConfig:
+    # Each term has to weigh enough to be missed, and its discriminator to keep up with the network.
+    return replace(
+        TINY.stages[stage], batch=4, crop=32, discriminator_learning_rate=2e-3, **changes
+    )
+
 
 MICRO = replace(
     TINY,
@@ -77,13 +92,12 @@ MICRO = replace(
     mapping=replace(
         TINY.mapping, widths_in=(36,), widths_out=(), num_blocks=1, num_global_blocks=1
     ),
-    train_vae_degraded=replace(
-        TINY.train_vae_degraded, **_STEPS, num_photos=1_000, weights=_VAE_WEIGHTS
-    ),
-    train_vae_clean=replace(TINY.train_vae_clean, **_STEPS, num_photos=400, weights=_VAE_WEIGHTS),
-    train_mapping=replace(
-        TINY.train_mapping, **_STEPS, num_photos=1_200, weights=_MAPPING_WEIGHTS, hole_prob=1.0
-    ),
+    stages={
+        "vae-degraded": _short("vae-degraded", num_photos=1_000, weights=_VAE_WEIGHTS),
+        "vae-clean": _short("vae-clean", num_photos=400, weights=_VAE_WEIGHTS),
+        "mapping": _short("mapping", num_photos=1_200, weights=_MAPPING_WEIGHTS, hole_prob=1.0),
+        "detector": TINY.stages["detector"],
+    },
 )
 """The method at a size of which 21 copies train on one core in a coffee break."""
 
@@ -98,7 +112,7 @@ class MicroConfig:
 
 
 @dataclass(frozen=True)
-class Job:
+class Ablation:
     """One whole ablation.
 
     Attributes:
@@ -145,11 +159,10 @@ def ablated(preset: Preset, variant: str) -> Preset:
     if part not in TERMS:
         return preset
     factor, stages = TERMS[part]
-    changed = {}
-    for name in (f"train_{stage.replace('-', '_')}" for stage in stages):
-        stage: StageConfig = getattr(preset, name)
-        changed[name] = replace(stage, weights=replace(stage.weights, **{factor: 0.0}))
-    return replace(preset, **changed)
+    for name in stages:
+        weights = replace(preset.stages[name].weights, **{factor: 0.0})
+        preset = preset.with_stages(name, weights=weights)
+    return preset
 
 
 def checkpoint_name(variant: str, seed: int) -> str:
@@ -158,7 +171,7 @@ def checkpoint_name(variant: str, seed: int) -> str:
     return f"{variant.lower().replace(' ', '_').replace('-', '_')}_seed{seed}"
 
 
-def plan_of(job: Job, variant: str, seed: int) -> Plan:
+def plan_of(job: Ablation, variant: str, seed: int) -> Plan:
     """Return the training of one variant with one seed, in a folder of its own."""
     folder = checkpoint_name(variant, seed).rpartition("_")[0]
     return Plan(
@@ -171,7 +184,7 @@ def plan_of(job: Job, variant: str, seed: int) -> Plan:
     )
 
 
-def all_plans(job: Job) -> Iterator[tuple[str, int, Plan]]:
+def all_plans(job: Ablation) -> Iterator[tuple[str, int, Plan]]:
     """Yield variant, seed and plan, seed by seed: whenever time runs out, whole seeds are done."""
     for seed in range(job.num_seeds):
         for variant in VARIANTS:
@@ -184,11 +197,11 @@ def same_stages(plan: Plan, whole: Plan) -> list[str]:
     ``vae_clean`` begins as a copy of ``vae_degraded`` where the preset says so; then it is the same
     only if both are.
     """
-    same = [name for name in VAES if plan.config(_stage_of(name)) == whole.config(_stage_of(name))]
+    same = [name for stage, name in VAE_OF.items() if plan.config(stage) == whole.config(stage)]
     return same if VAES[0] in same or not plan.preset.shared_start else []
 
 
-def train_all(job: Job, report: Callable[[str], None] = print) -> bool:
+def train_all(job: Ablation, report: Callable[[str], None] = print) -> bool:
     """Train what is not finished yet, and write a micro-checkpoint after each training.
 
     Returns:
@@ -213,7 +226,7 @@ def train_all(job: Job, report: Callable[[str], None] = print) -> bool:
     return True
 
 
-def is_trained(job: Job, variant: str, seed: int) -> bool:
+def is_trained(job: Ablation, variant: str, seed: int) -> bool:
     """Whether the run has the micro-checkpoint of a variant and a seed, with these settings.
 
     Raises:
@@ -272,7 +285,7 @@ def _config(plan: Plan) -> MicroConfig:
 
 
 def _train_one(
-    job: Job, plan: Plan, whole: Plan, deadline: float, report: Callable[[str], None]
+    job: Ablation, plan: Plan, whole: Plan, deadline: float, report: Callable[[str], None]
 ) -> bool:
     """Train the stages of one plan that are not finished; False when time ran out."""
     require_same_run(plan)
@@ -296,7 +309,7 @@ def _train_one(
 def _is_finished(plan: Plan, stage: str) -> bool:
     if stage == "mapping":  # the checkpoint made of it is what tells, see ``is_trained``
         return False
-    path = plan.weights / f"{stage.replace('-', '_')}.json"
+    path = plan.weights / f"{plan.network_name(stage)}.json"
     return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["training"]["finished"]
 
 
@@ -305,7 +318,3 @@ def _take_over(source: Path, target: Path, name: str) -> None:
     for suffix in (".safetensors", ".json"):
         with written_whole(target / f"{name}{suffix}") as file:
             file.write((source / f"{name}{suffix}").read_bytes())
-
-
-def _stage_of(network_name: str) -> str:
-    return network_name.replace("_", "-")

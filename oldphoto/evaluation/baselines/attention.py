@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.checks import InputError, require_features, require_positive
 from oldphoto.config import StageConfig
-from oldphoto.evaluation.baselines.fitting import Job, NetworkMethod, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, NetworkMethod, seeded, train_and_keep
 from oldphoto.networks.layers import ResidualBlock
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import Samples, Terms
+from oldphoto.training.objectives import Outputs, Terms
 from oldphoto.weights.store import load_network
 
 NAME = "attention"
@@ -165,7 +165,7 @@ class AttentionNetwork(nn.Module):
         return self.last(self.groups(self.blocks(F.relu(self.first(x)))))
 
 
-class AttentionLoss(nn.Module):
+class AttentionObjective(nn.Module):
     """Mean absolute difference of the restored and the clean photo, and nothing else.
 
     Source:
@@ -178,7 +178,7 @@ class AttentionLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         restored = self.network(batch["degraded"])
         terms = {"l1": losses.l1_loss(restored, batch["clean"])}
         samples = {"input": batch["degraded"], "output": restored.detach()}
@@ -231,20 +231,20 @@ class Attention(NetworkMethod):
         return cls(network, device)
 
 
-def make_stage(job: Job, preset: AttentionPreset = TINY) -> Stage:
+def baseline_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
     """Return network, loss and data, ready for the loop."""
-    network = seeded(job, lambda: AttentionNetwork(preset.network))
+    network = seeded(run, lambda: AttentionNetwork(preset.network))
     network = network.to(memory_format=torch.channels_last)  # a third faster on a CPU
     return Stage(
         name=NAME,
         config=preset.train,
-        loss=AttentionLoss(network),
-        discriminator_loss=None,
+        objective=AttentionObjective(network),
+        discriminator_objective=None,
         trained=nn.ModuleDict({NAME: network.train()}),
-        dataset=job.pairs(preset.train),
+        dataset=run.pairs(preset.train),
     )
 
 
-def fit(job: Job, preset: AttentionPreset = TINY) -> bool:
-    """Train, and write ``attention`` into the job's weights; whether all steps were done."""
-    return train_and_keep(job, make_stage(job, preset))
+def fit(run: BaselineRun, preset: AttentionPreset = TINY) -> bool:
+    """Train, and write ``attention`` into the run's weights; whether all steps were done."""
+    return train_and_keep(run, baseline_stage(run, preset))

@@ -18,11 +18,11 @@ from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.data.stream import PhotoStream
-from oldphoto.evaluation.baselines.fitting import Job, NetworkMethod, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, NetworkMethod, seeded, train_and_keep
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import conv_norm_relu, init_paper, residual_blocks
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms, frozen
 from oldphoto.training.stages import Numbered
 from oldphoto.weights.store import load_network
 
@@ -136,7 +136,7 @@ class History(nn.Module):
         return torch.stack(handed).to(photos)
 
 
-class CycleGANLoss(nn.Module):
+class CycleGANObjective(nn.Module):
     """Loss of both generators: least squares, there and back, and leave alone what is right.
 
     Source:
@@ -150,7 +150,7 @@ class CycleGANLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         damaged, clean = batch["damaged"], batch["clean"]
         restored, worn = self.restore(damaged), self.damage(clean)
         back = losses.l1_loss(self.damage(restored), damaged)
@@ -169,15 +169,14 @@ class CycleGANLoss(nn.Module):
         return terms, samples | {"worn": worn.detach(), "seed": batch["seed"]}
 
 
-class CycleGANDiscriminatorLoss(nn.Module):
+class CycleGANDiscriminatorObjective(DiscriminatorObjective):
     """Least-squares loss of both discriminators, on photos of their histories."""
 
     def __init__(self, discriminators: nn.ModuleDict, crop: int) -> None:
-        super().__init__()
-        self.discriminators = discriminators
+        super().__init__(discriminators)
         self.histories = nn.ModuleDict({name: History(crop) for name in discriminators})
 
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         made = {"clean": samples["output"], "damaged": samples["worn"]}
         real = {"clean": samples["target"], "damaged": samples["input"]}
         terms = {}
@@ -187,7 +186,7 @@ class CycleGANDiscriminatorLoss(nn.Module):
                 real=discriminator(real[name]), fake=discriminator(fake)
             )
             terms[f"discriminator_{name}"] = loss
-        return terms, {}
+        return terms
 
 
 class UnpairedPhotos(DegradedPairs):
@@ -261,20 +260,20 @@ class CycleGAN(NetworkMethod):
         return cls(load_network(folder, NAME, lambda c: Generator(CycleGANConfig(**c))), device)
 
 
-def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
+def baseline_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
     """Return networks, losses and data, ready for the loop."""
 
     def build() -> nn.ModuleList:
         discriminators = [PatchDiscriminator(preset.discriminator, in_channels=3) for _ in range(2)]
         return nn.ModuleList([*(Generator(preset.network) for _ in range(2)), *discriminators])
 
-    restore, damage, *discriminators = seeded(job, build)
+    restore, damage, *discriminators = seeded(run, build)
     config = preset.train
     photos = UnpairedPhotos(
-        job.old_paths,
-        job.clean_paths,
+        run.old_paths,
+        run.clean_paths,
         config.crop,
-        job.seed,
+        run.seed,
         recipe=config.recipe,
         hole_prob=config.hole_prob,
     )
@@ -282,13 +281,13 @@ def make_stage(job: Job, preset: CycleGANPreset = TINY) -> Stage:
     return Stage(
         name=NAME,
         config=config,
-        loss=CycleGANLoss(restore, damage),
-        discriminator_loss=CycleGANDiscriminatorLoss(by_name, config.crop),
+        objective=CycleGANObjective(restore, damage),
+        discriminator_objective=CycleGANDiscriminatorObjective(by_name, config.crop),
         trained=nn.ModuleDict({NAME: restore.train()}),
-        dataset=Numbered(photos, job.seed),
+        dataset=Numbered(photos, run.seed),
     )
 
 
-def fit(job: Job, preset: CycleGANPreset = TINY) -> bool:
-    """Train, and write ``cyclegan`` into the job's weights; whether all steps were done."""
-    return train_and_keep(job, make_stage(job, preset))
+def fit(run: BaselineRun, preset: CycleGANPreset = TINY) -> bool:
+    """Train, and write ``cyclegan`` into the run's weights; whether all steps were done."""
+    return train_and_keep(run, baseline_stage(run, preset))

@@ -18,7 +18,7 @@ from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.data.datasets import DegradedPairs
 from oldphoto.networks.layers import init_paper
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms, frozen
 
 CANNY_SIGMA = 2.0
 EDGE_FEATURE_WEIGHT = 10.0
@@ -180,7 +180,7 @@ class EdgePhotos(Dataset):
         self.photos.require_batch(batch)
 
 
-class EdgeLoss(nn.Module):
+class EdgeObjective(nn.Module):
     """Loss of the edge generator: adversarial, and the discriminator's features.
 
     Source:
@@ -194,7 +194,7 @@ class EdgeLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(edge_input(clean, edges, mask))
         grey = grey_of(clean)
@@ -211,7 +211,7 @@ class EdgeLoss(nn.Module):
         return terms, samples | {"real": torch.cat([grey, edges], 1), "made": _with(grey, made)}
 
 
-class FillingLoss(nn.Module):
+class FillingObjective(nn.Module):
     """Loss of the filling generator: L1 over the size of the hole, and adversarial.
 
     The paper adds two terms on VGG features (perceptual and style); they are left out here, where
@@ -227,7 +227,7 @@ class FillingLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(filling_input(clean, edges, mask))
         with frozen(discriminators["photo"]):
@@ -246,15 +246,11 @@ def _with(first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([first, second], dim=1).detach()
 
 
-class EdgeConnectDiscriminatorLoss(nn.Module):
+class EdgeConnectDiscriminatorObjective(DiscriminatorObjective):
     r"""Loss of either discriminator: :math:`-\tfrac12 (\log D(real) + \log(1 - D(made)))`."""
 
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         discriminator = self.discriminators["photo"]
         real = F.softplus(-discriminator(samples["real"])[0][-1].float()).mean()
         made = F.softplus(discriminator(samples["made"])[0][-1].float()).mean()
-        return {"discriminator": (real + made) / 2}, {}
+        return {"discriminator": (real + made) / 2}

@@ -22,7 +22,7 @@ from oldphoto.weights.store import save_network
 
 
 @dataclass(frozen=True)
-class Job:
+class BaselineRun:
     """On what and how a baseline is trained.
 
     Attributes:
@@ -77,29 +77,29 @@ def random_seed(seed: int) -> Iterator[None]:
         yield
 
 
-def seeded(job: Job, build: Callable[[], nn.Module]) -> nn.Module:
-    """Build a network whose first weights depend on the job's seed alone."""
-    with random_seed(job.seed):
+def seeded(run: BaselineRun, build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network whose first weights depend on the run's seed alone."""
+    with random_seed(run.seed):
         return build()
 
 
-def train_and_keep(job: Job, stage: Stage, report: Callable[[str], None] = print) -> bool:
-    """Train a stage in the job's folder and write its networks; whether it is finished.
+def train_and_keep(run: BaselineRun, stage: Stage, report: Callable[[str], None] = print) -> bool:
+    """Train a stage in the run's folder and write its networks; whether it is finished.
 
     A run that was cut short is written too; with ``resume`` in the settings it goes on.
 
     Raises:
         InputError, NonFiniteLossError, LossJumpError, OSError: as ``oldphoto.training.loop.train``.
     """
-    finished = train(stage, job.folder / stage.name, job.settings, report)
+    finished = train(stage, run.folder / stage.name, run.settings, report)
     card = {
-        "seed": job.seed,
-        "num_clean": len(job.clean_paths),
+        "seed": run.seed,
+        "num_clean": len(run.clean_paths),
         "stage": asdict(stage.config),
         "finished": finished,
     }
     for name, network in stage.trained.items():
-        save_network(job.weights, name, network, network.config, card)
+        save_network(run.weights, name, network, network.config, card)
     return finished
 
 

@@ -14,7 +14,7 @@ from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.evaluation.baselines.fitting import (
-    Job,
+    BaselineRun,
     NetworkMethod,
     random_seed,
     seeded,
@@ -23,7 +23,7 @@ from oldphoto.evaluation.baselines.fitting import (
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import init_paper
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms, frozen
 from oldphoto.weights.store import load_network
 
 NAME = "pix2pix"
@@ -132,7 +132,7 @@ class _Layer(nn.Module):
         return F.dropout(x, self.dropout) if self.dropout else x  # when restoring, too
 
 
-class Pix2PixLoss(nn.Module):
+class Pix2PixObjective(nn.Module):
     r"""Loss of the generator: :math:`-\log D(x, G(x)) + 100 \, \|y - G(x)\|_1`.
 
     Source:
@@ -145,7 +145,7 @@ class Pix2PixLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         degraded, clean = batch["degraded"], batch["clean"]
         with random_seed(int(batch["seed"][0])):  # a run that is resumed drops the same features
             restored = self.generator(degraded)
@@ -158,22 +158,18 @@ class Pix2PixLoss(nn.Module):
         return terms, {"input": degraded, "output": restored.detach(), "target": clean}
 
 
-class Pix2PixDiscriminatorLoss(nn.Module):
+class Pix2PixDiscriminatorObjective(DiscriminatorObjective):
     r"""Loss of the discriminator: :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
 
     Source:
         Isola et al. 2017, equation 1; the half is of section 3.3.
     """
 
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         discriminator = self.discriminators["photo"]
         real = F.softplus(-_scores(discriminator, samples["input"], samples["target"])).mean()
         made = F.softplus(_scores(discriminator, samples["input"], samples["output"])).mean()
-        return {"discriminator": (real + made) / 2}, {}
+        return {"discriminator": (real + made) / 2}
 
 
 def _scores(discriminator: nn.Module, degraded: Tensor, photo: Tensor) -> Tensor:
@@ -223,20 +219,21 @@ class Pix2Pix(NetworkMethod):
         return cls(load_network(folder, name, lambda c: UNet(Pix2PixConfig(**c))), device)
 
 
-def make_stage(job: Job, preset: Pix2PixPreset = TINY) -> Stage:
+def baseline_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
     """Return networks, losses and data, ready for the loop."""
-    generator = seeded(job, lambda: UNet(preset.network))
-    discriminator = seeded(job, lambda: PatchDiscriminator(preset.discriminator, in_channels=6))
+    generator = seeded(run, lambda: UNet(preset.network))
+    discriminator = seeded(run, lambda: PatchDiscriminator(preset.discriminator, in_channels=6))
+    discriminators = nn.ModuleDict({"photo": discriminator})
     return Stage(
         name=NAME,
         config=preset.train,
-        loss=Pix2PixLoss(generator),
-        discriminator_loss=Pix2PixDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
+        objective=Pix2PixObjective(generator),
+        discriminator_objective=Pix2PixDiscriminatorObjective(discriminators),
         trained=nn.ModuleDict({NAME: generator.train()}),
-        dataset=job.pairs(preset.train),
+        dataset=run.pairs(preset.train),
     )
 
 
-def fit(job: Job, preset: Pix2PixPreset = TINY) -> bool:
-    """Train, and write ``pix2pix`` into the job's weights; whether all steps were done."""
-    return train_and_keep(job, make_stage(job, preset))
+def fit(run: BaselineRun, preset: Pix2PixPreset = TINY) -> bool:
+    """Train, and write ``pix2pix`` into the run's weights; whether all steps were done."""
+    return train_and_keep(run, baseline_stage(run, preset))

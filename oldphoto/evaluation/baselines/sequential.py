@@ -18,17 +18,17 @@ from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_
 from oldphoto.evaluation.baselines.common import require_job
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
-    EdgeConnectDiscriminatorLoss,
-    EdgeLoss,
+    EdgeConnectDiscriminatorObjective,
+    EdgeObjective,
     EdgePhotos,
-    FillingLoss,
+    FillingObjective,
     InpaintGenerator,
     composed,
     edge_input,
     edge_map,
     filling_input,
 )
-from oldphoto.evaluation.baselines.fitting import Job, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, seeded, train_and_keep
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -134,27 +134,27 @@ class Sequential:
         return cls(*networks, device=device)
 
 
-def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
+def baseline_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
     """Return the stages of the edge and of the filling generator; neither needs the other."""
     photos = DegradedPairs(
-        job.clean_paths, preset.train.crop, job.seed, recipe=INTACT, hole_prob=1.0
+        run.clean_paths, preset.train.crop, run.seed, recipe=INTACT, hole_prob=1.0
     )
     parts = (
-        (EDGES, preset.network, EdgeLoss, 2),
-        (FILLING, preset.network.filling, FillingLoss, 4),
+        (EDGES, preset.network, EdgeObjective, 2),
+        (FILLING, preset.network.filling, FillingObjective, 4),
     )
     stages = []
-    for name, config, loss, seen_by_discriminator in parts:
-        generator = seeded(job, lambda config=config: InpaintGenerator(config))
+    for name, config, objective, seen_by_discriminator in parts:
+        generator = seeded(run, lambda config=config: InpaintGenerator(config))
         discriminator = seeded(
-            job, lambda seen=seen_by_discriminator: PatchDiscriminator(preset.discriminator, seen)
+            run, lambda seen=seen_by_discriminator: PatchDiscriminator(preset.discriminator, seen)
         )
         stages.append(
             Stage(
                 name=name,
                 config=preset.train,
-                loss=loss(generator),
-                discriminator_loss=EdgeConnectDiscriminatorLoss(
+                objective=objective(generator),
+                discriminator_objective=EdgeConnectDiscriminatorObjective(
                     nn.ModuleDict({"photo": discriminator})
                 ),
                 trained=nn.ModuleDict({name: generator.train()}),
@@ -164,7 +164,7 @@ def make_stages(job: Job, preset: SequentialPreset = TINY) -> tuple[Stage, Stage
     return stages[0], stages[1]
 
 
-def fit(job: Job, preset: SequentialPreset = TINY) -> bool:
-    """Train both generators and write them into the job's weights; whether both are finished."""
-    finished = [train_and_keep(job, stage) for stage in make_stages(job, preset)]
+def fit(run: BaselineRun, preset: SequentialPreset = TINY) -> bool:
+    """Train both generators and write them into the run's weights; whether both are finished."""
+    finished = [train_and_keep(run, stage) for stage in baseline_stages(run, preset)]
     return all(finished)

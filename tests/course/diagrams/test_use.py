@@ -4,11 +4,11 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from oldphoto.config import STAGES
 from oldphoto.course.diagrams import training as diagrams_training
 from oldphoto.course.diagrams import use as diagrams_use
 from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.evaluation.comparison_table import PAPER
-from oldphoto.training.stages import STAGES
 from oldphoto.weights.store import MAPPINGS
 
 SPACE = "{http://www.w3.org/2000/svg}"

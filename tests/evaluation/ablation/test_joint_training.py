@@ -14,12 +14,12 @@ from oldphoto.evaluation.ablation.joint_training import (
     AT_ONCE,
     PIX2PIX,
     STEPS,
-    AtOnceLoss,
+    AtOnceObjective,
     file_name,
-    make_stage,
+    step_stage,
 )
 from oldphoto.evaluation.ablation.results import GAP, HOLES, INPUT, Column, Results
-from oldphoto.evaluation.ablation.variants import MICRO, Job
+from oldphoto.evaluation.ablation.variants import MICRO, Ablation
 from oldphoto.networks.mapping import PartialNonlocalMapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
@@ -28,14 +28,13 @@ from oldphoto.samples import sample_paths
 OLD, CLEAN = sample_paths("old")[:4], sample_paths("clean")[:4]
 
 
-def job(run: Path, num_photos: int = 8) -> Job:
-    names = ("train_vae_degraded", "train_vae_clean", "train_mapping")
-    changes = {name: replace(getattr(MICRO, name), num_photos=num_photos) for name in names}
-    return Job(run, OLD, CLEAN, num_seeds=1, preset=replace(MICRO, **changes))
+def job(run: Path, num_photos: int = 8) -> Ablation:
+    preset = MICRO.with_stages("vae-degraded", "vae-clean", "mapping", num_photos=num_photos)
+    return Ablation(run, OLD, CLEAN, num_seeds=1, preset=preset)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Job:
+def trained(tmp_path_factory) -> Ablation:
     made = job(tmp_path_factory.mktemp("steps"))
     assert translation.train_steps(made, report=lambda _: None)
     return made
@@ -53,33 +52,31 @@ def test_a_sample_of_all_kinds_is_what_the_two_datasets_serve():
 def test_the_terms_of_the_mapping_reach_both_vaes():
     torch.manual_seed(0)
     only_l1 = LossWeights(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    preset = replace(
-        MICRO,
-        train_vae_degraded=replace(MICRO.train_vae_degraded, weights=only_l1),
-        train_vae_clean=replace(MICRO.train_vae_clean, weights=only_l1),
-    )
+    preset = MICRO.with_stages("vae-degraded", "vae-clean", weights=only_l1)
     network = RestorationNetwork(
         VAE(MICRO.vae), VAE(MICRO.vae), PartialNonlocalMapping(MICRO.mapping)
     )
-    stage = make_stage(job(Path()), AT_ONCE, seed=0)
+    stage = step_stage(job(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, samples = AtOnceLoss(network, preset)(sample, stage.discriminator_loss.discriminators)
+    terms, samples = AtOnceObjective(network, preset)(
+        sample, stage.discriminator_objective.discriminators
+    )
     assert set(terms) == {
         f"mapping_{name}" for name in ("l1", "adversarial", "feature_matching", "latent_l1")
     }
     sum(terms.values()).backward()
     for part in (network.vae_degraded.encoder, network.vae_clean.decoder, network.mapping):
         assert max(weight.grad.abs().max() for weight in part.parameters()) > 0
-    discriminators, _ = stage.discriminator_loss(samples)
-    assert list(discriminators) == [
+    others = stage.discriminator_objective(samples)
+    assert list(others) == [
         f"{part}_discriminator" for part in ("vae_degraded", "vae_clean", "mapping")
     ]
 
 
 def test_all_three_parts_are_trained_and_their_codes_are_not_compared():
-    stage = make_stage(job(Path()), AT_ONCE, seed=0)
+    stage = step_stage(job(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, _ = stage.loss(sample, stage.discriminator_loss.discriminators)
+    terms, _ = stage.objective(sample, stage.discriminator_objective.discriminators)
     assert {name.rsplit("_l1")[0] for name in terms if name.endswith("_l1")} == {
         "vae_degraded",
         "vae_clean",
@@ -94,9 +91,9 @@ def test_all_three_parts_are_trained_and_their_codes_are_not_compared():
 
 
 def test_pix2pix_sees_as_many_photos_as_the_stages_together(tmp_path):
-    assert make_stage(job(tmp_path), PIX2PIX, seed=0).config.num_photos == 3 * 8
+    assert step_stage(job(tmp_path), PIX2PIX, seed=0).config.num_photos == 3 * 8
     with pytest.raises(InputError, match="step of the translation must be one of"):
-        make_stage(job(tmp_path), "CycleGAN", seed=0)
+        step_stage(job(tmp_path), "CycleGAN", seed=0)
 
 
 def test_what_is_trained_is_not_trained_again_and_other_settings_are_refused(trained):

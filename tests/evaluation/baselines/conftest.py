@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from oldphoto.evaluation.baselines.fitting import Job
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.samples import sample_paths
 from oldphoto.training.loop import Stage
 from oldphoto.training.settings import LoopSettings
@@ -20,7 +20,7 @@ class Lesson:
     """A preset cut short, and a fixed batch to judge by."""
 
     preset: Any
-    job: Job
+    job: BaselineRun
 
     def batch(self, stage: Stage, start: int = 100) -> dict[str, torch.Tensor]:
         """Return a batch that the short training never comes to."""
@@ -35,7 +35,7 @@ def lesson(tmp_path):
     def make(preset: Any, num_steps: int, batch: int = 2, **changes: Any) -> Lesson:
         train = replace(preset.train, batch=batch, num_photos=batch * num_steps, **changes)
         paths = {"clean": sample_paths("clean")[:4], "old": sample_paths("old")[:4]}
-        return Lesson(replace(preset, train=train), Job(tmp_path, settings=QUICK, **paths))
+        return Lesson(replace(preset, train=train), BaselineRun(tmp_path, settings=QUICK, **paths))
 
     return make
 

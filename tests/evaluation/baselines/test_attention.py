@@ -12,8 +12,8 @@ from oldphoto.evaluation.baselines.attention import (
     AttentionNetwork,
     OperationAttention,
     OperationLayer,
+    baseline_stage,
     fit,
-    make_stage,
 )
 
 
@@ -78,7 +78,7 @@ def test_same_size_out_for_odd_sizes(damaged):
 
 def test_short_training_lowers_the_loss_and_is_kept(lesson):
     short = lesson(attention.TINY, num_steps=25)
-    stage = make_stage(short.job, short.preset)
+    stage = baseline_stage(short.job, short.preset)
     batch = short.batch(stage)
 
     @torch.no_grad()

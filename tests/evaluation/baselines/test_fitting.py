@@ -6,7 +6,7 @@ import pytest
 
 from oldphoto.config import DiscriminatorConfig
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.fitting import Job
+from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.training import loop
 
 SMALLEST = replace(
@@ -49,13 +49,13 @@ def test_two_steps_and_two_more_equal_four_dropout_included(lesson, tmp_path, mo
 
 
 def test_a_job_without_photos_takes_the_embedded_ones(tmp_path):
-    job = Job(tmp_path)
+    job = BaselineRun(tmp_path)
     assert len(job.clean_paths) == 28 and len(job.old_paths) == 19
     assert not any("held_out" in str(path) for path in job.clean_paths)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_first_weights_depend_on_the_seed_alone(tmp_path, seed):
-    stages = [pix2pix.make_stage(Job(tmp_path, seed=s), SMALLEST) for s in (0, seed)]
+    stages = [pix2pix.baseline_stage(BaselineRun(tmp_path, seed=s), SMALLEST) for s in (0, seed)]
     first, second = (stage.trained["pix2pix"].downs[0].conv.weight for stage in stages)
     assert first.equal(second) == (seed == 0)

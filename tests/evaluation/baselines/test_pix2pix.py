@@ -10,7 +10,7 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.pix2pix import Pix2Pix, Pix2PixConfig, UNet, fit, make_stage
+from oldphoto.evaluation.baselines.pix2pix import Pix2Pix, Pix2PixConfig, UNet, baseline_stage, fit
 from oldphoto.networks.discriminators import PatchDiscriminator
 
 
@@ -47,7 +47,7 @@ class _Fixed(nn.Module):
 
 def test_losses_by_hand():
     generator = lambda x: torch.full_like(x, 0.5)  # noqa: E731
-    loss = pix2pix.Pix2PixLoss.__new__(pix2pix.Pix2PixLoss)
+    loss = pix2pix.Pix2PixObjective.__new__(pix2pix.Pix2PixObjective)
     nn.Module.__init__(loss)
     loss.generator = generator
     photo = torch.zeros(1, 3, 16, 16)
@@ -56,7 +56,7 @@ def test_losses_by_hand():
     terms, samples = loss(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(100 * 0.25)
     assert float(terms["adversarial"]) == pytest.approx(-math.log(1 / (1 + math.exp(-0.5))))
-    terms, _ = pix2pix.Pix2PixDiscriminatorLoss(discriminators)(samples)
+    terms = pix2pix.Pix2PixDiscriminatorObjective(discriminators)(samples)
     real = -math.log(1 / (1 + math.exp(-0.25)))
     made = -math.log(1 - 1 / (1 + math.exp(-0.5)))
     assert float(terms["discriminator"]) == pytest.approx((real + made) / 2, rel=1e-5)
@@ -82,7 +82,7 @@ def test_dropout_is_at_work_when_restoring():
 
 def test_short_training_lowers_the_loss_and_is_kept(lesson):
     short = lesson(pix2pix.TINY, num_steps=25)
-    stage = make_stage(short.job, short.preset)
+    stage = baseline_stage(short.job, short.preset)
     batch = short.batch(stage)
 
     @torch.no_grad()

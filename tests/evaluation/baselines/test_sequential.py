@@ -17,7 +17,7 @@ from oldphoto.evaluation.baselines.edgeconnect import (
     edge_map,
     filling_input,
 )
-from oldphoto.evaluation.baselines.sequential import EDGES, FILLING, Sequential, make_stages
+from oldphoto.evaluation.baselines.sequential import EDGES, FILLING, Sequential, baseline_stages
 from oldphoto.training import loop
 
 TINY = sequential.TINY.network
@@ -102,15 +102,15 @@ def test_losses_by_hand():
     mask[..., :8] = 1
     batch = {"clean": clean, "scratch_mask": mask, "edges": torch.zeros(1, 1, 16, 16)}
     discriminators = nn.ModuleDict({"photo": _Mean()})
-    terms, samples = edgeconnect.EdgeLoss(_Half(1))(batch, discriminators)
+    terms, samples = edgeconnect.EdgeObjective(_Half(1))(batch, discriminators)
     fooled = math.log(1 + math.exp(-0.5))
     assert float(terms["adversarial"]) == pytest.approx(fooled)
     # The features are grey photo and edges: the first is equal, the second 0.5 apart.
     assert float(terms["feature_matching"]) == pytest.approx(10 * 0.25)
-    discriminator, _ = edgeconnect.EdgeConnectDiscriminatorLoss(discriminators)(samples)
+    discriminator = edgeconnect.EdgeConnectDiscriminatorObjective(discriminators)(samples)
     by_hand = (math.log(2) + math.log(1 + math.exp(0.5))) / 2
     assert float(discriminator["discriminator"]) == pytest.approx(by_hand, rel=1e-5)
-    terms, samples = edgeconnect.FillingLoss(_Half(3))(batch, discriminators)
+    terms, samples = edgeconnect.FillingObjective(_Half(3))(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(0.5 / 0.5)  # over the share of the hole
     assert float(terms["adversarial"]) == pytest.approx(0.1 * math.log(2))  # the edges are 0
     assert (samples["output"][..., 8:] == 0).all() and (samples["output"][..., :8] == 0.5).all()
@@ -131,7 +131,7 @@ def test_same_size_out_and_sound_pixels_are_those_of_bm3d(damaged):
 
 def test_training_photos_have_holes_and_the_edges_of_the_whole_photo(lesson):
     short = lesson(sequential.TINY, num_steps=1)
-    sample = make_stages(short.job, short.preset)[0].dataset[3]
+    sample = baseline_stages(short.job, short.preset)[0].dataset[3]
     assert sample["edges"].shape == sample["scratch_mask"].shape == (1, 64, 64)
     assert set(sample["edges"].unique().tolist()) <= {0.0, 1.0}
     assert 0 < float(sample["scratch_mask"].mean()) < 1
@@ -140,12 +140,12 @@ def test_training_photos_have_holes_and_the_edges_of_the_whole_photo(lesson):
 @pytest.mark.parametrize(("index", "term"), [(0, "feature_matching"), (1, "l1")])
 def test_short_trainings_lower_their_losses(lesson, index, term):
     short = lesson(sequential.TINY, num_steps=20)
-    stage = make_stages(short.job, short.preset)[index]
+    stage = baseline_stages(short.job, short.preset)[index]
     batch = short.batch(stage)
 
     @torch.no_grad()
     def value(discriminators):
-        return float(stage.loss(batch, discriminators)[0][term])
+        return float(stage.objective(batch, discriminators)[0][term])
 
     torch.manual_seed(0)
     fixed = nn.ModuleDict({"photo": _Mean()})  # the trained discriminator's features move

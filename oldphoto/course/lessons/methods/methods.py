@@ -17,15 +17,16 @@ from oldphoto.course.common import Log, fall, one_thread, psnr_of, read_log, sho
 from oldphoto.degradations import paint_white
 from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
 from oldphoto.evaluation.baselines.attention import OPERATIONS, AttentionConfig, AttentionNetwork
-from oldphoto.evaluation.baselines.fitting import Job, random_seed, whitened
+from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed, whitened
 from oldphoto.evaluation.baselines.pix2pix import Pix2PixConfig
 from oldphoto.evaluation.comparison import Contender
 from oldphoto.evaluation.methods import Sources, contenders
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photo
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.samples import sample_names, sample_paths
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import Plan, train_stage
+from oldphoto.training.stages import train_stage
 
 SIDE, CROP = 96, 32  # of test photos and of crops to learn from, in pixels
 OURS = "ours"
@@ -162,7 +163,7 @@ def teach(name: str, folder: Path, times: int = 1, seed: int = 0) -> Lesson:
     """
     require_positive(times=times)
     preset = lesson_preset(name, times)
-    job = Job(folder, settings=_settings(preset.train.num_steps), seed=seed)
+    job = BaselineRun(folder, settings=_settings(preset.train.num_steps), seed=seed)
     with _quiet(seed) as clock:
         MODULES[name].fit(job, preset)
     logs = {path.parent.name: read_log(path.parent) for path in folder.glob(f"{name}*/log.csv")}
@@ -180,11 +181,10 @@ def teach_ours(folder: Path, times: int = 1, seed: int = 0) -> Lesson:
     preset = shortened(
         PRESETS["tiny"], dict.fromkeys(("vae-degraded", "vae-clean", "mapping"), num)
     )
-    for stage in ("train_vae_degraded", "train_vae_clean", "train_mapping"):
-        preset = replace(preset, **{stage: replace(getattr(preset, stage), crop=CROP, batch=4)})
+    preset = preset.with_stages("vae-degraded", "vae-clean", "mapping", crop=CROP, batch=4)
     run = folder / OURS
     plan = Plan(preset, sample_paths("old"), sample_paths("clean"), run, seed=seed)
-    settings = _settings(preset.train_mapping.num_steps)
+    settings = _settings(preset.stages["mapping"].num_steps)
     with _quiet(seed) as clock:
         for stage, variant in STAGES_OF_OURS:
             train_stage(replace(plan, variant=variant), stage, settings)
