@@ -20,14 +20,22 @@ from oldphoto.training.settings import LoopSettings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
     parser.epilog = f"Variants: {', '.join((*VARIANTS, *STEPS))}."
-    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="folder for weights, checkpoints and logs"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each variant")
     parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+        "--data", type=Path, help="folder with old/ and clean/ (default: the embedded photos)"
     )
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--photos", type=int, help="photos seen in each stage, for the preset's")
+    parser.add_argument(
+        "--max-minutes", type=float, help="save a checkpoint and stop after this many minutes"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the last checkpoint in --run"
+    )
+    parser.add_argument(
+        "--photos", type=int, help="number of training photos per stage (default: from the preset)"
+    )
     parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
 
 
@@ -38,14 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     job = _job(arguments)
     if not arguments.resume and any(arguments.run.glob("seed-*")):
         raise InputError(
-            f"{arguments.run} holds a run already: add --resume, or choose another folder"
+            f"{arguments.run} already holds a run: add --resume, or choose another folder"
         )
     say = tqdm.write
     rows = len(VARIANTS) + len(STEPS)
     say(f"{rows} variants x {job.num_seeds} seeds, run folder {job.run}")
     begun = time.monotonic()
     if not (train_all(job, say) and train_steps(job, say, begun)):
-        say(f"stopped with a checkpoint in {job.run}: the same command with --resume goes on")
+        say(f"stopped with a checkpoint in {job.run}: repeat the command with --resume to continue")
         return 1
     results = measure_steps(job.weights, measure_all(job.weights, job.num_seeds, say), say)
     write_results(job.weights, results)

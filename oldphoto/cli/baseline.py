@@ -43,10 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
-    parser.add_argument("--photos", type=int, help="photos seen in all, for the size's own")
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="folder for weights, checkpoints and logs"
+    )
+    parser.add_argument(
+        "--photos", type=int, help="number of training photos (default: from the preset)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the last checkpoint in --run"
+    )
+    parser.add_argument(
+        "--max-minutes", type=float, help="save a checkpoint and stop after this many minutes"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
@@ -73,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if finished:
         print(f"done: the weights are in {where}")
         return 0
-    print(f"stopped with a checkpoint; the weights so far are in {where}: --resume goes on")
+    print(f"stopped with a checkpoint; the weights so far are in {where}: --resume continues")
     return 1
 
 

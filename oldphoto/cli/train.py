@@ -153,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_same_run(plan)
         if not arguments.resume and any((plan.folder(s) / "checkpoints").is_dir() for s in stages):
             raise InputError(
-                f"{plan.run} holds a run already: add --resume, or choose another folder"
+                f"{plan.run} already holds a run: add --resume, or choose another folder"
             )
         if arguments.compile:
             say("compiling: the first steps of each stage can take minutes")
@@ -165,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
     if finished:
         say(f"done: the weights are in {plan.weights}")
         return 0
-    say(f"stopped with a checkpoint in {plan.run}: the same command with --resume goes on")
+    say(f"stopped with a checkpoint in {plan.run}: repeat the command with --resume to continue")
     return 1
 
 
@@ -224,8 +224,8 @@ def _prepare(
     say(f"{stage.name}: about {needed / GIB:.2f} GiB of memory ({parts})")
     if needed > limit:
         say(
-            f"{stage.name}: that is more than the {limit / GIB:.2f} GiB that may be used; "
-            "--fit cuts the batch into parts that fit"
+            f"{stage.name}: that is more than the {limit / GIB:.2f} GiB available; "
+            "--fit splits the batch into parts that fit"
         )
     if arguments.preset == "paper" and device.type == "cpu":
         say(_slowness(stage, cost, settings))
@@ -270,16 +270,16 @@ def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -
     )
 
 
-def _num_workers(asked: int | None, device: torch.device) -> int:
+def _num_workers(requested: int | None, device: torch.device) -> int:
     """Return how many processes load photos: a GPU must not wait for them, a CPU is busy."""
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     return min(8, max(1, (os.cpu_count() or 2) // 2)) if device.type == "cuda" else 0
 
 
-def _precision(asked: str, device: torch.device) -> str:
-    if asked != "auto":
-        return asked
+def _precision(requested: str, device: torch.device) -> str:
+    if requested != "auto":
+        return requested
     if is_fast_at_bf16(device):
         return "bf16"
     return "fp16" if device.type == "cuda" else "fp32"
@@ -311,8 +311,8 @@ def _explained_disk_errors(folder: Path) -> Iterator[None]:
         else:
             what, remedy = f"{folder} cannot be written ({error})", "remove the cause"
         raise InputError(
-            f"{what}; the last checkpoint, if there is one, is whole: {remedy}, then the same "
-            "command with --resume goes on"
+            f"{what}; the last checkpoint, if there is one, is whole: {remedy}, then repeat the "
+            "command with --resume to continue"
         ) from error
 
 

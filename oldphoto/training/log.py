@@ -21,8 +21,8 @@ _PREVIEW_ROWS = 6
 _JUMP = 10.0  # healthy losses, adversarial ones too, do not grow tenfold over so many steps
 _JUMP_STEPS = 20
 AFTER_DIVERGENCE = (
-    "nothing of this was saved: the same command with --resume and a lower --learning-rate goes on "
-    "from the last checkpoint"
+    "this state was not saved: repeat the command with --resume and a lower --learning-rate to "
+    "continue from the last checkpoint"
 )
 
 
@@ -153,8 +153,8 @@ class RunLog:
             mean = sum(self._recent) / _JUMP_STEPS
             if mean > _JUMP * self._lowest > 0:
                 raise LossJumpError(
-                    f"{self.stage}: the loss has jumped from {self._lowest:.3g} to {mean:.3g} by "
-                    f"step {step}; {AFTER_DIVERGENCE}"
+                    f"{self.stage}: training diverged, the loss rose from {self._lowest:.3g} to "
+                    f"{mean:.3g} by step {step}; {AFTER_DIVERGENCE}"
                 )
             self._lowest = min(self._lowest, mean)
 

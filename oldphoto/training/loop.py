@@ -141,7 +141,7 @@ def train(
             step += 1
 
             # 4. Log, show, save. All processes must agree to stop or save in the same step.
-            is_late = stop.asked or time.monotonic() >= deadline
+            is_late = stop.requested or time.monotonic() >= deadline
             is_due = time.monotonic() - saved_at >= 60 * settings.save_minutes
             is_over, is_due = any_process(
                 is_late or step == config.num_steps, is_due, device=device

@@ -196,6 +196,6 @@ def settings_that_fit(
                 return fitting
     raise InputError(
         f"{stage.name} needs about {cost.peak_bytes(1) / GIB:.1f} GiB for one photo of "
-        f"{stage.config.crop} px at a time, but only {limit / GIB:.1f} GiB may be used: choose a "
+        f"{stage.config.crop} px at a time, but only {limit / GIB:.1f} GiB are available: choose a "
         "smaller preset"
     )

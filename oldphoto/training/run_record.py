@@ -100,8 +100,8 @@ def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> No
 
 def _differs(folder: Path, what: str, before: object, now: object) -> InputError:
     return InputError(
-        f"{folder} holds a training with {what} {before}, but now {what} is {now}: repeat the "
-        "options it was begun with, or choose another --run folder (--from starts from its weights)"
+        f"{folder} was trained with {what} {before}, but now {what} is {now}: use the same "
+        "options again, or choose another --run folder (--from starts from its weights)"
     )
 
 
@@ -116,7 +116,9 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         return old_runs.run_config(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise InputError(f"{path} is no JSON file: remove it, or choose another --run") from error
+        raise InputError(
+            f"{path} is not a JSON file: remove it, or choose another --run"
+        ) from error
 
 
 def catalogue_hash(photos: Iterable[Path]) -> str:

@@ -58,7 +58,7 @@ class StopAfter:
         pass
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         self.left -= 1
         return self.left <= 0
 
@@ -161,7 +161,7 @@ def test_ctrl_c_stops_after_the_step_and_twice_at_once():
     before = signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
-        assert stop.asked
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -206,7 +206,9 @@ def test_a_loss_that_jumps_up_stops_the_run(tmp_path):
     log = RunLog(tmp_path, "mapping", step=0, photos_per_step=2, every=10)
     for step in range(1, 61):  # single steps are free to jump: an empty sky, then a crowd
         log.add(step, {"l1": torch.tensor(9.0 if step % 4 == 0 else 0.1)}, rate=0.1)
-    with pytest.raises(LossJumpError, match=r"mapping: the loss has jumped from 2.* by step 69; "):
+    with pytest.raises(
+        LossJumpError, match=r"mapping: training diverged, the loss rose from 2.* by step 69; "
+    ):
         for step in range(61, 81):
             log.add(step, {"l1": torch.tensor(50.0)}, rate=0.1)
     assert log.last["l1"] < 5, "no row tells of the jump as if it were progress"

@@ -239,9 +239,9 @@ def test_the_command_trains_stops_resumes_and_measures(tmp_path, capsys, monkeyp
         "cpu",
     ]
     assert main([*command, "--max-minutes", "1e-9"]) == 1
-    assert "the same command with --resume goes on" in capsys.readouterr().out
+    assert "repeat the command with --resume to continue" in capsys.readouterr().out
     assert main(command) == 2
-    assert "holds a run already: add --resume" in capsys.readouterr().err
+    assert "already holds a run: add --resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
     said = capsys.readouterr().out
     assert "| without mask |" in said and "BRISQUE ↓" in said

@@ -136,7 +136,7 @@ def test_a_resumed_run_equals_one_without_a_break(lesson, tmp_path, monkeypatch)
     short = lesson(SMALLEST, num_steps=4)
 
     class Stop:
-        asked = True
+        requested = True
 
         def __enter__(self):
             return self
