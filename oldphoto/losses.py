@@ -51,7 +51,8 @@ def l1_loss(output: Tensor, target: Tensor) -> Tensor:
     tensor(2.5000)
     """
     _require_same_shape(output, target)
-    return (output.float() - target.float()).abs().mean()
+    # In float32: half precision would lose small differences of large latents.
+    return (output.float() - target.float()).abs().mean()  # eq. 2, eq. 5: L1
 
 
 def kl_standard_normal(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -96,6 +97,7 @@ def kl_unit_variance(mean: Tensor) -> Tensor:
 
 def _mean_square(features: Features, target: float) -> Tensor:
     """Squared distance of the scores from ``target``: mean within a scale, sum over scales."""
+    # The last map of a scale is its scores; every patch counts alike.
     return total((scale[-1].float() - target).square().mean() for scale in features)
 
 
@@ -171,7 +173,7 @@ def latent_encoder(old: Features, degraded: Features, two_sided: bool = True) ->
     >>> latent_encoder(undecided, undecided)
     tensor(1.)
     """
-    old_term = _mean_square(old, 0.0)
+    old_term = _mean_square(old, 0.0)  # 0 is the label of degraded photos
     if not two_sided:
         return old_term
     return old_term + _mean_square(degraded, 1.0)  # eq. 3, min over the encoder
@@ -202,10 +204,10 @@ def feature_matching(fake: Features, real: Features) -> Tensor:
         raise InputError(f"expected the same number of scales, got {len(fake)} and {len(real)}")
     all_layers = total(
         l1_loss(a, b.detach())  # eq. 6, discriminator
-        for fake_scale, real_scale in zip(fake, real, strict=True)
-        for a, b in zip(fake_scale[:-1], real_scale[:-1], strict=True)
+        for fake_scale, real_scale in zip(fake, real, strict=True)  # fine to coarse
+        for a, b in zip(fake_scale[:-1], real_scale[:-1], strict=True)  # without the scores
     )
-    return all_layers / len(fake)
+    return all_layers / len(fake)  # the weight then does not depend on the number of scales
 
 
 def perceptual(fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
@@ -232,6 +234,7 @@ def perceptual(fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence
             "expected one weight per layer, got "
             f"{len(fake)} and {len(real)} layers, {len(weights)} weights"
         )
+    # The real photo is the target: only the generated one may move.
     layers = zip(fake, real, weights, strict=True)
     return total(weight * l1_loss(a, b.detach()) for a, b, weight in layers)  # eq. 6, VGG
 
@@ -268,4 +271,5 @@ def focal_loss(
     # p_t and alpha_t in one formula for both classes, so that a soft mask works too.
     p_t = probability * scratch_mask + (1 - probability) * (1 - scratch_mask)
     alpha_t = alpha * scratch_mask + (1 - alpha) * (1 - scratch_mask)
+    # (1 - p_t) is small where the pixel is already right, so hard pixels make up the mean.
     return (alpha_t * (1 - p_t) ** gamma * cross_entropy).mean()

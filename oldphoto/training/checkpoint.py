@@ -36,10 +36,12 @@ def random_states() -> dict[str, Any]:
     name, keys, position, has_gauss, cached = numpy_state
     state: dict[str, Any] = {
         "python": random.getstate(),
+        # As a tensor: ``weights_only`` loading refuses numpy arrays.
         "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
+        # Of all GPUs: dropout and noise may be drawn on any of them.
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 
@@ -49,7 +51,8 @@ def restore_random_states(state: Mapping[str, Any]) -> None:
     random.setstate(state["python"])
     name, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
-    torch.set_rng_state(state["torch"].cpu())
+    torch.set_rng_state(state["torch"].cpu())  # ``map_location`` may have moved it to the GPU
+    # A run may move from a GPU to a machine without one; it then resumes, but not bit for bit.
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
 
@@ -62,7 +65,7 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 def _steps(folder: Path) -> list[int]:
     """Steps of all complete checkpoints in the folder, newest first."""
     found = [int(path.stem.removeprefix("step-")) for path in folder.glob("step-*.json")]
-    return sorted(found, reverse=True)
+    return sorted(found, reverse=True)  # by number, so that the clock does not matter
 
 
 def save_checkpoint(
@@ -92,9 +95,12 @@ def save_checkpoint(
         "extra": dict(extra or {}),
     }
     path = checkpoint_path(folder, step)
+    # Written aside, forced to the disk, renamed: the name never points to half a file.
     with written_whole(path) as file:
         _write_state(payload, file)
+    # Last, and read back from the disk: from here on the checkpoint counts.
     write_json(path.with_suffix(".json"), {"step": step, "sha256": sha256_of(path)})
+    # Only now: a full disk must not cost the checkpoint that is there.
     _remove_all_but(folder, _steps(folder)[:NUM_KEPT])
     return path
 
@@ -149,6 +155,7 @@ def load_newest(
             _remove_all_but(folder, steps[:NUM_KEPT])
             return found
         report(f"{path} is damaged (its checksum differs); looking for the checkpoint before it")
+    # Starting again from random weights, in silence, would overwrite hours of work.
     if steps:
         raise InputError(
             f"expected a whole checkpoint in {folder}, but all of them are damaged: remove "
@@ -171,13 +178,16 @@ def _restore(
 ) -> tuple[int, dict[str, Any]]:
     payload = torch.load(path, map_location=device, weights_only=True)  # runs no code from the file
     saved = old_runs.checkpoint_parts(payload["parts"])
+    # Nothing is filled up with random weights: a missing or an extra part is an error.
     if saved.keys() != parts.keys():
         raise InputError(f"{path} holds {sorted(saved)}, but this run needs {sorted(parts)}")
     for name, part in parts.items():
         try:
             part.load_state_dict(saved[name])
         except (RuntimeError, ValueError, KeyError) as error:
+            # PyTorch lists every tensor that differs; the first one is enough to act on.
             first_line = str(error).splitlines()[0]
             raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
+    # After the parts, because building and loading them may draw random numbers.
     restore_random_states(payload["random"])
     return payload["step"], payload["extra"]

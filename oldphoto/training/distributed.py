@@ -42,6 +42,7 @@ def joined(device_name: str | None = None) -> Iterator[Place]:
     Raises:
         InputError: if this machine has no such device.
     """
+    # torchrun sets both. Other launchers, SLURM for one, may set one of them alone.
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ:
         yield Place(choose_device(device_name))
         return
@@ -50,10 +51,12 @@ def joined(device_name: str | None = None) -> Iterator[Place]:
         # One GPU per process: LOCAL_RANK counts the processes of this machine.
         device = choose_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
         torch.cuda.set_device(device)
+    # NCCL sends from GPU to GPU; Gloo works on every CPU.
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Place(device, dist.get_rank(), dist.get_world_size())
     finally:
+        # After an error, too: otherwise the other processes would wait for this one.
         dist.destroy_process_group()
 
 
@@ -67,7 +70,7 @@ def any_process(*answers: bool, device: torch.device | str = "cpu") -> list[bool
         return list(answers)
     # Processes that read their clocks alone would stop in different steps and wait for ever.
     votes = torch.tensor(answers, dtype=torch.float32, device=device)
-    dist.all_reduce(votes, op=dist.ReduceOp.MAX)
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX)  # one True is enough
     return [bool(vote) for vote in votes.tolist()]
 
 
@@ -90,6 +93,7 @@ def gather_paths(paths: list[Path]) -> list[Path]:
         return paths
     lists: list[list[Path]] = [[] for _ in range(dist.get_world_size())]
     dist.all_gather_object(lists, paths)
+    # A dictionary drops doubles and, unlike a set, keeps the order: the same in every process.
     return list(dict.fromkeys(path for one in lists for path in one))
 
 

@@ -17,7 +17,7 @@ from oldphoto.system.files import written_whole
 from oldphoto.training import old_runs
 from oldphoto.training.distributed import mean_over_processes
 
-_PREVIEW_ROWS = 6
+_PREVIEW_ROWS = 6  # enough to judge by eye, few enough to see details
 _JUMP = 10.0  # healthy losses, adversarial ones too, do not grow tenfold over so many steps
 _JUMP_STEPS = 20
 AFTER_DIVERGENCE = (
@@ -37,6 +37,7 @@ class LossJumpError(InputError):
 def _tensorboard_writer(folder: Path) -> Any | None:
     """Return a TensorBoard writer, or None where TensorBoard is not installed."""
     try:
+        # Imported here: it takes a second, and only the process that writes needs it.
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
@@ -78,7 +79,9 @@ class RunLog:
         self.writes = writes
         self.last: dict[str, float] = {}
         self.speed = 0.0
+        # Step and terms, still on the device, of the steps since the last row.
         self._pending: list[tuple[int, dict[str, Tensor]]] = []
+        # Totals of the last steps, to tell a jump of the loss from one hard batch.
         self._recent: deque[float] = deque(maxlen=_JUMP_STEPS)
         self._lowest = float("inf")
         self._time = time.perf_counter()
@@ -104,12 +107,16 @@ class RunLog:
         if not self._pending:
             return
         names = list(self._pending[0][1])
+        # (steps, terms); one tensor, so that the CPU waits for the GPU once and not for each term.
         table = torch.stack([torch.stack(list(t.values())) for _, t in self._pending]).float()
         table = mean_over_processes(table).cpu()
+        # Before anything is written: no row may report a diverged step as progress.
         self._require_finite(table, names)
         self._require_no_jump(table.sum(dim=1).tolist())
         seconds = time.perf_counter() - self._time
-        self.speed = len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
+        self.speed = (
+            len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
+        )  # a step can be too fast for the clock
         step = self._pending[-1][0]
         self.last = dict(zip(names, table.mean(dim=0).tolist(), strict=True))
         if self.writes:
@@ -124,6 +131,7 @@ class RunLog:
 
         It takes 20 steps to tell a jump from a hard batch. Until then no state may be saved.
         """
+        # "> 0": without a lowest mean yet, or with losses of 0, nothing counts as a jump.
         return not self._recent or not self._recent[-1] > _JUMP * self._lowest > 0
 
     def line(self) -> dict[str, str]:
@@ -138,7 +146,7 @@ class RunLog:
     def _require_finite(self, table: Tensor, names: list[str]) -> None:
         bad = (~table.isfinite()).nonzero()
         if len(bad):
-            row, column = bad[0].tolist()
+            row, column = bad[0].tolist()  # the first one is the cause, the others follow from it
             value, step = table[row, column].item(), self._pending[row][0]
             raise NonFiniteLossError(
                 f"{self.stage}: the loss term {names[column]} is {value} at step {step}; "
@@ -149,7 +157,7 @@ class RunLog:
         for (step, _), total in zip(self._pending, totals, strict=True):
             self._recent.append(total)
             if len(self._recent) < _JUMP_STEPS:
-                continue
+                continue  # a mean of fewer steps would jump with every hard batch
             mean = sum(self._recent) / _JUMP_STEPS
             if mean > _JUMP * self._lowest > 0:
                 raise LossJumpError(
@@ -160,6 +168,7 @@ class RunLog:
 
     def _write_row(self, row: dict[str, float]) -> None:
         is_new = not self._path.is_file()
+        # Opened for each row, so that the file is complete whenever somebody looks at it.
         with self._path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(row))
             if is_new:
@@ -187,6 +196,7 @@ class RunLog:
         writer = csv.DictWriter(text, fieldnames=names)
         writer.writeheader()
         writer.writerows(rows)
+        # Written aside and renamed: a kill at this moment must not cost the whole log.
         with written_whole(self._path) as file:
             file.write(text.getvalue().encode())
 
@@ -205,7 +215,7 @@ class RunLog:
         rows = [torch.cat(list(column.float()), dim=-2) for column in columns]  # (C, n H, W)
         grid = torch.cat(rows, dim=-1).clamp(-1, 1)  # (C, n H, 3 W)
         if grid.shape[0] == 1:
-            grid = grid.expand(3, -1, -1)
+            grid = grid.expand(3, -1, -1)  # the detector's photos are grey
         path = self.folder / "samples" / f"step-{step:08d}.jpg"
         path.parent.mkdir(exist_ok=True)
         write_photo(path, to_pixels(grid))

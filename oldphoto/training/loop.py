@@ -114,8 +114,8 @@ def train(
             nn.utils.clip_grad_norm_(generator.weights, config.clip_norm)
             generator.scaler.step(generator.optimizer)  # no step if an fp16 gradient overflowed
             generator.scaler.update()
-            generator.schedule.step()
-            generator.optimizer.zero_grad(set_to_none=True)
+            generator.schedule.step()  # after the optimizer: the first step has the full rate
+            generator.optimizer.zero_grad(set_to_none=True)  # frees the memory of the gradients
             logged = mean_terms(parts)
 
             # 2. Discriminators: the other side of equations 2, 3 and 5. They learn to tell what
@@ -140,7 +140,8 @@ def train(
             average.update_parameters(stage.trained)
             step += 1
 
-            # 4. Log, show, save. All processes must agree to stop or save in the same step.
+            # 4. Log, show, save. The clocks of the processes differ, so they agree on the step in
+            # which all of them stop or save.
             is_late = stop.requested or time.monotonic() >= deadline
             is_due = time.monotonic() - saved_at >= 60 * settings.save_minutes
             is_over, is_due = any_process(
@@ -162,6 +163,7 @@ def train(
                 saved_at = time.monotonic()
                 log.restart_clock()
 
+    # The result is the average; the checkpoint has both.
     stage.trained.load_state_dict(average.module.state_dict())
     return step >= config.num_steps
 

@@ -23,7 +23,7 @@ from oldphoto.training.objectives import Batch, Outputs, PhotoObjective
 from oldphoto.training.optimizer import to_device
 from oldphoto.training.settings import LoopSettings, autocast, share_of_batch
 
-_SMALLEST_SIDE = 32
+_SMALLEST_SIDE = 32  # pixels; the latent discriminator cannot take a smaller latent
 _BYTES = 4  # of a weight in float32
 _WORKING_COPIES = 2  # of the largest activation: the gradients on both sides of one layer
 _STEP_COPIES = 3  # of each trained weight: its gradient and Adam's two averages
@@ -73,6 +73,7 @@ def saved_for_backward(
     """
     modules = (objective, discriminators)
     weights = {p.untyped_storage().data_ptr() for m in modules for p in m.parameters()}
+    # By address: several layers may keep the same tensor, which takes its memory once.
     sizes: dict[int, int] = {}
     kept = []  # as long as these tensors live, no other one gets their address
 
@@ -83,6 +84,7 @@ def saved_for_backward(
             kept.append(tensor.detach())
         return tensor
 
+    # The hook is called for every tensor that the backward pass will need, on any device.
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         with autocast(settings):
             terms, outputs = objective(batch, discriminators)
@@ -96,8 +98,10 @@ def sample_batch(stage: Stage, photos: int, side: int, settings: LoopSettings) -
     A hole costs the most memory: without one, the partial non-local block is not used.
     """
     batch = default_collate([stage.dataset[position] for position in range(photos)])
+    # Cloned: a view would keep the whole photo in memory.
     batch = {k: v[..., :side, :side].clone() if v.ndim == 4 else v for k, v in batch.items()}
     if "scratch_mask" in batch:
+        # A sixteenth of the photo is damaged.
         batch["scratch_mask"][..., : side // 4, : side // 4] = 1
     return to_device(batch, torch.device(settings.device))
 
@@ -132,6 +136,7 @@ def measure_step(stage: Stage, settings: LoopSettings) -> StepCost:
         torch.cuda.synchronize(device)  # a GPU computes on after the call has returned
     seconds = time.perf_counter() - started
 
+    # Time and the largest activation grow with the area.
     enlarged = (stage.config.crop / sides[-1]) ** 2
     constant, per_photo = _extrapolate(sides, totals, stage.config.crop)
     working = _WORKING_COPIES * saved.largest * enlarged
@@ -160,7 +165,7 @@ def _extrapolate(sides: list[int], totals: list[int], crop: int) -> tuple[float,
     factors = dict(
         zip(powers, np.linalg.lstsq(table, np.array(totals), rcond=None)[0], strict=True)
     )
-    constant = max(0.0, factors.pop(0, 0.0))
+    constant = max(0.0, factors.pop(0, 0.0))  # the fit may make a small one slightly negative
     return constant, sum(factor * crop**power for power, factor in factors.items())
 
 
@@ -169,9 +174,11 @@ def _weight_bytes(stage: Stage) -> int:
     modules: list[object] = [stage.objective, stage.discriminator_objective]
     if isinstance(stage.objective, PhotoObjective) and stage.objective.perceptual is not None:
         modules.append(stage.objective.perceptual.network)
+    # A set: a weight that two modules share is in memory once.
     found = {p for module in modules if isinstance(module, nn.Module) for p in module.parameters()}
     trained = [p for p in found if p.requires_grad]
     values = sum(p.numel() for p in found) + _STEP_COPIES * sum(p.numel() for p in trained)
+    # The moving average is a copy of the trained networks alone.
     return _BYTES * (values + sum(p.numel() for p in stage.trained.parameters()))
 
 
@@ -189,6 +196,7 @@ def settings_that_fit(
         InputError: if not even one photo at a time fits.
     """
     batch = stage.config.batch
+    # The fewest parts that fit: each one costs the start of another forward and backward pass.
     for parts in range(settings.accumulate, batch + 1):
         if batch % (parts * settings.world_size) == 0:
             fitting = replace(settings, accumulate=parts)

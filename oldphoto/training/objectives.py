@@ -72,6 +72,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
     >>> x.grad is not None, network.weight.grad is None, network.weight.requires_grad
     (True, True, True)
     """
+    # Flag by flag: the caller may have frozen some of the weights already.
     flags = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
     network.requires_grad_(False)
     try:
@@ -100,7 +101,7 @@ def sample_noise(seeds: Tensor, like: Tensor) -> Tensor:
     for seed in seeds.tolist():
         generator = torch.Generator().manual_seed(seed)  # on the CPU: the same on every device
         rows.append(torch.randn(like.shape[1:], generator=generator))
-    return torch.stack(rows).to(like)  # (B, ...)
+    return torch.stack(rows).to(like)  # (B, C, h, w), on the device only now
 
 
 def photo_terms(
@@ -127,6 +128,7 @@ def photo_terms(
     if weights.adversarial_weight or weights.feature_matching_weight:
         discriminator = discriminators["photo"]
         with frozen(discriminator):
+            # Once for both terms: scores and features come from the same pass.
             fake = discriminator(_beside(condition, output))
             if weights.adversarial_weight:
                 # eq. 2 (VAEs) and eq. 5 (mapping), LSGAN

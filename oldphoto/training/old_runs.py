@@ -7,6 +7,7 @@ where today the preset has ``stages`` with an entry ``mapping``.
 from collections.abc import Mapping
 from typing import Any
 
+# Each stage had a field of its own in the preset.
 _STAGE_OF = {
     "train_vae_degraded": "vae-degraded",
     "train_vae_clean": "vae-clean",
@@ -31,6 +32,8 @@ def checkpoint_parts(saved: Mapping[str, Any]) -> dict[str, Any]:
     {'discriminator_loss': {'discriminators.photo.weight': 1}, 'loss': {'vae.weight': 2}}
     """
     parts = {today(name): part for name, part in saved.items()}
+    # The other parts hold nothing named after critics: networks kept their names, and optimizers
+    # number their weights.
     if "discriminator_loss" in parts:
         tensors = parts["discriminator_loss"]
         parts["discriminator_loss"] = {today(name): value for name, value in tensors.items()}
@@ -43,8 +46,10 @@ def run_config(content: Any) -> Any:
     >>> run_config({"preset": {"train_mapping": {"critic_learning_rate": 0.1}}})
     {'preset': {'stages': {'mapping': {'discriminator_learning_rate': 0.1}}}}
     """
+    # Lists and plain values hold no names of settings.
     if not isinstance(content, dict):
         return content
     renamed = {today(name): run_config(value) for name, value in content.items()}
+    # Gathered into one entry, as ``Preset.stages`` has them.
     stages = {_STAGE_OF[name]: renamed.pop(name) for name in _STAGE_OF if name in renamed}
     return renamed | ({"stages": stages} if stages else {})

@@ -23,7 +23,7 @@ class Scaler(torch.amp.GradScaler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state; an empty one leaves the scaler as it is."""
-        if state_dict:
+        if state_dict:  # PyTorch's own scaler raises an error for an empty one
             super().load_state_dict(state_dict)
 
 
@@ -70,8 +70,10 @@ def make_side(
     device = torch.device(settings.device)
     # Convolutions run fastest on photos and kernels whose channels lie together in memory.
     objective.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Frozen networks are left out: Adam would keep two averages for each of their weights.
     weights = [weight for weight in objective.parameters() if weight.requires_grad]
     optimizer = torch.optim.Adam(weights, lr=learning_rate, betas=config.betas)
+    # LambdaLR keeps the initial rate and the step, so it resumes exactly.
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: linear_decay(step, config.num_steps, config.decay_from)
     )
@@ -83,19 +85,20 @@ def make_side(
         # its gradients.
         wrapped = DistributedDataParallel(objective, find_unused_parameters=True)
     if settings.compile:
-        wrapped = torch.compile(wrapped)
+        wrapped = torch.compile(wrapped)  # outermost, as PyTorch advises for DDP
     return Side(name, objective, wrapped, weights, learning_rate, optimizer, schedule, scaler)
 
 
 def learning_rate_of(side: Side) -> float:
     """Return the learning rate of the next step."""
-    return side.optimizer.param_groups[0]["lr"]
+    return side.optimizer.param_groups[0]["lr"]  # all weights are in one group
 
 
 def override_learning_rates(sides: Iterable[Side]) -> None:
     """Override the checkpoint's learning rates with the requested ones; the schedules continue."""
     for side in sides:
         factor, rate = side.schedule.lr_lambdas[0](side.schedule.last_epoch), side.learning_rate
+        # Both: Adam has the rate of the next step, the schedule computes those after it.
         side.schedule.base_lrs = [rate]
         side.optimizer.param_groups[0].update(initial_lr=rate, lr=rate * factor)
 
@@ -129,6 +132,7 @@ def linear_decay(step: int, num_steps: int, decay_from: float) -> float:
     [1.0, 1.0, 0.8, 0.0]
     """
     start = decay_from * num_steps
+    # At least 1 in the denominator: with ``decay_from`` 1 the rate never falls.
     return 1.0 if step < start else max(0.0, (num_steps - step) / max(1.0, num_steps - start))
 
 
@@ -154,7 +158,7 @@ def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor]
     @torch.no_grad()
     def update(averages: Sequence[Tensor], currents: Sequence[Tensor], num_updates: Any) -> None:
         n = float(num_updates)
-        factor = min(decay, (1 + n) / (10 + n))
+        factor = min(decay, (1 + n) / (10 + n))  # n = 0: 0.1, n = 81: 0.9, n = 8991: 0.999
         for average, current in zip(averages, currents, strict=True):
             average.lerp_(current, 1 - factor)
 
@@ -179,6 +183,8 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     """Move a batch to the device; photos in the memory order of the convolutions."""
     moved = {}
     for name, value in batch.items():
+        # Only photos and masks (B, C, H, W) have channels; seeds (B,) keep their order.
         order = torch.channels_last if value.ndim == 4 else torch.preserve_format
+        # From pinned memory the copy runs beside the computation of the step before.
         moved[name] = value.to(device, non_blocking=True, memory_format=order)
     return moved

@@ -66,6 +66,7 @@ class Plan:
 
     def folder(self, stage: str) -> Path:
         """Folder of a stage's state; each variant of the mapping has its own."""
+        # Variants share the VAEs of a run, but not a checkpoint or a log.
         return self.run / (f"mapping-{self.variant}" if stage == "mapping" else stage)
 
     def config(self, stage: str) -> StageConfig:
@@ -75,6 +76,7 @@ class Plan:
             InputError: if there is no such stage.
         """
         require_in(stage, ALL_STAGES, "stage")
+        # Fine-tuning uses the detector's settings, on other photos.
         name = "detector" if stage == FINE_TUNING else stage
         return self.preset.stages[cast(StageName, name)]
 
@@ -82,7 +84,7 @@ class Plan:
         """Name of the file, without suffix, that gets the weights of a stage."""
         if stage == "mapping":
             return mapping_name(self.variant)
-        return VAE_OF.get(stage, DETECTOR)
+        return VAE_OF.get(stage, DETECTOR)  # both stages of the detector write the same file
 
     def missing_vaes(self) -> list[str]:
         """Stages of the VAEs whose weights the run does not have yet."""
@@ -93,6 +95,7 @@ class Plan:
         return self.preset.shared_start and stage == "vae-clean" and self._has("vae_degraded")
 
     def _has(self, network_name: str) -> bool:
+        # The JSON is written after the weights, so where it is, they are complete.
         return (self.weights / f"{network_name}.json").is_file()
 
 
@@ -143,10 +146,11 @@ def stages_of(plan: Plan, requested: str) -> tuple[str, ...]:
         requested: one of ``STAGES``, or "all". Fine-tuning follows the detector if there are
             labelled photos, and replaces it if the detector starts from trained weights.
     """
+    # Fixed order: a stage may need the networks of the stages before it.
     stages: tuple[str, ...] = STAGES if requested == "all" else (requested,)
     if not plan.labelled or DETECTOR not in stages:
         return stages
-    if plan.start_from:
+    if plan.start_from:  # this detector has seen synthetic damage before
         return (*(stage for stage in stages if stage != DETECTOR), FINE_TUNING)
     return (*stages, FINE_TUNING)
 
@@ -159,6 +163,7 @@ def require_start(plan: Plan, stages: Sequence[str]) -> None:
     if plan.start_from is None:
         return
     detector_stages = [stage for stage in stages if stage in (DETECTOR, FINE_TUNING)]
+    # Loading is the check: it finds missing files, and files that do not fit their settings.
     if len(detector_stages) < len(stages):
         plan.start_from.vae("vae_clean", plan.variant)
     if "mapping" in stages:
@@ -198,7 +203,7 @@ def _describe_inputs(plan: Plan, stage: str, stages: Sequence[str]) -> str:
         DETECTOR: f"{len(plan.clean)} clean photos to scratch",
         FINE_TUNING: f"{len(plan.labelled)} labelled photos",
     }
-    start = started_from(plan, stage)
+    start = started_from(plan, stage)  # what is true now, before the stages above have run
     will_share = stage == "vae-clean" and "vae-degraded" in stages and plan.preset.shared_start
     if will_share and plan.start_from is None:  # its weights are not there yet, but will be
         start = "the vae_degraded of this run"

@@ -38,12 +38,14 @@ _GIT_SECONDS = 5
 def write_run_config(plan: Plan, command: Mapping[str, Any]) -> None:
     """Write the plan of a run, and the command and versions it was started with."""
     content = {
+        # As text: paths are no JSON.
         "command": {name: str(value) for name, value in command.items()},
         "preset": asdict(plan.preset),
         "seed": plan.seed,
         "old": [str(path) for path in plan.old],
         "clean": [str(path) for path in plan.clean],
         "features": plan.features_name or "none: no file of a feature network was given",
+        # Another version may round in another way: a run then resumes, but not bit for bit.
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     write_json(plan.run / _NAME, content)
@@ -62,11 +64,13 @@ def require_same_run(plan: Plan) -> None:
     if not (plan.weights.is_dir() or any(plan.run.glob("*/checkpoints"))):
         return  # nothing was trained yet
     before = _read(plan.run / _NAME)
+    # A folder with weights alone, copied from elsewhere, has no record to compare with.
     if before is None or "preset" not in before:
         return
     now = _as_json(asdict(plan.preset))
     _require_same(plan.run, before["preset"], {name: now[name] for name in _SHARED}, "preset ")
     seed = before.get("seed", before.get("command", {}).get("seed"))
+    # Early runs had the seed among the options alone.
     if seed is not None and int(seed) != plan.seed:
         raise _differs(plan.run, "seed", int(seed), plan.seed)
 
@@ -81,8 +85,8 @@ def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
     before = _read(folder / _NAME)
     if before is not None and (folder / "checkpoints").is_dir():
         now = _as_json(stage_facts(plan, stage))
-        settings = now.pop("stage")
-        if new_rate:
+        settings = now.pop("stage")  # compared first, for the more precise message
+        if new_rate:  # the loop overrides the checkpoint's rate
             del settings["learning_rate"]
         _require_same(folder, before.pop("stage", {}), settings)
         _require_same(folder, before, now)
@@ -91,7 +95,7 @@ def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
 def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> None:
     """Compare setting by setting. One that the run did not know yet must not refuse it."""
     for name, value in now.items():
-        old = before.get(name, value)
+        old = before.get(name, value)  # an unknown setting had the effect of its default
         if isinstance(value, dict) and isinstance(old, dict):
             _require_same(folder, old, value, f"{prefix}{name} ")
         elif old != value:
@@ -129,6 +133,7 @@ def catalogue_hash(photos: Iterable[Path]) -> str:
     >>> catalogue_hash([]) == hashlib.sha256(b"").hexdigest()
     True
     """
+    # Names and sizes, not contents: reading 17,000 photos would take minutes.
     lines = sorted(f"{photo.name} {_size(photo)}" for photo in photos)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -144,9 +149,11 @@ def commit() -> str | None:
     something else, so git must know this file.
     """
     folder = Path(__file__).parent
+    # A commit of somebody else's repository would be worse than none.
     if _git(folder, "ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
     name = _git(folder, "rev-parse", "HEAD")
+    # Changes elsewhere in the clone, in a notebook say, do not change what was trained.
     return f"{name}+" if name and _git(folder, "status", "--porcelain", "--", ".") else name
 
 
@@ -156,7 +163,7 @@ def _git(folder: Path, *words: str) -> str | None:
             ["git", "-C", str(folder), *words],
             capture_output=True,
             text=True,
-            timeout=_GIT_SECONDS,
+            timeout=_GIT_SECONDS,  # a network drive may hang, and training must not
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
@@ -177,11 +184,13 @@ def log_facts(log: Path, photos_per_step: int) -> dict[str, Any]:
         rows = list(csv.DictReader(file))
     if not rows:
         return {}
+    # A row covers the steps since the row before it, at its own speed.
     steps = [0, *(int(float(row["step"])) for row in rows)]
     seconds = sum(
         (after - before) * photos_per_step / float(row["photos_per_second"])
         for before, after, row in zip(steps, steps[1:], rows, strict=False)
     )
+    # The first three columns are step, speed and learning rate.
     terms = {name: float(value) for name, value in list(rows[-1].items())[3:]}
     return {"steps": steps[-1], "hours": round(seconds / 3600, 4), "last_terms": terms}
 

@@ -11,6 +11,7 @@ import torch
 
 from oldphoto.checks import InputError, require_in, require_positive
 
+# bf16 has the range of fp32 with fewer digits. fp16 is for older GPUs and needs a scaler.
 _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -59,6 +60,7 @@ class LoopSettings:
 def autocast(settings: LoopSettings) -> AbstractContextManager[Any]:
     """Return the autocast context for the chosen precision."""
     dtype = _AUTOCAST[settings.precision]
+    # Weights and their updates stay in fp32; convolutions and products compute in half precision.
     return torch.autocast(torch.device(settings.device).type, dtype, enabled=dtype is not None)
 
 
@@ -71,6 +73,7 @@ def share_of_batch(batch: int, settings: LoopSettings) -> int:
     >>> share_of_batch(8, LoopSettings(world_size=2, accumulate=2))
     2
     """
+    # Shares of unequal size would give the photos unequal weights in the mean gradient.
     shares = settings.world_size * settings.accumulate
     if batch % shares:
         raise InputError(
@@ -85,6 +88,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.requested = False
+        # The handlers that were there before; ``Any`` because there are several kinds of them.
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -100,10 +104,11 @@ class StopRequest:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # Give the handlers back: after training, Ctrl-C must end the program again.
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
+            raise KeyboardInterrupt  # the step seems to hang, or there is no time to save
+        self.requested = True  # the loop looks at it after each step, when the state is whole

@@ -50,7 +50,7 @@ class Numbered(PositionDataset):
     """
 
     def __init__(self, dataset: PositionDataset, seed: int) -> None:
-        super().__init__(*dataset.streams)
+        super().__init__(*dataset.streams)  # for its length, and its unreadable photos
         self.dataset = dataset
         self.seed = seed
 
@@ -80,14 +80,14 @@ def make_stage(plan: Plan, name: str) -> Stage:
 def _vae_stage(plan: Plan, name: str) -> Stage:
     """Stage 1: a VAE; ``vae-degraded`` learns one latent space for old and degraded photos."""
     config, preset, network_name = plan.config(name), plan.preset, plan.network_name(name)
-    vae = _initial_vae(plan, name)
+    vae = _initial_vae(plan, name)  # --from may bring other sizes than the preset's
     dataset: PositionDataset
     if name == "vae-degraded":
         dataset = MixedOld(plan.old, plan.clean, config.crop, plan.seed, **damage_settings(config))
-        latent_channels = vae.config.latent_channels
+        latent_channels = vae.config.latent_channels  # old and degraded latents must mix
     else:
         dataset = CleanPhotos(plan.clean, config.crop, plan.seed)
-        latent_channels = None
+        latent_channels = None  # one kind of photo: there is nothing to mix
     return Stage(
         name=name,
         config=config,
@@ -95,7 +95,7 @@ def _vae_stage(plan: Plan, name: str) -> Stage:
         discriminator_objective=_discriminators(
             config.weights,
             preset.discriminator,
-            in_channels=3,
+            in_channels=3,  # a photo, real or reconstructed
             latent=preset.latent_discriminator,
             latent_channels=latent_channels,
         ),
@@ -110,6 +110,8 @@ def _mapping_stage(plan: Plan) -> Stage:
     if missing:
         raise InputError(f"the mapping needs the stages before it: train {missing} first")
     config = plan.config("mapping")
+    # The mapping first, then the VAEs, then the discriminators: the order in which random numbers
+    # are drawn is part of what a seed means.
     if plan.start_from:
         mapping = plan.start_from.mapping(plan.variant)
     else:
@@ -126,7 +128,9 @@ def _mapping_stage(plan: Plan) -> Stage:
             plan.preset.mapping_discriminator(plan.variant),
             in_channels=6,  # the degraded photo and the restored one
         ),
+        # The VAEs stay in evaluation mode, as ``load_vae`` returns them.
         trained=nn.ModuleDict({plan.network_name("mapping"): mapping.train()}),
+        # Without seeds: the mapping draws no noise.
         dataset=DegradedPairs(plan.clean, config.crop, plan.seed, **damage_settings(config)),
     )
 
@@ -136,7 +140,7 @@ def _detector_stage(plan: Plan, name: str) -> Stage:
     config = plan.config(name)
     if plan.start_from:
         detector = plan.start_from.detector()
-    elif name == FINE_TUNING:
+    elif name == FINE_TUNING:  # goes on with what synthetic damage has taught
         detector = load_detector_weights(plan.weights)
     else:
         detector = ScratchUNet(plan.preset.detector)
@@ -149,7 +153,7 @@ def _detector_stage(plan: Plan, name: str) -> Stage:
         name=name,
         config=config,
         objective=DetectorObjective(detector),
-        discriminator_objective=None,
+        discriminator_objective=None,  # each pixel has a label, so there is nothing to fool
         trained=nn.ModuleDict({DETECTOR: detector.train()}),
         dataset=dataset,
     )
@@ -168,7 +172,7 @@ def _discriminators(
         in_channels: of the photo discriminator.
         latent_channels: of the latent discriminator; None if the stage has none.
     """
-    found = nn.ModuleDict()
+    found = nn.ModuleDict()  # the photo's first: the order in which random numbers are drawn
     if weights.adversarial_weight or weights.feature_matching_weight:
         found["photo"] = PatchDiscriminator(photo, in_channels)
     if latent is not None and latent_channels is not None and weights.latent_adversarial_weight:
@@ -211,6 +215,7 @@ def copy_missing_vaes(plan: Plan) -> None:
         name = plan.network_name(stage)
         vae = plan.start_from.vae(name, plan.variant)
         card = {"taken_over_from": plan.start_from.words, "finished": True}
+        # With a card of its own: the run's record must not claim to have trained it.
         save_network(plan.weights, name, vae, vae.config, card)
 
 
@@ -235,13 +240,14 @@ def train_stage(
         copy_missing_vaes(plan)
     wait_for_all()  # every process reads the VAEs that the first one has copied
     stage = make_stage(plan, name)
+    # The perceptual network is no part of the objective, so it is moved to the device here.
     if isinstance(plan.feature_network, nn.Module):
         memory = torch.channels_last
         plan.feature_network.to(settings.device).to(memory_format=memory)  # type: ignore[call-overload]
     if prepare is not None:
         settings = prepare(stage, settings)
     finished = train(stage, plan.folder(name), settings, report)
-    if settings.rank == 0:
+    if settings.rank == 0:  # all processes have the same weights
         _write_weights(plan, name, stage, finished, settings)
     wait_for_all()  # the next stage reads these weights
     _report_unreadable(stage, report)
@@ -252,6 +258,7 @@ def _write_weights(
     plan: Plan, name: str, stage: Stage, finished: bool, settings: LoopSettings
 ) -> None:
     log = plan.folder(name) / "log.csv"
+    # The log is read again, so that hours count all the times the run was resumed.
     card = stage_facts(plan, name) | {"finished": finished}
     card |= run_facts(plan.photos, log, stage.config.batch, settings.device)
     for network_name, network in stage.trained.items():
