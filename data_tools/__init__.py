@@ -1,1 +1,1 @@
-"""Build the three datasets: collect, clean, split and describe photos."""
+"""Build the three datasets of the course: collect, clean, split and describe photos."""

@@ -1,9 +1,9 @@
-"""The catalogue of a photo folder: one CSV table, one row a photo, that survives a crash.
+"""The catalogue of a photo folder: one CSV table with a row for each photo, safe against crashes.
 
-A row is appended as one whole line and forced to the disk before the next photo is fetched. When
-the machine stops in the middle of a line, the reader drops that cut line, and the next writer cuts
-it off. Rewriting the table goes through a file beside it and a rename, so a reader never sees half
-of it. ``pandas.read_csv(path, dtype=str, keep_default_na=False)`` reads it as it is.
+A row is appended as one line and forced to the disk before the next photo is fetched. If the
+machine stops in the middle of a line, readers ignore that line and the next writer removes it. The
+table is rewritten through a second file and a rename, so a reader never sees half of it.
+``pandas.read_csv(path, dtype=str, keep_default_na=False)`` reads it.
 """
 
 import csv
@@ -12,44 +12,42 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from oldphoto.checks import InputError, require_file
 from oldphoto.system.files import written_whole
 
 CATALOGUE_NAME = "catalogue.csv"
-"""File name of the table inside the folder that it describes."""
+"""File name of the table in the folder that it describes."""
 
 STATUSES = ("kept", "set_aside", "failed")
-"""``kept``: to be used. ``set_aside``: still there, not to be used, see ``reason``.
-``failed``: no photo is there (a download that did not succeed), see ``reason``."""
+"""``kept``: to be used. ``set_aside``: in the folder, but not to be used. ``failed``: no photo is
+there, for example after a failed download. The column ``reason`` says why."""
 
 
 @dataclass(frozen=True)
 class CatalogueRow:
-    """What is known about one photo.
-
-    Every field is text in the file; ``width`` and ``height`` are 0 where they are not known and
-    every other field is empty where it is not known.
+    """One photo. An unknown field is empty; unknown ``width`` and ``height`` are 0.
 
     Args:
-        path: where the photo lies, relative to the folder of the catalogue, with ``/``.
-        sha256: of the file's bytes, 64 hexadecimal digits in lower case.
+        path: path of the photo relative to the catalogue's folder, with ``/``.
+        sha256: SHA-256 of the file, 64 hexadecimal digits in lower case.
         width: in pixels, after the EXIF rotation.
         height: in pixels, after the EXIF rotation.
         mode: ``L`` (one colour, sepia included) or ``RGB``, by measured colour spread.
         split: ``train``, ``validation`` or ``test``.
         status: one of ``STATUSES``.
         reason: why the photo is set aside or failed.
-        source: the collection it came from, for example ``loc``.
-        item_id: the collection's own name for the item.
-        item_url: page of the item, for people.
+        source: collection of the photo, for example ``loc``.
+        item_id: the collection's identifier of the item.
+        item_url: web page of the item.
         image_url: address of the file.
-        title: of the photo.
-        creator: of the photo.
-        date: as the collection gives it.
-        licence: as the collection gives it, for example ``CC BY 4.0``.
+        title: title of the photo.
+        creator: photographer, or whoever made the photo.
+        date: date as the collection gives it.
+        licence: licence of the photo, for example ``CC BY 4.0``.
         licence_url: address of the licence or rights statement.
-        credit: line that the collection asks for.
+        credit: credit line that the collection requires.
         fetched: time of the download, ISO 8601, UTC.
         phash: perceptual hash, 16 hexadecimal digits.
     """
@@ -81,10 +79,10 @@ COLUMNS = tuple(field.name for field in fields(CatalogueRow))
 
 
 def read_catalogue(path: Path) -> list[CatalogueRow]:
-    """Return the rows of the table; a last line that a crash cut short is left out.
+    """Return the rows of the table, without a last line that a crash cut short.
 
     Raises:
-        InputError: if no file is there, it is not UTF-8, or it holds other columns.
+        InputError: if the file is missing, is not UTF-8, or has other columns.
     """
     require_file(path, "a catalogue")
     try:
@@ -104,15 +102,15 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
 
 
 def append_row(path: Path, row: CatalogueRow) -> None:
-    """Add one row; it is on the disk when this returns. One writer at a time.
+    """Append one row and force it to the disk. Only one process may write at a time.
 
-    A table that is not there is begun, and a line that an earlier crash cut short is removed.
+    A missing table is created, and a line that an earlier crash cut short is removed.
     """
     append_rows(path, [row])
 
 
 def append_rows(path: Path, rows: Iterable[CatalogueRow]) -> None:
-    """Add rows with one write and one sync; see ``append_row``."""
+    """Append rows with one write and one sync; see ``append_row``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = _lines(_values(row) for row in rows)
     with path.open("ab") as file:
@@ -126,14 +124,14 @@ def append_rows(path: Path, rows: Iterable[CatalogueRow]) -> None:
 
 
 def write_catalogue(path: Path, rows: Iterable[CatalogueRow]) -> None:
-    """Write the whole table, or leave the old one untouched."""
+    """Write the whole table; if that fails, the old one stays as it was."""
     text = _lines([COLUMNS]) + _lines(_values(row) for row in rows)
     with written_whole(path) as file:
         file.write(text.encode("utf-8"))
 
 
 def whole_length(path: Path) -> int:
-    """Return how many bytes of the file are whole lines (each line ends in a newline)."""
+    """Return the number of bytes up to the end of the last complete line."""
     if not path.exists():
         return 0
     # Line breaks inside a field are written as spaces, so the last newline ends a whole row.
@@ -150,7 +148,7 @@ def whole_length(path: Path) -> int:
 
 
 def _values(row: CatalogueRow) -> tuple[str, ...]:
-    """Return the fields as text on one line."""
+    """Return the fields as texts without line breaks."""
     return tuple(" ".join(str(value).split()) for value in asdict(row).values())
 
 
@@ -168,7 +166,7 @@ def _row(values: list[str], path: Path, line: int) -> CatalogueRow:
             f"{path} line {line}: expected {len(COLUMNS)} fields, got {len(values)}; "
             "remove the line or restore the file"
         )
-    named: dict[str, str | int] = dict(zip(COLUMNS, values, strict=True))
+    named: dict[str, Any] = dict(zip(COLUMNS, values, strict=True))
     for name in ("width", "height"):
         try:
             named[name] = int(named[name])
@@ -176,4 +174,4 @@ def _row(values: list[str], path: Path, line: int) -> CatalogueRow:
             raise InputError(
                 f"{path} line {line}: {name} must be a whole number, got {named[name]!r}"
             ) from error
-    return CatalogueRow(**named)  # type: ignore[arg-type]
+    return CatalogueRow(**named)

@@ -1,11 +1,11 @@
-"""``python -m data_tools clean``: from any folder of photos to a training set.
+"""``python -m data_tools clean``: make a training set from any folder of photos.
 
-Photos that no network should learn from are set aside with the reason: unreadable and tiny files,
-near-duplicates, text pages, drawings, blank pages, strongly bordered scans. The folder that they
-come from is not touched, and nothing is thrown away: all go into the new folder, the kept ones at
-its top, the others under ``set_aside/REASON``, each with a row in ``catalogue.csv``. Look at the
-contact sheets in ``report`` before you train: a rule errs, and moving a file back is easy; then
-``python -m data_tools catalogue`` brings the table up to date.
+Photos that are unfit for training are set aside with the reason: unreadable and tiny files,
+near-duplicates, text pages, drawings, blank pages and scans with wide borders. The source folder
+is only read, and no photo is lost: all are copied to the new folder, the kept ones to its top, the
+others to ``set_aside/REASON``, each with a row in ``catalogue.csv``. Look at the contact sheets in
+``report`` before you train, because the rules make mistakes. To correct one, move the file and run
+``python -m data_tools catalogue``.
 """
 
 import argparse
@@ -17,12 +17,11 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
-from data_tools.contact_sheet import write_sheets
 from data_tools.duplicates import mark_duplicates
 from data_tools.examine import Finding, examine_all, find_photos, trim_slices
 from data_tools.filters import Limits, judge
 from data_tools.list_folder import SET_ASIDE, measured_row
-from data_tools.report import write_report
+from data_tools.report import write_report, write_sheets
 from data_tools.split import add_shares, require_shares, with_split
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo, write_photo
@@ -35,27 +34,29 @@ _CHUNK = 1 << 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     limits = Limits()
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with photos, read only")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="training set")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of photos, only read")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder for the training set"
+    )
     parser.add_argument(
         "--min-side", type=int, default=limits.min_side, metavar="PIXELS",
-        help=f"photos with a shorter side are tiny (default {limits.min_side})",
+        help=f"set photos with a shorter side aside as tiny (default {limits.min_side})",
     )  # fmt: skip
     parser.add_argument(
         "--max-border", type=float, default=limits.max_border, metavar="SHARE",
-        help=f"share of the area that may be border (default {limits.max_border:g})",
+        help=f"largest fraction of the area that may be border (default {limits.max_border:g})",
     )  # fmt: skip
     parser.add_argument(
         "--distance", type=int, default=limits.distance, metavar="BITS",
-        help=f"near-duplicates differ in at most so many of 64 bits (default {limits.distance})",
+        help=f"near-duplicates differ in at most this many of 64 bits (default {limits.distance})",
     )  # fmt: skip
-    parser.add_argument("--trim-borders", action="store_true", help="cut borders off")
+    parser.add_argument("--trim-borders", action="store_true", help="cut off borders")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     add_shares(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean a folder, and say what was set aside and why."""
+    """Clean a folder and print how many photos were set aside for each reason."""
     limits = Limits(args.min_side, args.max_border, args.distance)
     require_shares(args.validation, args.test)
     require_apart(args.folder, args.output)
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def require_apart(folder: Path, output: Path) -> None:
-    """Raise InputError if the output would mix with the source or with somebody's files."""
+    """Raise InputError if the output overlaps the source or holds files of another origin."""
     source, target = folder.resolve(), output.resolve()
     if target == source or source in target.parents or target in source.parents:
         raise InputError(f"--output {output} must lie outside of {folder}, which is only read")
@@ -85,7 +86,7 @@ def require_apart(folder: Path, output: Path) -> None:
 
 
 def summary(rows: list[CatalogueRow]) -> str:
-    """Return how many photos were kept and set aside for each reason, one line each."""
+    """Return the number of photos kept and set aside for each reason, one line each."""
     counts = Counter(reason_name(row) or "kept" for row in rows)
     modes = Counter(row.mode for row in rows if row.status == "kept")
     lines = [
@@ -95,12 +96,16 @@ def summary(rows: list[CatalogueRow]) -> str:
 
 
 def reason_name(row: CatalogueRow) -> str:
-    """Return the reason of a row in one word, empty for a photo that is kept."""
+    """Return the reason of a row as one word, empty for a kept photo.
+
+    >>> reason_name(CatalogueRow("a.jpg", status="set_aside", reason="tiny: 9 x 9 px"))
+    'tiny'
+    """
     return row.reason.partition(":")[0] if row.status != "kept" else ""
 
 
 def _first_reason(finding: Finding, limits: Limits) -> str:
-    """Return why a photo is set aside, before duplicates are looked for."""
+    """Return why a photo is set aside, not considering duplicates."""
     if finding.measures is None:
         return f"unreadable: {finding.problem}"
     return judge(finding.size, finding.measures, limits)
@@ -132,13 +137,13 @@ def _write_photos(
 
 
 def _known_rows(folder: Path) -> dict[str, CatalogueRow]:
-    """Return what the folder's own catalogue, if it has one, says about its photos."""
+    """Return the rows of the folder's own catalogue, if it has one, by path."""
     path = folder / CATALOGUE_NAME
     return {row.path: row for row in read_catalogue(path)} if path.is_file() else {}
 
 
 def _free_name(path: str, taken: set[str], suffix: str) -> str:
-    """Return a file name for a path, unique also where upper and lower case are the same."""
+    """Return a file name for a path, unique even if upper and lower case are the same."""
     flat = Path(path.replace("/", "__"))
     name = flat.stem + (suffix or flat.suffix)
     number = 1
@@ -150,7 +155,7 @@ def _free_name(path: str, taken: set[str], suffix: str) -> str:
 
 
 def _trim_to(finding: Finding, target: Path) -> None:
-    """Write a photo without its border, without a second loss by compression."""
+    """Write a photo without its border, with lossless compression."""
     photo = read_photo(finding.path)
     assert finding.trim is not None
     rows, columns = trim_slices(photo.pixels.shape[:2], finding.trim)
@@ -159,7 +164,7 @@ def _trim_to(finding: Finding, target: Path) -> None:
 
 
 def _copy_to(source: Path, target: Path) -> None:
-    """Copy a file, whole or not at all; one that is there already in this size is not copied."""
+    """Copy a file, whole or not at all, unless a file of this size is already there."""
     if target.is_file() and target.stat().st_size == source.stat().st_size:
         return
     with source.open("rb") as file, written_whole(target) as copy:
@@ -167,7 +172,7 @@ def _copy_to(source: Path, target: Path) -> None:
 
 
 def _remove_stale(output: Path, rows: list[CatalogueRow]) -> None:
-    """Remove the copies of an earlier run that this one placed elsewhere."""
+    """Remove copies of an earlier run that now lie elsewhere."""
     path = output / CATALOGUE_NAME
     earlier = {row.path for row in read_catalogue(path)} if path.is_file() else set()
     for name in earlier - {row.path for row in rows}:
@@ -175,7 +180,7 @@ def _remove_stale(output: Path, rows: list[CatalogueRow]) -> None:
 
 
 def _write_sheets(output: Path, rows: list[CatalogueRow]) -> None:
-    """Draw contact sheets of the kept photos and of those set aside for each reason."""
+    """Write contact sheets of the kept photos and of those set aside for each reason."""
     for old in (output / REPORT).glob("*_[0-9][0-9].jpg"):
         old.unlink()
     for name in sorted({reason_name(row) for row in rows}):

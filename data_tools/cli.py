@@ -10,7 +10,7 @@ from oldphoto.checks import InputError
 COMMANDS = {
     "collect": "download openly licensed photos from a public archive",
     "catalogue": "list the photos of a folder in one table",
-    "clean": "make a training set: set aside what no network should learn from",
+    "clean": "make a training set: set aside photos that are unfit for training",
     "split": "assign each photo to training, validation or test",
     "report": "count the photos and their licences, and write the attribution page",
     "standard": "download a well-known set of photos",
@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: the words after ``python -m data_tools``; None takes those of this process.
+        argv: arguments after ``python -m data_tools``; None for those of this process.
 
     Returns:
-        0, 1 when single photos failed, 2 when the command was used wrongly.
+        0 on success, 1 if single photos failed, 2 if the command was used wrongly.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     args = build_parser(words).parse_args(words)
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser; only the module of the command that is asked for is imported."""
+    """Return the parser; only the module of the requested command is imported."""
     parser = argparse.ArgumentParser(prog="python -m data_tools", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():

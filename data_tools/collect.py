@@ -1,11 +1,11 @@
-"""``python -m data_tools collect``: fill a folder with free photos of a public archive.
+"""``python -m data_tools collect``: download free photos from a public archive.
 
 Example::
 
     python -m data_tools collect loc --query "portrait" --limit 200 --output old --contact me@my.org
 
-Started again after any stop it goes on where it was. Photos are asked for one at a time and at
-least a second apart: 1,000 of them take an hour or more, on purpose.
+After a stop, the same command goes on where it was. Photos are requested one at a time and at least
+a second apart, out of politeness: 1,000 of them take 17 minutes or more.
 """
 
 import argparse
@@ -29,31 +29,31 @@ _CONTACT = re.compile(r"[!-'*-~]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+|https?://[!-'*
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("source", metavar="SOURCE", help=f"one of {', '.join(SOURCE_NAMES)}")
-    parser.add_argument("--query", required=True, help="what to look for, in the archive's words")
+    parser.add_argument("--query", required=True, help="search, in the archive's own syntax")
     parser.add_argument(
         "--limit", type=int, default=100,
-        help="photos of this query wanted, those already in the folder included (default 100)",
+        help="photos of this query wanted, including those already in the folder (default 100)",
     )  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to fill")
     parser.add_argument(
         "--contact", default="", metavar="MAIL",
-        help="your mail or web address: the archives want to know whom to write to",
+        help="your mail or web address, so that an archive can reach you",
     )  # fmt: skip
     parser.add_argument(
         "--key", default="",
-        help="your key for smithsonian, europeana or flickr; safer in SMITHSONIAN_API_KEY, "
-        "EUROPEANA_API_KEY or FLICKR_API_KEY, where other users of the machine do not see it",
+        help="your API key for smithsonian, europeana or flickr; other users of the machine cannot "
+        "see it in SMITHSONIAN_API_KEY, EUROPEANA_API_KEY or FLICKR_API_KEY",
     )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
-    """Collect, and say what came.
+    """Collect photos and print a summary.
 
     Returns:
-        0, or 1 where some photos did not come; each is named on stderr.
+        0, or 1 if some photos did not come; each is named on stderr.
 
     Raises:
-        InputError: if the arguments cannot be used, or the archive could not be asked to the end.
+        InputError: if an argument cannot be used, or the crawl ended early.
     """
     require_in(args.source, SOURCE_NAMES, "SOURCE")
     _require_arguments(args)
@@ -75,10 +75,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def key_of(spider: "type[PhotoSpider]", given: str) -> str:
-    """Return the user's key for the archive, or an empty text where none is needed.
+    """Return the user's API key for the archive, or an empty text if none is needed.
 
     Raises:
-        InputError: if the archive needs a key and none was given.
+        InputError: if the archive requires a key and none was given.
     """
     if not spider.key_variable:
         return ""
@@ -92,15 +92,14 @@ def key_of(spider: "type[PhotoSpider]", given: str) -> str:
 
 
 def _require_arguments(args: argparse.Namespace) -> None:
-    """Raise InputError for the first argument that cannot be used."""
+    """Raise InputError naming the first argument that cannot be used."""
     if not args.query.strip():
-        raise InputError("--query is empty: say what to look for, for example --query portrait")
+        raise InputError("--query is empty: give a search, for example --query portrait")
     if args.limit < 1:
         raise InputError(f"--limit must be at least 1, got {args.limit}")
     if not args.contact:
         raise InputError(
-            "--contact is missing: give your mail or web address, the archives want to know whom "
-            "to write to"
+            "--contact is missing: give your mail or web address, so that an archive can reach you"
         )
     if not _CONTACT.fullmatch(args.contact):
         raise InputError(
@@ -111,7 +110,7 @@ def _require_arguments(args: argparse.Namespace) -> None:
 
 
 def _report(summary: "Summary", folder: Path) -> None:
-    """Print what came, what was passed over and why."""
+    """Print the number of photos, and what was skipped or failed and why."""
     print(
         f"{summary.num_photos} photos of this query in {folder}, {summary.num_added} of them new, "
         f"with {summary.num_requests} requests"

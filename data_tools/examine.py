@@ -1,4 +1,4 @@
-"""Look at photo files, on several cores: size, hashes, measurements, or why they cannot be read."""
+"""Examine photo files on several cores: size, hashes, measurements, or why they are unreadable."""
 
 import multiprocessing
 from collections.abc import Sequence
@@ -21,24 +21,24 @@ from oldphoto.images.files import READABLE
 from oldphoto.system.files import sha256_of
 
 REPORT_PAGE = "report.html"
-"""Page of a report; where no catalogue lies beside it, all pictures there are contact sheets."""
+"""Page of a report; pictures beside it are contact sheets, unless a catalogue is there too."""
 _ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
-_SAFETY = 0.005  # of the side, taken off with a border, where the print's edge is blurred
+_SAFETY = 0.005  # fraction of the side that is cut off in addition to a border
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known about one file.
+    """The result of examining one file.
 
     Args:
-        path: of the file.
-        sha256: of its bytes.
-        size: height and width in pixels, upright, after trimming where that was asked for.
-        measures: None if the file cannot be read.
+        path: path of the file.
+        sha256: SHA-256 of its content.
+        size: height and width in pixels, upright, after trimming if borders are trimmed.
+        measures: measurements; None if the file cannot be read.
         phash: perceptual hash; empty if the file cannot be read.
-        trim: rows and columns to take off, as shares: top, bottom, left, right; or None.
-        problem: why it cannot be read; empty if it can.
+        trim: fractions to cut off at the top, bottom, left and right, or None.
+        problem: why the file cannot be read; empty if it can.
     """
 
     path: Path
@@ -51,12 +51,10 @@ class Finding:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Return the files below a folder whose names end like photos, sorted.
-
-    Hidden files are left out, and the contact sheets of a report.
+    """Return the photo files below a folder, sorted, without hidden files and contact sheets.
 
     Raises:
-        InputError: if there is no such folder, or no photo in it.
+        InputError: if the folder is missing or holds no photo.
     """
     require_folder(folder, "a folder of photos")
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in READABLE]
@@ -72,7 +70,7 @@ def find_photos(folder: Path) -> list[Path]:
 def examine_all(
     paths: Sequence[Path], trim_borders: bool = False, num_workers: int = 1
 ) -> list[Finding]:
-    """Examine files in order, with a progress bar; the result is the same for any num_workers."""
+    """Examine files in order with a progress bar; num_workers does not change the result."""
     look = partial(examine, trim_borders=trim_borders)
     if num_workers <= 1:
         return [look(path) for path in tqdm(paths, desc="examine", unit="photo")]
@@ -83,7 +81,7 @@ def examine_all(
 
 
 def examine(path: Path, trim_borders: bool = False) -> Finding:
-    """Examine one file; a file that cannot be read gives a finding that says so."""
+    """Examine one file; for a file that cannot be read, the finding holds the problem."""
     sha256 = sha256_of(path)
     try:
         height, width = upright_size(path)
@@ -94,14 +92,15 @@ def examine(path: Path, trim_borders: bool = False) -> Finding:
     trim = None
     if trim_borders and measures.framed:
         trim = measures.border
-        pixels, measures = _measured_again(pixels, trim)
+        pixels = np.ascontiguousarray(pixels[trim_slices(pixels.shape[:2], trim)])
+        measures = measure(pixels)
         rows, columns = trim_slices((height, width), trim)
         height, width = rows.stop - rows.start, columns.stop - columns.start
     return Finding(path, sha256, (height, width), measures, perceptual_hash(pixels), trim)
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Return height and width as a viewer shows the photo, without decoding it.
+    """Return height and width of a photo turned upright, without decoding it.
 
     Raises:
         InputError: if the file is not an image.
@@ -118,7 +117,17 @@ def upright_size(path: Path) -> tuple[int, int]:
 def trim_slices(
     size: tuple[int, int], trim: tuple[float, float, float, float]
 ) -> tuple[slice, slice]:
-    """Return the rows and columns that remain of a photo of ``size`` without its border."""
+    """Return the rows and columns that remain of a photo without its border.
+
+    Half a percent more than the border is cut off, because the print's edge is blurred.
+
+    Args:
+        size: height and width in pixels.
+        trim: fractions that are border at the top, bottom, left and right.
+
+    >>> trim_slices((1000, 200), (0.1, 0.2, 0.0, 0.0))
+    (slice(105, 795, None), slice(0, 200, None))
+    """
     height, width = size
     top, bottom, left, right = (share + _SAFETY * (share > 0) for share in trim)
     rows = slice(round(top * height), max(round((1 - bottom) * height), round(top * height) + 1))
@@ -126,14 +135,6 @@ def trim_slices(
     return rows, columns
 
 
-def _measured_again(
-    pixels: np.ndarray, trim: tuple[float, float, float, float]
-) -> tuple[np.ndarray, Measures]:
-    """Return the photo without its border, and its measurements."""
-    trimmed = np.ascontiguousarray(pixels[trim_slices(pixels.shape[:2], trim)])
-    return trimmed, measure(trimmed)
-
-
 def _use_one_thread() -> None:
-    """Keep a worker to one thread: the workers together already use all cores."""
+    """Limit a worker to one thread, because the workers together already use all cores."""
     cv2.setNumThreads(0)

@@ -1,33 +1,49 @@
-"""The reasons for which a photo is set aside, each a rule on what was measured."""
+"""The rules that set a photo aside, each a condition on its measurements."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from data_tools.measures import Measures
 from oldphoto.checks import InputError, require_positive
 
-# Found on 337 old and 785 modern photos beside made and real pages. With these values 20 of 20 text
-# pages, 39 of 40 backs of postcards and 14 of 20 drawings are set aside (those with soft shading or
-# filled areas pass), and of the photos none of the old and 2 % of the modern ones, most of them
-# a bird or a plane in an empty sky.
-# Of 337 old photos 3 get the wrong mode; of modern ones 12 % have so little colour that they get L.
-LITTLE_COLOUR = 2.5
-TONED = dict(across_tone=1.7, colour_spread=6.0)
-PAGE_CONTRAST = 70.0  # grey levels between ink and paper
-TEXT = dict(glyph_share=0.5, num_glyphs=300.0, paper_share=0.6, solid_share=0.35)
-DRAWING = dict(paper_share=0.3, middle_share=0.35, solid_share=0.12)
-BLANK = dict(paper_share=0.93, middle_share=0.05)
-EMPTY_TONE_RANGE = 20.0  # the flattest of 337 old photos spans 92, of 785 modern ones 49
+Ranges = dict[str, tuple[float, float]]
+"""Smallest and largest value of some fields of ``Measures``."""
+
+# Tuned on 337 old and 785 modern photos and on synthetic and real pages. These values set aside 20
+# of 20 text pages, 39 of 40 backs of postcards and 14 of 20 drawings (those with soft shading or
+# filled areas pass), none of the old photos and 2 % of the modern ones, mostly a bird or a plane in
+# an empty sky. 3 of 337 old photos get the wrong mode; 12 % of the modern ones have so little
+# colour that they get L.
+LITTLE_COLOUR = 2.5  # colour_spread of photos that are L whatever their tone
+TONED = {"across_tone": (0.0, 1.7), "colour_spread": (0.0, 6.0)}
+# What a photo must measure, from and to, to be set aside for a reason; the first match counts.
+CONTENT_RULES: tuple[tuple[str, Ranges], ...] = (
+    # Mostly dark marks of the size of letters on light paper.
+    ("text_page", {
+        "page_contrast": (70.0, inf), "glyph_share": (0.5, 1.0), "num_glyphs": (300.0, inf),
+        "paper_share": (0.6, 1.0), "solid_share": (0.0, 0.35),
+    }),
+    # Thin strokes on paper: a line drawing, an engraving, a plan.
+    ("drawing", {
+        "page_contrast": (70.0, inf), "paper_share": (0.3, 1.0), "middle_share": (0.0, 0.35),
+        "solid_share": (0.0, 0.12),
+    }),
+    # Nearly all of it is empty paper or backdrop.
+    ("blank", {"paper_share": (0.93, 1.0), "middle_share": (0.0, 0.05)}),
+    # The flattest of 337 old photos spans 92 grey levels, of 785 modern ones 49.
+    ("blank", {"tone_range": (0.0, 20.0)}),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the user may decide.
+    """The limits that the user may set.
 
     Args:
-        min_side: photos with a shorter side in pixels are tiny.
-        max_border: share of the area that may be border.
-        distance: perceptual hashes that differ in at most so many of 64 bits are near-duplicates.
+        min_side: smallest allowed side in pixels; below it a photo is tiny.
+        max_border: largest fraction of the area that may be border.
+        distance: photos whose perceptual hashes differ in at most this many of 64 bits are
+            near-duplicates.
     """
 
     min_side: int = 256
@@ -41,75 +57,40 @@ class Limits:
 
 
 def colour_mode(measures: Measures) -> str:
-    """Return ``RGB`` for a photo that shows colours, ``L`` for black-and-white and sepia."""
-    toned = (
-        measures.across_tone <= TONED["across_tone"]
-        and measures.colour_spread <= TONED["colour_spread"]
-    )
-    return "L" if toned or measures.colour_spread <= LITTLE_COLOUR else "RGB"
-
-
-def is_text_page(measures: Measures) -> bool:
-    """Whether dark marks of the size of letters on light paper are most of what is there."""
-    return (
-        measures.page_contrast >= PAGE_CONTRAST
-        and measures.glyph_share >= TEXT["glyph_share"]
-        and measures.num_glyphs >= TEXT["num_glyphs"]
-        and measures.paper_share >= TEXT["paper_share"]
-        and measures.solid_share <= TEXT["solid_share"]
-    )
-
-
-def is_drawing(measures: Measures) -> bool:
-    """Whether what is not paper consists of thin strokes: line drawings, engravings, plans."""
-    return (
-        measures.page_contrast >= PAGE_CONTRAST
-        and measures.paper_share >= DRAWING["paper_share"]
-        and measures.middle_share <= DRAWING["middle_share"]
-        and measures.solid_share <= DRAWING["solid_share"]
-    )
-
-
-def is_blank(measures: Measures) -> bool:
-    """Whether nearly everything is empty paper or backdrop."""
-    mostly_paper = (
-        measures.paper_share >= BLANK["paper_share"]
-        and measures.middle_share <= BLANK["middle_share"]
-    )
-    return mostly_paper or measures.tone_range <= EMPTY_TONE_RANGE
-
-
-CONTENT_RULES: dict[str, Callable[[Measures], bool]] = {
-    "text_page": is_text_page,
-    "drawing": is_drawing,
-    "blank": is_blank,
-}
+    """Return ``RGB`` for a colour photo, ``L`` for black-and-white and sepia."""
+    is_grey = measures.colour_spread <= LITTLE_COLOUR or _matches(measures, TONED)
+    return "L" if is_grey else "RGB"
 
 
 def judge(size: tuple[int, int], measures: Measures, limits: Limits) -> str:
     """Return why a photo is set aside, or an empty text if it is to be kept.
 
     Args:
-        size: height and width in pixels, after trimming where it was asked for.
-        measures: of the photo.
-        limits: of the user.
+        size: height and width in pixels, after trimming if borders are trimmed.
+        measures: measurements of the photo.
+        limits: the user's limits.
 
     Returns:
-        The name of the reason, a colon, and the measured value; duplicates are found elsewhere.
+        The name of the reason, a colon and the measured value. Duplicates are found elsewhere.
     """
     height, width = size
     if min(size) < limits.min_side:
         return f"tiny: {width} x {height} px, at least {limits.min_side} px are needed"
-    for name, rule in CONTENT_RULES.items():
-        if rule(measures):
+    for name, ranges in CONTENT_RULES:
+        if _matches(measures, ranges):
             return f"{name}: {_page_text(measures)}"
     if measures.framed and measures.border_share > limits.max_border:
         return f"bordered: {measures.border_share:.0%} of the area is border"
     return ""
 
 
+def _matches(measures: Measures, ranges: Ranges) -> bool:
+    """Return whether every named measurement lies within its range."""
+    return all(low <= getattr(measures, name) <= high for name, (low, high) in ranges.items())
+
+
 def _page_text(measures: Measures) -> str:
-    """Return what was measured on something that looks like a page."""
+    """Return the measurements that make a photo look like a page, in words."""
     return (
         f"{measures.paper_share:.0%} paper, {measures.solid_share:.0%} of the rest solid, "
         f"{measures.num_glyphs:.0f} marks per megapixel"

@@ -1,4 +1,4 @@
-"""Perceptual hashes of photos, and the search for near-duplicates among them."""
+"""Perceptual hashes of photos, and the search for pairs of similar hashes."""
 
 from collections.abc import Sequence
 
@@ -9,26 +9,35 @@ from PIL import Image
 from oldphoto.checks import InputError
 
 MAX_DISTANCE = 7
-"""Largest distance that ``near_pairs`` finds: 8 bytes cannot all differ in 7 differing bits."""
+"""Largest distance of ``near_pairs``: 7 bits that differ leave at least one of 8 bytes equal."""
 
 
 def perceptual_hash(pixels: np.ndarray) -> str:
-    """Return the 64-bit perceptual hash of uint8 (H, W, 3), 16 hexadecimal digits.
+    """Return the 64-bit perceptual hash of a photo, 16 hexadecimal digits.
 
-    It holds the signs of the 64 lowest frequencies of the photo, so that size, compression and
-    small changes of brightness leave it nearly as it is.
+    The bits tell which of the 64 lowest frequencies of the cosine transform lie above their median,
+    so size, compression and brightness hardly change it.
+
+    Args:
+        pixels: uint8 (H, W, 3).
+
+    >>> perceptual_hash(np.zeros((32, 32, 3), np.uint8))
+    '0000000000000000'
     """
     return str(imagehash.phash(Image.fromarray(pixels)))
 
 
 def near_pairs(hashes: Sequence[str], distance: int) -> list[tuple[int, int]]:
-    """Return all pairs (earlier, later) of hashes that differ in at most ``distance`` bits.
+    """Return the index pairs of all hashes that differ in at most ``distance`` bits, sorted.
 
     Two hashes that differ in at most 7 bits have at least one of their 8 bytes in common, so only
-    hashes with a common byte are compared: exact, and fast for a hundred thousand photos.
+    hashes with a common byte are compared. The search is exact, and fast for 100,000 photos.
 
     Raises:
         InputError: if distance is not within 0 and 7.
+
+    >>> near_pairs(["00ff00ff00ff00ff", "ffffffffffffffff", "00ff00ff00ff00fe"], distance=1)
+    [(0, 2)]
     """
     if not 0 <= distance <= MAX_DISTANCE:
         raise InputError(f"distance must be within 0 and {MAX_DISTANCE}, got {distance}")

@@ -4,30 +4,31 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
 from data_tools.examine import Finding, examine_all, find_photos
 from data_tools.filters import colour_mode
 
 SET_ASIDE = "set_aside"
-"""Folder of the photos that are not to be used, and the status of their rows."""
+"""Folder of the photos that are set aside, and the status of their rows."""
 STATED = ("source", "licence", "licence_url", "creator", "date", "credit")
-"""Columns that the user can state for all photos of the folder that lack them."""
+"""Columns that the user can fill in for all photos that lack them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with photos")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of photos")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     for name in STATED:
         option = "--" + name.replace("_", "-")
         parser.add_argument(
-            option, default="", metavar="TEXT", help=f"{name} of photos that have none yet"
+            option, default="", metavar="TEXT", help=f"{name} of the photos that have none yet"
         )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the table or bring it up to date; return 1 if a photo cannot be read."""
+    """Write or update the table; return 1 if a photo cannot be read."""
     path = args.folder / CATALOGUE_NAME
     findings = examine_all(find_photos(args.folder), num_workers=args.workers)
     known = read_catalogue(path) if path.is_file() else []
@@ -51,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
 def known_rows(
     findings: Sequence[Finding], folder: Path, known: Sequence[CatalogueRow]
 ) -> list[CatalogueRow]:
-    """Return for each file the row that the catalogue has of it, else a new one.
+    """Return the catalogue row of each file, or a new row.
 
-    A file that was renamed or moved is known by its content, so that it keeps its creator and
-    licence. Moved into ``set_aside`` or out of it, it is set aside or kept.
+    A renamed or moved file is recognised by its content and keeps its creator and licence. A file
+    moved into ``set_aside`` is set aside, and one moved out of it is kept.
     """
     of_path = {row.path: row for row in known}
     of_content = {row.sha256: row for row in known if row.sha256}
@@ -69,7 +70,7 @@ def known_rows(
 
 
 def _placed(row: CatalogueRow, path: str) -> CatalogueRow:
-    """Return the row of a file that is new at its place."""
+    """Return the row of a file that was not at this path before."""
     folder, _, rest = path.partition("/")
     if folder == SET_ASIDE:
         reason = rest.partition("/")[0] if "/" in rest else "moved"
@@ -78,7 +79,7 @@ def _placed(row: CatalogueRow, path: str) -> CatalogueRow:
 
 
 def measured_row(row: CatalogueRow, finding: Finding) -> CatalogueRow:
-    """Return the row with everything that the finding says about its file."""
+    """Return the row with what was measured on its file."""
     height, width = finding.size
     mode = colour_mode(finding.measures) if finding.measures else ""
     return replace(
@@ -87,13 +88,13 @@ def measured_row(row: CatalogueRow, finding: Finding) -> CatalogueRow:
 
 
 def _row(finding: Finding, row: CatalogueRow, stated: dict[str, str]) -> CatalogueRow:
-    """Return the new row of a file: what was known, what is stated, and what was measured."""
-    row = replace(row, **{key: text for key, text in stated.items() if not getattr(row, key)})
-    row = measured_row(row, finding)
+    """Return the new row of a file, from its old row, the user's statements and the finding."""
+    missing: dict[str, Any] = {key: text for key, text in stated.items() if not getattr(row, key)}
+    row = measured_row(replace(row, **missing), finding)
     if finding.problem:
         return replace(row, status=SET_ASIDE, reason=f"unreadable: {finding.problem}")
     if row.status == "failed" or row.reason.startswith("unreadable"):
-        return replace(row, status="kept", reason="")  # it is there, and readable, after all
+        return replace(row, status="kept", reason="")  # it is there now, and readable
     return row
 
 

@@ -1,4 +1,4 @@
-"""What is measured on a photo to decide whether it can be trained with."""
+"""Measurements of a photo that decide whether it is fit for training."""
 
 from dataclasses import dataclass
 
@@ -12,31 +12,31 @@ PAGE_SIDE = 700
 TONE_SIDE = 64
 PEEL_SIDE = 256
 PEEL_TOLERANCE = 20  # grey levels; paper is not perfectly even
-PEEL_SHARE = 0.8  # of a row that must look like the border; the rest may be dust or a caption
-EDGE_ROWS = 5  # of 256, within which a straight edge must show
-EDGE_SHARE = 0.6  # of its length
-MIN_INSIDE = 0.4  # of a side: around less than this it is a backdrop, not a frame
-MAX_PEELS = 3  # scan bed, mount, printed frame
+PEEL_SHARE = 0.8  # fraction of a row that must have the border's colour; the rest may be dust
+EDGE_ROWS = 5  # rows of 256 within which the border must end in a straight edge
+EDGE_SHARE = 0.6  # fraction of the edge's length that must be visible
+MIN_INSIDE = 0.4  # fraction of a side inside the border; with less it is a backdrop, no frame
+MAX_PEELS = 3  # borders around each other: scan bed, mount, printed frame
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Measurements of one photo; shares are between 0 and 1.
+    """Measurements of one photo; shares are fractions between 0 and 1.
 
     Args:
-        colour_spread: how much the colour varies among pixels of the same brightness, in units
-            of CIELAB.
+        colour_spread: standard deviation of the colour among pixels of the same brightness, in
+            CIELAB units.
         across_tone: the part of it that is not along one warm tone (yellow, brown, pink); near 0
-            for black-and-white and for sepia. Equal to colour_spread where the tone is not warm.
-        tone_range: grey levels between the darkest and the brightest area of a size that counts.
-        page_contrast: grey levels between the darkest and the brightest tone that is frequent.
-        paper_share: pixels as bright as the paper of a page.
-        middle_share: pixels between ink and paper, in brightness.
-        solid_share: of all pixels that are not paper, those at least 4 pixels away from any paper;
-            near 0 for text and line drawings, which consist of thin strokes.
+            for black-and-white and sepia, equal to colour_spread if the tone is not warm.
+        tone_range: grey levels between the darkest and the brightest larger area.
+        page_contrast: grey levels between the darkest and the brightest frequent tone.
+        paper_share: share of pixels as bright as the paper of a page.
+        middle_share: share of pixels between ink and paper in brightness.
+        solid_share: of the pixels that are not paper, the share at least 4 pixels away from any
+            paper; near 0 for text and line drawings, which consist of thin strokes.
         num_glyphs: connected dark marks of the size of letters, per million pixels.
-        glyph_share: share of all dark pixels that lie in such marks.
-        border: rows and columns that belong to a border: top, bottom, left, right, as shares.
+        glyph_share: share of the dark pixels that lie in such marks.
+        border: shares that are border at the top, bottom, left and right.
     """
 
     colour_spread: float
@@ -52,7 +52,7 @@ class Measures:
 
     @property
     def framed(self) -> bool:
-        """Whether two opposite sides have a border of at least a hundredth of the photo."""
+        """Whether two opposite sides have a border of at least 1 % of the photo."""
         top, bottom, left, right = self.border
         return min(top, bottom) >= 0.01 or min(left, right) >= 0.01
 
@@ -73,11 +73,14 @@ def measure(pixels: np.ndarray) -> Measures:
 def colour_measures(pixels: np.ndarray) -> tuple[float, float]:
     """Return colour_spread and across_tone of ``Measures``.
 
-    The mean colour of each of 16 brightness levels is taken off first. What is left of a sepia
-    print is still uneven, for it yellows more here than there, but along one line of warm colour.
+    The mean colour of each of 16 brightness levels is subtracted first. The rest of a sepia print
+    still varies, because a print does not yellow evenly, but along one line of warm colours.
+
+    >>> colour_measures(np.full((64, 64, 3), 128, np.uint8))
+    (0.0, 0.0)
     """
     lab = cv2.cvtColor(shrink(pixels, COLOUR_SIDE).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    # JPEG stores colour coarsely, in blocks; the median removes the speckle this leaves.
+    # JPEG stores colour in coarse blocks; the median removes the resulting speckle.
     colour = np.stack([cv2.medianBlur(lab[..., c], 5) for c in (1, 2)], axis=-1).reshape(-1, 2)
     level = np.minimum(lab[..., 0].ravel() / 100 * 16, 15).astype(int)
     counts = np.maximum(np.bincount(level, minlength=16), 1)
@@ -93,14 +96,18 @@ def colour_measures(pixels: np.ndarray) -> tuple[float, float]:
 
 
 def tone_range(pixels: np.ndarray) -> float:
-    """Return the grey levels that most of a photo, reduced to 64 px, spans."""
+    """Return the grey levels between the 1st and 99th percentile of a photo at 64 px.
+
+    >>> tone_range(np.full((64, 64, 3), 128, np.uint8))
+    0.0
+    """
     grey = cv2.cvtColor(shrink(pixels, TONE_SIDE), cv2.COLOR_RGB2GRAY)
     darkest, brightest = np.percentile(grey, (1, 99))
     return float(brightest - darkest)
 
 
 def page_measures(pixels: np.ndarray) -> tuple[float, float, float, float, float, float]:
-    """Return what ``Measures`` holds from page_contrast to glyph_share, in that order."""
+    """Return the fields of ``Measures`` from page_contrast to glyph_share, in that order."""
     grey = cv2.cvtColor(shrink(pixels, PAGE_SIDE), cv2.COLOR_RGB2GRAY)
     ink, paper = np.percentile(grey, (0.3, 90)).astype(float)
     contrast = max(paper - ink, 1.0)
@@ -120,11 +127,11 @@ def page_measures(pixels: np.ndarray) -> tuple[float, float, float, float, float
 
 
 def border_of(pixels: np.ndarray) -> tuple[float, float, float, float]:
-    """Return how much of the top, bottom, left and right is border, as shares of the side.
+    """Return the fractions that are border at the top, bottom, left and right.
 
-    Rows and columns that have nearly one colour are peeled off from outside, at most three times,
-    because a scan often shows scan bed, mount and printed frame around each other. A border ends
-    in a straight edge; a plain backdrop or a sky, which ends in an outline, is left alone.
+    Rows and columns of nearly one colour are removed from outside, at most three times, because a
+    scan often shows scan bed, mount and printed frame around each other. A border ends in a
+    straight edge; a plain backdrop or a sky, which ends in an outline, is no border.
     """
     small = cv2.medianBlur(np.ascontiguousarray(shrink(pixels, PEEL_SIDE)), 3).astype(np.int16)
     height, width = small.shape[:2]
@@ -139,7 +146,7 @@ def border_of(pixels: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _peel(block: np.ndarray) -> tuple[int, int, int, int]:
-    """Return how many rows and columns of one border to take off: top, bottom, left, right."""
+    """Return the rows and columns of one border: top, bottom, left, right."""
     views = (block, block[::-1], block.swapaxes(0, 1), block[:, ::-1].swapaxes(0, 1))
     top, bottom, left, right = (_flat_rows(view) for view in views)
     height, width = block.shape[:2]
@@ -155,19 +162,19 @@ def _peel(block: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _far(block: np.ndarray) -> np.ndarray:
-    """Return for each row of (H, W, 3) the share of pixels unlike the colour of the first row."""
+    """Return the share of pixels in each row whose colour differs from the first row, (H,)."""
     colour = np.median(block[0], axis=0)
     return (np.abs(block - colour).max(axis=2) > PEEL_TOLERANCE).mean(axis=1)
 
 
 def _flat_rows(block: np.ndarray) -> int:
-    """Return how many rows from the first on show the colour of the first row."""
+    """Return the number of rows at the top that have the colour of the first row."""
     flat = _far(block) <= 1 - PEEL_SHARE
     return len(flat) if flat.all() else int(np.argmin(flat))
 
 
 def _is_frame(block: np.ndarray, depth: int) -> bool:
-    """Return whether the first ``depth`` rows end in a straight edge around something else."""
+    """Return whether the first ``depth`` rows end in a straight edge."""
     far = _far(block)
     edge, inside = far[depth : depth + EDGE_ROWS], far[depth:]
     return len(edge) > 0 and bool(min(edge.max(), inside.mean()) >= EDGE_SHARE)

@@ -1,16 +1,25 @@
-"""``python -m data_tools report``: what is in a folder of photos, and whom to thank for it."""
+"""``python -m data_tools report``: count a folder's photos and write the attribution page."""
 
 import argparse
+import contextlib
 import html
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue
 from data_tools.examine import REPORT_PAGE
+from oldphoto.checks import InputError
+from oldphoto.data.reading import decode_photo
+from oldphoto.images.files import write_photo
 from oldphoto.system.files import written_whole
 
 UNKNOWN = "not stated"
+_CELL, _LABEL = 168, 14  # side of a photo on a contact sheet and height of its caption, in pixels
+_COLUMNS, _PER_SHEET = 10, 80
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
     "table{border-collapse:collapse}td,th{border:1px solid #bbb;padding:.2em .6em;text-align:left}"
@@ -22,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with a catalogue.csv")
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where the pages go (default DIR/report)"
+        "--output", type=Path, metavar="DIR", help="folder for the pages (default DIR/report)"
     )
 
 
@@ -41,8 +50,8 @@ def write_report(folder: Path, output: Path) -> dict[str, dict[str, int]]:
     """Write ``report.html``, ``attribution.html`` and ``ATTRIBUTION.md``.
 
     Args:
-        folder: holds the catalogue.
-        output: where the pages go; contact sheets that lie there are linked.
+        folder: folder with the catalogue.
+        output: folder for the pages; contact sheets in it are shown.
 
     Returns:
         The tables of the report.
@@ -58,7 +67,13 @@ def write_report(folder: Path, output: Path) -> dict[str, dict[str, int]]:
 
 
 def count_tables(rows: list[CatalogueRow]) -> dict[str, dict[str, int]]:
-    """Return title to table, each name to number of photos; all but the first of kept photos."""
+    """Return the tables of the report by title: number of photos by name.
+
+    The first table counts all photos, the others count the kept ones.
+
+    >>> count_tables([CatalogueRow("a.jpg", licence="CC0 1.0")])["Licence"]
+    {'CC0 1.0': 1}
+    """
     kept = [row for row in rows if row.status == "kept"]
     return {
         "All photos": _count(row.reason.partition(":")[0] or row.status for row in rows),
@@ -72,50 +87,49 @@ def count_tables(rows: list[CatalogueRow]) -> dict[str, dict[str, int]]:
 
 def report_page(name: str, tables: dict[str, dict[str, int]], sheets: list[str]) -> str:
     """Return the counts and the contact sheets as one HTML page."""
-    parts = [f"<h1>Photos in {html.escape(name)}</h1>"]
-    parts.append('<p><a href="attribution.html">Sources and licences of each photo</a></p>')
+    parts = [
+        f"<h1>Photos in {html.escape(name)}</h1>",
+        '<p><a href="attribution.html">Sources and licences of each photo</a></p>',
+    ]
     for title, counts in tables.items():
         cells = "".join(
             f"<tr><td>{html.escape(key)}</td><td>{count}</td></tr>" for key, count in counts.items()
         )
         parts.append(f"<h2>{html.escape(title)}</h2><table>{cells}</table>")
-    for sheet in sheets:
-        safe = html.escape(sheet)
-        parts.append(f'<h2>{safe}</h2><a href="{safe}"><img src="{safe}" alt="{safe}"></a>')
+    for sheet in map(html.escape, sheets):
+        parts.append(f'<h2>{sheet}</h2><a href="{sheet}"><img src="{sheet}" alt="{sheet}"></a>')
     return _page(f"Photos in {name}", "".join(parts))
 
 
 def attribution_page(rows: list[CatalogueRow]) -> str:
-    """Return one entry a photo: title, creator, source, licence, as CC BY asks for."""
-    entries = "".join(f"<li>{_credit_html(row)}</li>" for row in rows)
+    """Return one entry a photo as HTML: title, creator, source and licence, as CC BY requires."""
+    entries = "".join(f"<li>{_credit(row, html.escape, _link_html)}</li>" for row in rows)
     return _page("Sources of the photos", f"<h1>Sources of the photos</h1><ul>{entries}</ul>")
 
 
 def attribution_text(rows: list[CatalogueRow]) -> str:
-    """Return the same as Markdown."""
-    return "# Sources of the photos\n\n" + "".join(f"- {_credit_markdown(row)}\n" for row in rows)
+    """Return the same entries as Markdown.
+
+    >>> row = CatalogueRow("a.jpg", title="Mill", creator="Ada", licence="CC0 1.0")
+    >>> print(attribution_text([row]).splitlines()[-1])
+    - Mill, by Ada. Licence: CC0 1.0.
+    """
+    entries = "".join(f"- {_credit(row, _plain, _link_markdown)}\n" for row in rows)
+    return f"# Sources of the photos\n\n{entries}"
 
 
-def _credit_html(row: CatalogueRow) -> str:
-    """Return the entry of one photo; nothing that a catalogue holds becomes code."""
-    title = _link_html(row.title or row.path, row.item_url)
-    licence = _link_html(row.licence or UNKNOWN, row.licence_url)
-    creator = html.escape(row.creator or "unknown creator")
-    rest = ", ".join(html.escape(text) for text in (row.date, row.source, row.credit) if text)
-    return f"{title}, by {creator}{', ' + rest if rest else ''}. Licence: {licence}."
-
-
-def _credit_markdown(row: CatalogueRow) -> str:
-    """Return the entry of one photo in Markdown."""
-    title = _link_markdown(row.title or row.path, row.item_url)
-    licence = _link_markdown(row.licence or UNKNOWN, row.licence_url)
-    creator = _plain(row.creator or "unknown creator")
-    rest = ", ".join(_plain(text) for text in (row.date, row.source, row.credit) if text)
-    return f"{title}, by {creator}{', ' + rest if rest else ''}. Licence: {licence}."
+def _credit(
+    row: CatalogueRow, escape: Callable[[str], str], link: Callable[[str, str], str]
+) -> str:
+    """Return the entry of one photo; escaped, so that nothing in a catalogue becomes code."""
+    title = link(row.title or row.path, row.item_url)
+    details = [f"by {row.creator or 'unknown creator'}", row.date, row.source, row.credit]
+    text = ", ".join([title, *(escape(detail) for detail in details if detail)])
+    return f"{text}. Licence: {link(row.licence or UNKNOWN, row.licence_url)}."
 
 
 def _link_html(text: str, address: str) -> str:
-    """Return text as a link, if the address is one of the web."""
+    """Return text as a link if the address is http or https."""
     safe = html.escape(text)
     if not address.startswith(("http://", "https://")):
         return safe
@@ -123,19 +137,19 @@ def _link_html(text: str, address: str) -> str:
 
 
 def _link_markdown(text: str, address: str) -> str:
-    """Return text as a Markdown link, if the address is one of the web."""
+    """Return text as a Markdown link if the address is http or https."""
     if not address.startswith(("http://", "https://")):
         return _plain(text)
     return f"[{_plain(text)}]({address.replace(' ', '%20').replace(')', '%29')})"
 
 
 def _plain(text: str) -> str:
-    """Return text with the characters that Markdown or HTML would act on made harmless."""
+    """Return text with the special characters of Markdown and HTML escaped."""
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>#|" else sign for sign in text)
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:
-    """Return how often each name occurs, the most frequent first."""
+    """Return how often each name occurs, most frequent first."""
     return dict(Counter(name or UNKNOWN for name in names).most_common())
 
 
@@ -145,6 +159,35 @@ def _side_class(side: int) -> str:
         if side < limit:
             return f"below {limit} px"
     return "2048 px and more"
+
+
+def write_sheets(folder: Path, name: str, photos: Sequence[tuple[Path, str]]) -> None:
+    """Write contact sheets for visual inspection, ``NAME_01.jpg`` and so on.
+
+    Args:
+        folder: folder for the sheets.
+        name: start of their file names.
+        photos: file and caption of each photo.
+    """
+    for number, start in enumerate(range(0, len(photos), _PER_SHEET), start=1):
+        sheet = draw_sheet(photos[start : start + _PER_SHEET])
+        write_photo(folder / f"{name}_{number:02}.jpg", sheet)
+
+
+def draw_sheet(photos: Sequence[tuple[Path, str]]) -> np.ndarray:
+    """Return one sheet, uint8 (H, W, 3); a photo that cannot be read leaves an empty cell."""
+    rows = -(-len(photos) // _COLUMNS)
+    sheet = Image.new("RGB", (_COLUMNS * _CELL, rows * (_CELL + _LABEL)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (path, caption) in enumerate(photos):
+        left, top = index % _COLUMNS * _CELL, index // _COLUMNS * (_CELL + _LABEL)
+        draw.rectangle([left, top, left + _CELL - 1, top + _CELL + _LABEL - 1], outline="lightgrey")
+        with contextlib.suppress(InputError):
+            small = Image.fromarray(decode_photo(path, _CELL))
+            small.thumbnail((_CELL - 4, _CELL - 4))
+            sheet.paste(small, (left + 2, top + 2))
+        draw.text((left + 3, top + _CELL), caption[-26:], fill="black")
+    return np.asarray(sheet)
 
 
 def _page(title: str, body: str) -> str:

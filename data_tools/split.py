@@ -1,4 +1,4 @@
-"""``python -m data_tools split``: training, validation or test, by the content of each photo."""
+"""``python -m data_tools split``: assign each photo to training, validation or test."""
 
 import argparse
 from collections import Counter
@@ -19,16 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_shares(parser: argparse.ArgumentParser) -> None:
-    """Declare the two shares; training gets the rest."""
+    """Declare the shares of validation and test; training gets the rest."""
     for name in SPLITS[1:]:
         parser.add_argument(
             f"--{name}", type=float, default=DEFAULT_PERCENT, metavar="PERCENT",
-            help=f"share of the photos kept for {name} (default {DEFAULT_PERCENT:g})",
+            help=f"percent of the photos for {name} (default {DEFAULT_PERCENT:g})",
         )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the split of every row into the catalogue, and print how many each got."""
+    """Write the split of each photo into the catalogue and print the number of photos in each."""
     require_shares(args.validation, args.test)
     path = args.folder / CATALOGUE_NAME
     rows = [with_split(row, args.validation, args.test) for row in read_catalogue(path)]
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def require_shares(validation: float, test: float) -> None:
-    """Raise InputError unless both shares are percentages that leave something to train with."""
+    """Raise InputError unless both shares are percentages that leave photos for training."""
     if validation < 0 or test < 0 or validation + test >= 100:
         raise InputError(
             "validation and test must be at least 0 percent and together below 100, "
@@ -48,7 +48,7 @@ def require_shares(validation: float, test: float) -> None:
 
 
 def with_split(row: CatalogueRow, validation: float, test: float) -> CatalogueRow:
-    """Return the row with its split; a row without a photo has none."""
+    """Return the row with its split; a failed row has none."""
     if row.status == "failed":
         return row
     return replace(row, split=split_of(row.sha256, validation, test))
@@ -57,16 +57,22 @@ def with_split(row: CatalogueRow, validation: float, test: float) -> CatalogueRo
 def split_of(sha256: str, validation: float, test: float) -> str:
     """Return the split of a photo, from the first digits of its SHA-256.
 
-    The digits are as good as drawn at random, but the same for ever: a photo stays in its split
-    when others are added, renamed or removed, so nothing that was tested on is trained on later.
+    The digits are as good as random, but fixed: a photo stays in its split when others are added,
+    renamed or removed, so no test photo ever becomes a training photo.
 
     Args:
-        sha256: of the file.
-        validation: percent of the photos.
-        test: percent of the photos.
+        sha256: SHA-256 of the file in hexadecimal digits.
+        validation: percent of the photos for validation.
+        test: percent of the photos for the test.
+
+    Returns:
+        ``train``, ``validation`` or ``test``.
 
     Raises:
         InputError: if the hash is not hexadecimal.
+
+    >>> split_of("0" * 64, validation=5, test=5), split_of("f" * 64, validation=5, test=5)
+    ('test', 'train')
     """
     try:
         place = int(sha256[:13], 16) / 16**13 * 100

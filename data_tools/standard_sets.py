@@ -1,8 +1,8 @@
-"""``python -m data_tools standard``: well-known sets of clean photos, with checksum and resume.
+"""``python -m data_tools standard``: download well-known sets of clean photos.
 
-torchvision knows three of the sets; it is left to check and unpack them. Its own download starts
-anew after every cut, which for two gigabytes on a slow line means never, so the archive is fetched
-with ``oldphoto.system.download`` to the place where torchvision looks for it.
+torchvision checks and unpacks three of the sets. Its own download cannot resume, so two gigabytes
+may never arrive on a slow line; the archive is therefore fetched with resume to the place where
+torchvision looks for it.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -29,23 +30,20 @@ import oldphoto.system.torchvision_compat  # noqa: F401  (before torchvision)
 # isort: split
 from torchvision.datasets import Imagenette, VOCDetection
 
-_FLICKR_TERMS = "Flickr terms of use; for research, not to be passed on"
-_VOC = "https://thor.robots.ox.ac.uk/pascal/VOC/"
-
 
 @dataclass(frozen=True)
 class StandardSet:
     """One set of photos.
 
     Args:
-        title: its full name.
+        title: full name of the set.
         remote: its archive.
-        md5: of the archive, as torchvision has it; empty where ``remote`` has a SHA-256.
-        photos: folder of the photos once unpacked, relative to the folder of the download.
-        num_photos: how many lie there.
-        licence: under which the photos may be used, in a few words.
-        licence_url: where its owners say so.
-        unpack: unpacks the archive, which lies in the folder that is passed.
+        md5: MD5 of the archive, as torchvision has it; empty if ``remote`` has a SHA-256.
+        photos: folder of the unpacked photos, relative to the download folder.
+        num_photos: number of photos in it.
+        licence: licence of the photos in a few words.
+        licence_url: page on which the owners state it.
+        unpack: unpacks the archive in the given download folder.
     """
 
     title: str
@@ -58,89 +56,78 @@ class StandardSet:
     unpack: Callable[[Path], object]
 
 
-def unpack_voc2012(folder: Path) -> None:
-    """Let torchvision check and unpack Pascal VOC 2012."""
-    VOCDetection(folder, year="2012", image_set="trainval", download=True)
+def _voc(year: str, archive: str, md5: str, num_photos: int, max_bytes: int) -> StandardSet:
+    """Return Pascal VOC of one year; torchvision checks and unpacks it."""
+    address = f"https://thor.robots.ox.ac.uk/pascal/VOC/voc{year}/{archive}"
+    return StandardSet(
+        title=f"Pascal VOC {year}",
+        remote=RemoteFile(archive, (address,), kind="tar", max_bytes=max_bytes),
+        md5=md5,
+        photos=f"VOCdevkit/VOC{year}/JPEGImages",
+        num_photos=num_photos,
+        licence="Flickr terms of use; for research, not to be passed on",
+        licence_url=f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/#rights",
+        unpack=partial(VOCDetection, year=year, image_set="trainval", download=True),
+    )
 
 
-def unpack_voc2007(folder: Path) -> None:
-    """Let torchvision check and unpack Pascal VOC 2007."""
-    VOCDetection(folder, year="2007", image_set="trainval", download=True)
-
-
-def unpack_imagenette(folder: Path) -> None:
+def _unpack_imagenette(folder: Path) -> None:
     """Let torchvision check and unpack Imagenette at 320 px."""
-    shutil.rmtree(folder / "imagenette2-320", ignore_errors=True)  # half of it, from a stopped run
+    shutil.rmtree(folder / "imagenette2-320", ignore_errors=True)  # left by a stopped run
     Imagenette(folder, split="train", size="320px", download=True)
 
 
-def unpack_div2k(folder: Path) -> None:
+def _unpack_div2k(folder: Path) -> None:
     """Unpack the validation photos of DIV2K."""
     with zipfile.ZipFile(folder / "DIV2K_valid_HR.zip") as file:
-        file.extractall(folder)  # Python removes absolute names and ".." by itself
+        file.extractall(folder)  # Python itself removes absolute names and ".."
 
 
 STANDARD_SETS = {
-    "voc2012": StandardSet(
-        "Pascal VOC 2012",
-        RemoteFile(
-            "VOCtrainval_11-May-2012.tar",
-            (_VOC + "voc2012/VOCtrainval_11-May-2012.tar",),
-            kind="tar",
-            max_bytes=2_100_000_000,
-        ),
-        "6cd6e144f989b92b3379bac3b3de84fd",
-        "VOCdevkit/VOC2012/JPEGImages",
-        17_125,
-        _FLICKR_TERMS,
-        "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/#rights",
-        unpack_voc2012,
+    "voc2012": _voc(
+        "2012",
+        "VOCtrainval_11-May-2012.tar",
+        md5="6cd6e144f989b92b3379bac3b3de84fd",
+        num_photos=17_125,
+        max_bytes=2_100_000_000,
     ),
-    "voc2007": StandardSet(
-        "Pascal VOC 2007",
-        RemoteFile(
-            "VOCtrainval_06-Nov-2007.tar",
-            (_VOC + "voc2007/VOCtrainval_06-Nov-2007.tar",),
-            kind="tar",
-            max_bytes=500_000_000,
-        ),
-        "c52e279531787c972589f7e41ab4ae64",
-        "VOCdevkit/VOC2007/JPEGImages",
-        5_011,
-        _FLICKR_TERMS,
-        "http://host.robots.ox.ac.uk/pascal/VOC/voc2007/#rights",
-        unpack_voc2007,
+    "voc2007": _voc(
+        "2007",
+        "VOCtrainval_06-Nov-2007.tar",
+        md5="c52e279531787c972589f7e41ab4ae64",
+        num_photos=5_011,
+        max_bytes=500_000_000,
     ),
     "imagenette": StandardSet(
-        "Imagenette, 320 px",
-        RemoteFile(
+        title="Imagenette, 320 px",
+        remote=RemoteFile(
             "imagenette2-320.tgz",
             ("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz",),
             kind="gzip",
             max_bytes=400_000_000,
         ),
-        "3df6f0d01a2c9592104656642f5e78a3",
-        "imagenette2-320",
-        13_394,
-        "ImageNet terms of access; non-commercial research and education",
-        "https://www.image-net.org/download.php",
-        unpack_imagenette,
+        md5="3df6f0d01a2c9592104656642f5e78a3",
+        photos="imagenette2-320",
+        num_photos=13_394,
+        licence="ImageNet terms of access; non-commercial research and education",
+        licence_url="https://www.image-net.org/download.php",
+        unpack=_unpack_imagenette,
     ),
     "div2k-valid": StandardSet(
-        "DIV2K, validation",
-        RemoteFile(
+        title="DIV2K, validation",
+        remote=RemoteFile(
             "DIV2K_valid_HR.zip",
             ("https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_valid_HR.zip",),
             kind="zip",
             max_bytes=460_000_000,
             sha256="20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
         ),
-        "",
-        "DIV2K_valid_HR",
-        100,
-        "academic research only",
-        "https://data.vision.ee.ethz.ch/cvl/DIV2K/",
-        unpack_div2k,
+        md5="",
+        photos="DIV2K_valid_HR",
+        num_photos=100,
+        licence="academic research only",
+        licence_url="https://data.vision.ee.ethz.ch/cvl/DIV2K/",
+        unpack=_unpack_div2k,
     ),
 }
 
@@ -148,7 +135,7 @@ STANDARD_SETS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("name", metavar="NAME", help=f"one of {', '.join(STANDARD_SETS)}")
-    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where it goes")
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="download folder")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -163,13 +150,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def install(chosen: StandardSet, folder: Path) -> Path:
-    """Bring a set into a folder; what is there already is not fetched or unpacked again.
+    """Download and unpack a set, unless it is already there.
 
     Returns:
-        The folder of the photos; ``catalogue.csv`` in it names source and licence of each.
+        The folder of the photos; its ``catalogue.csv`` states source and licence of each.
 
     Raises:
-        InputError: if it cannot be downloaded, or what came is not the set.
+        InputError: if the set cannot be downloaded, or the archive does not hold it.
     """
     photos = folder / chosen.photos
     if len(_photos_in(photos)) != chosen.num_photos:
@@ -189,7 +176,7 @@ def install(chosen: StandardSet, folder: Path) -> Path:
 
 
 def require_md5(archive: Path, md5: str) -> None:
-    """Raise InputError unless the archive has this MD5; an empty one fits every archive."""
+    """Raise InputError unless the archive has this MD5; an empty MD5 is not checked."""
     if not md5:
         return
     with archive.open("rb") as file:
@@ -202,7 +189,7 @@ def require_md5(archive: Path, md5: str) -> None:
 
 
 def _unpack(chosen: StandardSet, folder: Path, archive: Path) -> None:
-    """Unpack; an archive that cannot be read is one sentence."""
+    """Unpack the archive; raise InputError if it cannot be read."""
     try:
         chosen.unpack(folder)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
@@ -210,7 +197,7 @@ def _unpack(chosen: StandardSet, folder: Path, archive: Path) -> None:
 
 
 def _photos_in(folder: Path) -> list[Path]:
-    """Return the photos below a folder, sorted; none if it is not there."""
+    """Return the photos below a folder, sorted; none if there is no folder."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in READABLE)
 
 

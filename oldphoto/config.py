@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 
 from oldphoto.checks import InputError, require_in, require_positive
 
+MappingForm = Literal["paper", "serial", "ours", "unmasked"]
+
 
 @dataclass(frozen=True)
 class VAEConfig:
@@ -20,11 +22,18 @@ class VAEConfig:
         stem: "conv" is the table's 7x7 and two 4x4 stride-2 convolutions; "unshuffle" moves
             4x4 pixels into channels at once and works at a quarter of the resolution.
         width: feature channels between input and latent.
-        latent_channels: channels of the latent code.
+        latent_channels: channels of the latent.
         num_blocks: residual blocks on either side of the latent.
         norm: instance norm after each convolution, as in the table.
-        noise: "unit" adds N(0, 1) to the code (the authors' code); "learned" predicts a mean
+        noise: "unit" adds N(0, 1) to the latent (the authors' code); "learned" predicts a mean
             and a log-variance (the textbook VAE).
+
+    Raises:
+        InputError: if a setting is out of its range, or width and latent_channels differ with the
+            conv stem.
+
+    >>> VAEConfig(stem="unshuffle", latent_channels=32).width
+    64
     """
 
     stem: Literal["conv", "unshuffle"] = "conv"
@@ -52,25 +61,26 @@ class MappingConfig:
     """The latent mapping T, latent_channels in and out.
 
     Attributes:
+        form: how scratches are treated. Each form is a class of its own in ``networks.mapping``:
+
+            - "paper": equation 10, two branches side by side.
+            - "serial": the authors' code, residual blocks after the fusion.
+            - "ours": as "serial", with a soft mask, and holes filled before the encoder.
+            - "unmasked": as "serial", with an ordinary non-local block; for the ablation.
         widths_in: channels after each 3x3 convolution before the residual blocks.
         widths_out: channels after each 3x3 convolution after them; one more convolution
             without norm returns to latent_channels.
-        num_blocks: residual blocks of the local branch ("parallel") or after fusion ("serial").
+        num_blocks: residual blocks of the local branch.
         num_global_blocks: residual blocks that follow the partial non-local block.
-        fusion: "parallel" is the paper's equation 10, where the sound positions pass the local
-            branch and the damaged ones the global branch; "serial" is the authors' code, where
-            the local blocks run after the fusion, on everything.
         norm: instance norm after each convolution but the last.
-        skip: let the network learn the difference alone, T(z) = z + f(z). It helps where both VAEs
-            began alike (``Preset.shared_start``): then z is nearly right already.
-        masked: tell the partial non-local block where the damage is. False makes it an ordinary
-            non-local block: damaged positions are believed like sound ones.
-        soft_mask: let damage be a matter of degree: a position of the latent that a hole covers
-            in part is believed in part. False is the authors' code: one damaged pixel condemns the
-            whole position.
-        fill_holes: fill the holes smoothly before the encoder sees them. Their code is a guess
-            then, and no longer the code of white paint, so the global branch is added to it
-            instead of taking its place.
+        skip: learn the difference alone, T(z) = z + f(z). It helps where both VAEs start from the
+            same weights (``Preset.shared_start``): then z is nearly right already.
+
+    Raises:
+        InputError: if a setting is out of its range.
+
+    >>> MappingConfig(widths_in=(128, 256)).width
+    256
     """
 
     latent_channels: int = 64
@@ -78,15 +88,12 @@ class MappingConfig:
     widths_out: tuple[int, ...] = (256, 128, 64)
     num_blocks: int = 6
     num_global_blocks: int = 2
-    fusion: Literal["parallel", "serial"] = "parallel"
+    form: MappingForm = "paper"
     norm: bool = True
     skip: bool = False
-    masked: bool = True
-    soft_mask: bool = False
-    fill_holes: bool = False
 
     def __post_init__(self) -> None:
-        require_in(self.fusion, ("parallel", "serial"), "fusion")
+        require_in(self.form, get_args(MappingForm), "form")
         require_positive(latent_channels=self.latent_channels, num_blocks=self.num_blocks)
         if not self.widths_in:
             raise InputError("widths_in must name at least one width, got none")
@@ -99,7 +106,17 @@ class MappingConfig:
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """A patch discriminator of pix2pixHD: num_scales copies, each on a photo half as large."""
+    """A patch discriminator of pix2pixHD.
+
+    Attributes:
+        width: channels after the first convolution; each further layer doubles them, up to 512.
+        num_layers: convolutions of stride 2.
+        num_scales: discriminators, each on a photo half as large as the one before.
+        spectral_norm: bound the slope of each convolution (Miyato et al. 2018, arXiv 1802.05957).
+
+    Raises:
+        InputError: if a number is not positive.
+    """
 
     width: int = 64
     num_layers: int = 3
@@ -112,7 +129,15 @@ class DiscriminatorConfig:
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """The scratch detector: a U-Net whose width doubles at each of ``depth`` reductions."""
+    """The scratch detector: a U-Net.
+
+    Attributes:
+        width: channels at full size; they double with each reduction.
+        depth: reductions by 2.
+
+    Raises:
+        InputError: if a number is not positive.
+    """
 
     width: int = 64
     depth: int = 4
@@ -315,11 +340,9 @@ SMALL = Preset(
         widths_out=(64,),
         num_blocks=6,
         num_global_blocks=2,
-        fusion="serial",
+        form="ours",
         norm=False,
         skip=True,
-        soft_mask=True,
-        fill_holes=True,
     ),
     discriminator=DiscriminatorConfig(width=16, num_scales=2, spectral_norm=True),
     latent_discriminator=DiscriminatorConfig(width=16, num_scales=1, spectral_norm=True),
@@ -366,7 +389,7 @@ TINY = Preset(
         widths_out=(32,),
         num_blocks=2,
         num_global_blocks=1,
-        fusion="serial",
+        form="serial",
         norm=False,
         skip=True,
     ),

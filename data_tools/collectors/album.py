@@ -1,36 +1,45 @@
-"""The folder that a crawl fills: photos and catalogue that agree, whenever the machine stops.
+"""The folder of a crawl: photos and catalogue agree, even if the machine stops at any moment.
 
-A downloaded photo first lies whole in ``.collect/incoming``. It is checked there, its row is
+A downloaded photo is first written to ``.collect/incoming``. There it is checked, its row is
 appended to the catalogue and forced to the disk, and only then is it renamed into ``photos``. So:
 
-* stopped before the row: the next crawl finds the photo in ``incoming`` and need not fetch it;
+* stopped before the row: the next crawl finds the photo in ``incoming`` and does not fetch it;
 * stopped between row and rename: ``Album`` finishes the rename when it is opened;
 * ``photos`` never holds a file without a row.
 """
 
-import os
+import hashlib
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
-from data_tools.collectors.names import safe_name
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo
-from oldphoto.system.files import sha256_of
+from oldphoto.system.files import sha256_of, written_whole
 
-EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp"}
+MAX_NAME_LENGTH = 80
+# The first bytes of the accepted kinds of photos.
+_SIGNATURES = {
+    ".jpg": rb"\xff\xd8\xff",
+    ".png": rb"\x89PNG\r\n\x1a\n",
+    ".tif": rb"II\*\x00|MM\x00\*",
+    ".webp": rb"RIFF....WEBP",
+}
 
 
 class Album:
-    """What one archive has already given to a folder, and the only way to add to it.
+    """The photos that one archive has given to a folder, and the only way to add more.
 
     Args:
-        folder: of the catalogue; made where it is missing.
+        folder: folder of the catalogue; created if it is missing.
         source: name of the archive, one of ``SOURCE_NAMES``.
 
     Raises:
@@ -49,138 +58,146 @@ class Album:
             for cut_short in self.incoming.glob("*.partial"):
                 cut_short.unlink()
         except OSError as error:
-            raise InputError(
-                f"expected a folder that can be written to, got {folder} ({error})"
-            ) from error
+            raise InputError(_not_writable(folder, error)) from error
         catalogue = folder / CATALOGUE_NAME
         rows = read_catalogue(catalogue) if catalogue.is_file() else []
-        self._status = {row.item_id: row.status for row in rows if row.source == source}
-        self._finish_renames(rows)
+        own_rows = [row for row in rows if row.source == source]
+        self._status = {row.item_id: row.status for row in own_rows}
+        for row in own_rows:  # finish what a crash left between row and rename
+            if row.path and self.has_arrived(row) and not (folder / row.path).exists():
+                self._move(row)
 
     def is_known(self, item_id: str) -> bool:
-        """Say whether the item has a row, of a photo or of a lasting failure."""
+        """Return whether the item has a row, of a photo or of a lasting failure."""
         return item_id in self._status
 
     def has_photo(self, item_id: str) -> bool:
-        """Say whether the item has a row of a photo."""
+        """Return whether the item has a row of a photo."""
         return self._status.get(item_id, "failed") != "failed"
 
-    def incoming_name(self, row: CatalogueRow) -> str:
-        """Return the file name, without extension, under which the photo is downloaded."""
-        return f"{self.source}-{safe_name(row.item_id)}"
+    def arrival(self, row: CatalogueRow) -> Path:
+        """Return where the photo of a row lies between its download and its check."""
+        return self.incoming / f"{self.source}-{safe_name(row.item_id)}"
+
+    def has_arrived(self, row: CatalogueRow) -> bool:
+        """Return whether the photo was downloaded, but not yet kept."""
+        return self.arrival(row).is_file()
+
+    def receive(self, row: CatalogueRow, content: bytes) -> None:
+        """Write a downloaded photo to ``incoming``, whole or not at all."""
+        with written_whole(self.arrival(row)) as file:
+            file.write(content)
 
     def keep(self, row: CatalogueRow) -> None:
-        """Check the photo that was downloaded for the row, and add it to catalogue and folder.
+        """Check the photo that has arrived for the row, and add it to catalogue and folder.
 
         Raises:
-            InputError: if the file cannot be read as a photo within the limits; it is then gone.
+            InputError: if the file cannot be read as a photo; it is then deleted.
         """
-        arrived = self.incoming / self.incoming_name(row)
+        arrived = self.arrival(row)
         try:
-            with arrived.open("rb") as file:
-                extension = EXTENSIONS[require_sniffed(file.read(16))]
+            extension = photo_extension(arrived)
             height, width = read_photo(arrived).pixels.shape[:2]
         except InputError:
             arrived.unlink()
             raise
-        path = f"photos/{self.source}/{arrived.name}{extension}"
-        digest = sha256_of(arrived)
         full = replace(
-            row, path=path, sha256=digest, width=width, height=height, status="kept",
-            source=self.source, fetched=_now(),
-        )  # fmt: skip
-        append_row(self.folder / CATALOGUE_NAME, full)
+            row,
+            path=f"photos/{self.source}/{arrived.name}{extension}",
+            sha256=sha256_of(arrived),
+            width=width,
+            height=height,
+            status="kept",
+        )
+        self._append(full)
         self._move(full)
-        self._status[row.item_id] = "kept"
         self.num_added += 1
 
     def refuse(self, row: CatalogueRow, reason: str) -> None:
-        """Note for good that the item gives no photo, so that it is not asked for again."""
-        failed = replace(
-            row, path="", status="failed", reason=reason, source=self.source, fetched=_now()
-        )
-        append_row(self.folder / CATALOGUE_NAME, failed)
-        self._status[row.item_id] = "failed"
+        """Record that the item gives no photo, so that it is never requested again."""
+        self._append(replace(row, path="", status="failed", reason=reason))
         self.failures.append((row.item_id, reason))
 
     def miss(self, row: CatalogueRow, reason: str) -> None:
-        """Note that the item did not come this time; the next crawl asks for it again."""
+        """Report that the photo did not come; the next crawl requests it again."""
         self.failures.append((row.item_id, reason))
 
-    def _finish_renames(self, rows: list[CatalogueRow]) -> None:
-        """Bring in the photos whose row was written just before a crash."""
-        for row in rows:
-            if row.source == self.source and row.status != "failed":
-                arrived = self.incoming / self.incoming_name(row)
-                if arrived.is_file() and not (self.folder / row.path).exists():
-                    self._move(row)
+    def _append(self, row: CatalogueRow) -> None:
+        """Append a row to the catalogue."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        append_row(self.folder / CATALOGUE_NAME, replace(row, source=self.source, fetched=now))
+        self._status[row.item_id] = row.status
 
     def _move(self, row: CatalogueRow) -> None:
         """Rename the checked photo from ``incoming`` to its place."""
         target = self.folder / row.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        (self.incoming / self.incoming_name(row)).replace(target)
+        self.arrival(row).replace(target)
 
 
-def sniff(head: bytes) -> str | None:
-    """Return the kind of photo that a file's first 16 bytes announce, or None."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head[:4] in (b"II*\0", b"MM\0*"):
-        return "tiff"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    return None
+def photo_extension(path: Path) -> str:
+    """Return the file extension that fits the first bytes of a photo.
+
+    Raises:
+        InputError: if the file is not a JPEG, PNG, TIFF or WebP photo.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+    for extension, signature in _SIGNATURES.items():
+        if re.match(signature, head, re.DOTALL):
+            return extension
+    raise InputError(f"expected a JPEG, PNG, TIFF or WebP photo, got bytes {head[:8]!r}")
 
 
-def require_sniffed(head: bytes) -> str:
-    """Return the kind of photo that the first bytes announce, else raise InputError."""
-    kind = sniff(head)
-    if kind is None:
-        raise InputError(f"expected a JPEG, PNG, TIFF or WebP photo, got bytes {head[:8]!r}")
-    return kind
+def safe_name(text: str) -> str:
+    """Return a file name, without extension, that every system accepts.
+
+    It consists of ``a-z``, ``0-9``, ``_`` and ``-``. A text that already is such a name is returned
+    unchanged. Any other gets a part of its SHA-256 at the end, so two texts never share a name, not
+    even on a file system that ignores case.
+
+    Args:
+        text: an identifier, a title, even a hostile path.
+
+    Returns:
+        1 to 80 characters; never a name that Windows reserves.
+
+    >>> safe_name("photo_3"), safe_name("../Photo 3")
+    ('photo_3', 'photo-3-b9b5099dbd2e')
+    """
+    is_safe = re.fullmatch(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_NAME_LENGTH - 1}}}", text)
+    is_device = re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", text)
+    has_mark = re.search(r"(^|-)[0-9a-f]{12}$", text)  # could be the name of another text
+    if is_safe and not is_device and not has_mark:
+        return text
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9_]+", "-", ascii_text).strip("-_")
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{words[: MAX_NAME_LENGTH - 13].rstrip('-_')}-{mark}".lstrip("-")
 
 
 @contextmanager
 def one_writer(folder: Path) -> Iterator[None]:
-    """Hold the folder for one crawl; the system lets go of it when the process ends.
+    """Lock the folder for one crawl; the system releases the lock when the process ends.
 
     Raises:
-        InputError: if another crawl holds it.
+        InputError: if another crawl holds the lock.
     """
-    path = folder / ".collect" / "lock"
+    lock = FileLock(folder / ".collect" / "lock", timeout=0)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
-    except OSError as error:
+        (folder / ".collect").mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
         raise InputError(
-            f"expected a folder that can be written to, got {folder} ({error})"
+            f"another crawl is writing to {folder}: wait for it to end or use another folder"
         ) from error
-    with file:
-        try:
-            _lock(file)
-        except OSError as error:
-            raise InputError(
-                f"another crawl is writing to {folder}: wait for it to end or use another folder"
-            ) from error
+    except OSError as error:
+        raise InputError(_not_writable(folder, error)) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def _lock(file: BinaryIO) -> None:
-    """Lock the file for this process, or raise OSError at once."""
-    if os.name == "nt":
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _now() -> str:
-    """Return the time as the catalogue writes it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _not_writable(folder: Path, error: OSError) -> str:
+    return f"expected a folder that can be written to, got {folder} ({error})"

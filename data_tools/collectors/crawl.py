@@ -11,29 +11,32 @@ from typing import Any
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from tqdm.auto import tqdm
 
-from data_tools.collectors.addresses import ALLOWED_SETTING
 from data_tools.collectors.album import Album, one_writer
-from data_tools.collectors.base import PAGE_SLOT, PhotoSpider
-from data_tools.collectors.patience import FIRST_WAIT_SETTING, LONGEST_WAIT_SETTING
+from data_tools.collectors.middlewares import (
+    ALLOWED_SETTING,
+    FIRST_WAIT_SETTING,
+    LONGEST_WAIT_SETTING,
+)
+from data_tools.collectors.spider import PAGE_SLOT, PhotoSpider
 from oldphoto.checks import InputError
 
 ROBOT_NAME = "oldphoto-collect"
 HOME_PAGE = "https://github.com/oldphoto/oldphoto"
 MAX_BYTES = 64_000_000
-_HERE = "data_tools.collectors"
+_OURS = "data_tools.collectors.middlewares"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a crawl did.
+    """The result of a crawl.
 
     Args:
         num_photos: photos of the query that are now in the folder.
-        num_added: of these, how many came in this crawl.
-        skipped: number of items passed over, by reason.
+        num_added: how many of these are new.
+        skipped: number of skipped items, by reason.
         failures: item and reason of each photo that did not come or was refused.
         problem: why the crawl ended early, or an empty text.
-        num_requests: everything that was asked of any host: pages, items, photos, robots.txt.
+        num_requests: requests sent to any host: pages, items, photos, robots.txt.
     """
 
     num_photos: int
@@ -51,32 +54,40 @@ def crawl(
     """Collect photos into a folder. Once in a Python process: Scrapy's reactor starts only once.
 
     Args:
-        spider: of the archive, a value of ``sources.SPIDERS``.
-        query: what to look for, in the archive's own words.
-        limit: photos of the query wanted in the folder, those already there included.
-        folder: to be filled; it gets ``catalogue.csv`` and ``photos``.
-        contact: mail or web address of the person behind the crawl, for the user agent.
-        key: the user's key, where the archive wants one.
-        root: another scheme and host in place of the archive's, for tests.
-        allowed_addresses: addresses fetched from although they are not public, for tests.
+        spider: class of the archive, a value of ``sources.SPIDERS``.
+        query: the search, in the archive's own syntax.
+        limit: number of photos of the query wanted, including those already in the folder.
+        folder: gets ``catalogue.csv`` and ``photos``.
+        contact: mail or web address of the user, for the user agent.
+        key: the user's API key, for archives that require one.
+        root: scheme and host that replace the archive's, for tests.
+        allowed_addresses: addresses that are fetched although they are not public, for tests.
         overrides: Scrapy settings that replace ours, for tests.
 
     Raises:
         InputError: if the folder cannot be written to, is in use, or a crawl has already run.
     """
-    with one_writer(folder):
+    from twisted.internet.error import ReactorNotRestartable
+
+    with one_writer(folder), _log_file(folder / ".collect" / "log.txt", key):
         album = Album(folder, spider.name)
         settings = crawl_settings(spider, folder, contact, key)
-        settings |= {ALLOWED_SETTING: list(allowed_addresses), **overrides}
-        with _log_file(folder / ".collect" / "log.txt", key):
-            process = AsyncCrawlerProcess(settings)
-            crawler = process.create_crawler(spider)
-            with tqdm(total=limit, desc=spider.name, unit="photo") as bar:
-                process.crawl(
-                    crawler, query=query, limit=limit, album=album, key=key, root=root,
-                    progress=bar.update,
-                )  # fmt: skip
-                _start(process)
+        process = AsyncCrawlerProcess(
+            settings | {ALLOWED_SETTING: list(allowed_addresses), **overrides}
+        )
+        crawler = process.create_crawler(spider)
+        with tqdm(total=limit, desc=spider.name, unit="photo") as bar:
+            process.crawl(
+                crawler, query=query, limit=limit, album=album, key=key, root=root,
+                progress=bar.update,
+            )  # fmt: skip
+            try:
+                process.start()
+            except ReactorNotRestartable as error:
+                raise InputError(
+                    "a crawl has already run in this Python process: run each one as a command of "
+                    "its own, python -m data_tools collect ..."
+                ) from error
         return _summary(crawler, album)
 
 
@@ -84,49 +95,44 @@ def crawl_settings(
     spider: type[PhotoSpider], folder: Path, contact: str, key: str = ""
 ) -> dict[str, Any]:
     """Return the Scrapy settings of a crawl: slow, one request at a time, public hosts only."""
-    hidden = folder / ".collect"
+    try:
+        own_version = version("oldphoto")
+    except PackageNotFoundError:
+        own_version = "0"
+    hidden = folder.resolve() / ".collect"
     return {
-        "USER_AGENT": f"{ROBOT_NAME}/{_version()} (+{HOME_PAGE}; {contact})",
+        "USER_AGENT": f"{ROBOT_NAME}/{own_version} (+{HOME_PAGE}; {contact})",
         "ROBOTSTXT_OBEY": True,
         "ROBOTSTXT_USER_AGENT": ROBOT_NAME,
         # One request at a time; photos at the host's own pace, but never faster than ours.
         "CONCURRENT_REQUESTS": 1,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
-        "CONCURRENT_ITEMS": 1,
         "DOWNLOAD_DELAY": spider.photo_delay,
         "DOWNLOAD_DELAY_JITTER": 0.0,  # Scrapy's default would halve a delay now and then
         "DOWNLOAD_SLOTS": {PAGE_SLOT: {"concurrency": 1, "delay": spider.delay_for(key)}},
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": spider.photo_delay,
-        "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,
         "RETRY_TIMES": 4,
         FIRST_WAIT_SETTING: 5.0,
         LONGEST_WAIT_SETTING: 900.0,
-        "DOWNLOAD_TIMEOUT": 180,
         "DOWNLOAD_HANDLERS": {"data": None, "file": None, "ftp": None, "s3": None},
         "DOWNLOAD_MAXSIZE": MAX_BYTES,
-        "DOWNLOAD_WARNSIZE": 0,
         "REDIRECT_MAX_TIMES": 5,
         "COOKIES_ENABLED": False,
         "REFERRER_POLICY": "no-referrer",  # a page's address may hold the key
-        # A proxy would look up names where the check for private addresses cannot see it.
+        # A proxy would resolve names where the check for private addresses cannot see it.
         "HTTPPROXY_ENABLED": False,
-        "TWISTED_DNS_RESOLVER": f"{_HERE}.addresses.PublicResolver",
+        "TWISTED_DNS_RESOLVER": f"{_OURS}.PublicResolver",
         "HTTPCACHE_ENABLED": True,
-        "HTTPCACHE_DIR": str((hidden / "pages").resolve()),
+        "HTTPCACHE_DIR": str(hidden / "pages"),
         "HTTPCACHE_EXPIRATION_SECS": 86_400,
-        "HTTPCACHE_POLICY": f"{_HERE}.page_cache.GoodPagesPolicy",
-        "HTTPCACHE_STORAGE": f"{_HERE}.page_cache.PageCache",
+        "HTTPCACHE_POLICY": f"{_OURS}.GoodPagesPolicy",
+        "HTTPCACHE_STORAGE": f"{_OURS}.PageCache",
         "DOWNLOADER_MIDDLEWARES": {
-            f"{_HERE}.addresses.PublicOnlyMiddleware": 50,
-            "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+            f"{_OURS}.PublicOnlyMiddleware": 50,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-            f"{_HERE}.patience.PatientRetryMiddleware": 550,
+            f"{_OURS}.PatientRetryMiddleware": 550,
         },
-        "ITEM_PIPELINES": {f"{_HERE}.pipeline.PhotoPipeline": 1},
-        "FILES_STORE": str((hidden / "incoming").resolve()),
-        "FILES_EXPIRES": 36_500,  # days
-        "MEDIA_ALLOW_REDIRECTS": True,
         "LOG_LEVEL": "INFO",
         "LOG_INSTALL_ROOT_HANDLER": False,  # the log goes into a file of ours, without the key
         "TELNETCONSOLE_ENABLED": False,
@@ -134,26 +140,15 @@ def crawl_settings(
     }
 
 
-def _start(process: AsyncCrawlerProcess) -> None:
-    """Run the crawl to its end."""
-    from twisted.internet.error import ReactorNotRestartable
-
-    try:
-        process.start()
-    except ReactorNotRestartable as error:
-        raise InputError(
-            "a crawl has already run in this Python process: run each one as a command of its "
-            "own, python -m data_tools collect ..."
-        ) from error
-
-
 def _summary(crawler: Crawler, album: Album) -> Summary:
     spider, stats = crawler.spider, crawler.stats
+    assert isinstance(spider, PhotoSpider)
+    assert stats is not None
     problem = spider.problem
+    if not problem and stats.get_value("spider_exceptions/count", 0):
+        problem = f"an answer could not be read, see {album.folder / '.collect' / 'log.txt'}"
     if not problem and stats.get_value("finish_reason") != "finished":
         problem = "the crawl was stopped: start the same command again, it goes on where it stopped"
-    if not problem and (broken := stats.get_value("spider_exceptions/count", 0)):
-        problem = f"{broken} answers could not be read, see {album.folder / '.collect' / 'log.txt'}"
     return Summary(
         num_photos=spider.num_photos,
         num_added=album.num_added,
@@ -179,10 +174,9 @@ class _KeylessFormatter(logging.Formatter):
 
 @contextlib.contextmanager
 def _log_file(path: Path, key: str) -> Iterator[None]:
-    """Send everything that is logged into a file."""
+    """Write everything that is logged to a file."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(_KeylessFormatter(key))
-    handler.setLevel(logging.INFO)
     root = logging.getLogger()
     root.addHandler(handler)
     try:
@@ -190,10 +184,3 @@ def _log_file(path: Path, key: str) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
-
-
-def _version() -> str:
-    try:
-        return version("oldphoto")
-    except PackageNotFoundError:
-        return "0"

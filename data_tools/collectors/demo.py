@@ -1,7 +1,7 @@
-"""Collect from the archive of the lesson: the real collector, against this machine alone.
+"""Collect from the archive of the lesson, with the real collector and on this machine alone.
 
-Collectors refuse every address that is not public. This command makes one exception, which cannot
-be misused to reach anything else: it takes a port instead of an address, and asks 127.0.0.1 there.
+Collectors refuse every address that is not public. This command makes one exception that cannot
+reach anything else: it takes a port instead of an address, and connects to 127.0.0.1.
 
 Example, while ``demo_server.DemoArchive`` listens::
 
@@ -12,11 +12,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from data_tools.collectors.crawl import Summary, crawl
 from data_tools.collectors.demo_server import LOOPBACK
-from data_tools.collectors.loc import LocSpider
+from data_tools.collectors.sources import LocSpider
 from oldphoto.checks import InputError
 
 CONTACT = "student@example.org"
@@ -26,20 +25,20 @@ class DemoSpider(LocSpider):
     """The collector of the Library of Congress, with a name and a pace for the lesson."""
 
     name = "demo"
-    institution: ClassVar[str] = "Archive of the lesson"
-    default_root: ClassVar[str] = f"http://{LOOPBACK}"
-    page_delay: ClassVar[float] = 0.5
-    photo_delay: ClassVar[float] = 0.2
-    limits: ClassVar[str] = "none: the archive is ours"
+    institution = "Archive of the lesson"
+    default_root = f"http://{LOOPBACK}"
+    page_delay = 0.5
+    photo_delay = 0.2
+    limits = "none: the archive is ours"
 
 
 def collect_demo(port: int, folder: Path, limit: int) -> Summary:
     """Collect from the archive that listens on a port of this machine; once in a process.
 
     Args:
-        port: where ``DemoArchive`` listens.
-        folder: to be filled.
-        limit: photos wanted.
+        port: port of ``DemoArchive``.
+        folder: where the photos go.
+        limit: number of photos wanted.
 
     Raises:
         InputError: if port or limit cannot be used, or the folder cannot be written to.
@@ -55,9 +54,9 @@ def collect_demo(port: int, folder: Path, limit: int) -> Summary:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0, 1 where some photos did not come, 2 where nothing could be done."""
+    """Run the command; return 0, 1 if some photos did not come, 2 if the crawl failed."""
     parser = argparse.ArgumentParser(prog="python -m data_tools.collectors.demo")
-    parser.add_argument("port", type=int, metavar="PORT", help="where the archive listens")
+    parser.add_argument("port", type=int, metavar="PORT", help="port of the archive")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder to fill")
     parser.add_argument("--limit", type=int, default=50, help="photos wanted (default 50)")
     args = parser.parse_args(argv)
@@ -66,12 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    print_summary(summary)
-    return 2 if summary.problem else int(bool(summary.failures))
-
-
-def print_summary(summary: Summary) -> None:
-    """Print what came, what was passed over and what was refused."""
     print(f"{summary.num_added} new photos, {summary.num_photos} in all")
     print(f"{summary.num_requests} requests")
     for reason, count in summary.skipped.items():
@@ -80,6 +73,8 @@ def print_summary(summary: Summary) -> None:
         print(f"refused: {item}: {reason}")
     if summary.problem:
         print(f"demo: {summary.problem}", file=sys.stderr)
+        return 2
+    return 1 if summary.failures else 0
 
 
 if __name__ == "__main__":

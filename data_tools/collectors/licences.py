@@ -1,12 +1,12 @@
-"""Decide from an item's own words whether its photo may be used: a licence name, or None.
+"""Decide from an item's rights statement whether its photo may be used.
 
-Four kinds are allowed: public domain, CC0, CC BY, and "no known restrictions". Everything else is
-refused, and so is everything that is not understood. Decisions worth knowing:
+Four kinds are allowed: public domain, CC0, CC BY, and "no known restrictions". Everything else,
+and everything unclear, is refused. Decisions worth knowing:
 
 * Statements that hold in one country only are refused: "public domain in the United States",
   NoC-US of rightsstatements.org, the PD-US family of Wikimedia Commons. A course is read anywhere.
-* NKC of rightsstatements.org ("no known copyright") counts as no known restrictions; its
-  neighbours NoC-NC, NoC-CR and NoC-OKLR carry restrictions, CNE and UND are undecided: refused.
+* NKC of rightsstatements.org ("no known copyright") counts as no known restrictions. NoC-NC,
+  NoC-CR and NoC-OKLR carry restrictions, CNE and UND are undecided: refused.
 * Share-alike (BY-SA), non-commercial and no-derivatives licences are refused.
 """
 
@@ -52,7 +52,7 @@ _TRAPS = re.compile(
 
 
 def classify(statement: str) -> str | None:
-    """Return the licence that a rights statement grants, or None where it is not allowed.
+    """Return the licence that a rights statement grants, or None if it is not allowed.
 
     Args:
         statement: an address or a sentence, as the archive gives it; HTML tags are ignored.
@@ -60,6 +60,11 @@ def classify(statement: str) -> str | None:
     Returns:
         ``Public domain``, ``CC0 1.0``, ``CC BY`` with its version where it has one,
         ``No known restrictions``, or None.
+
+    >>> classify("https://creativecommons.org/licenses/by/4.0/deed.en")
+    'CC BY 4.0'
+    >>> classify("CC BY-NC 4.0") is None
+    True
     """
     text = plain_text(statement).lower().rstrip(" .")
     if re.match(r"(https?:)?//|www\.", text):
@@ -70,23 +75,35 @@ def classify(statement: str) -> str | None:
 
 
 def classify_all(statements: Iterable[str]) -> str | None:
-    """Return the licence of the first statement if every one of them is allowed, else None."""
+    """Return the licence of the first statement if all of them are allowed, else None.
+
+    >>> classify_all(["CC0", "Publication may be restricted."]) is None
+    True
+    """
     licences = [classify(statement) for statement in statements if statement.strip()]
     return licences[0] if licences and all(licences) else None
 
 
 def contradicts(statement: str) -> bool:
-    """Say whether a sentence limits the use, whatever else it grants."""
+    """Return whether a sentence limits the use, whatever else it grants.
+
+    >>> contradicts("For non-commercial use only")
+    True
+    """
     return _TRAPS.search(plain_text(statement).lower()) is not None
 
 
 def plain_text(text: str) -> str:
-    """Return text without HTML tags and entities, with single spaces."""
+    """Return text without HTML tags and entities, with single spaces.
+
+    >>> plain_text('<a href="//x">Ada</a> &amp; Co')
+    'Ada & Co'
+    """
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
 def _match(table: tuple[tuple[str, str], ...], text: str) -> str | None:
-    """Return the licence of the first pattern that fits the whole text."""
+    """Return the licence of the first pattern that matches the whole text."""
     for pattern, licence in table:
         if found := re.fullmatch(pattern, text):
             version = found.groupdict().get("version")
@@ -95,7 +112,7 @@ def _match(table: tuple[tuple[str, str], ...], text: str) -> str | None:
 
 
 def _bare_address(address: str) -> str:
-    """Cut an address down to host and licence path."""
+    """Return host and licence path of an address."""
     address = re.sub(r"^(https?:)?//", "", address)
     address = re.sub(r"^www\.", "", address)
     address = re.split(r"[?#]", address)[0].rstrip("/")

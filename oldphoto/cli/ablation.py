@@ -1,4 +1,4 @@
-"""``oldphoto ablation``: train the whole method and each variant without one part, and compare."""
+"""``oldphoto ablation``: train the method and its variants without one part each, and compare."""
 
 import argparse
 import time
@@ -11,7 +11,7 @@ from oldphoto.config import Preset
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.ablation.joint_training import STEPS, measure_steps, train_steps
 from oldphoto.evaluation.ablation.results import as_markdown, measure_all, write_results
-from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, Ablation, train_all
+from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, AblationRun, train_all
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
 from oldphoto.training.settings import LoopSettings
@@ -20,49 +20,41 @@ from oldphoto.training.settings import LoopSettings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
     parser.epilog = f"Variants: {', '.join((*VARIANTS, *STEPS))}."
-    parser.add_argument(
-        "--run", type=Path, required=True, help="folder for weights, checkpoints and logs"
-    )
+    parser.add_argument("--run", type=Path, required=True, help="run folder")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each variant")
     parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/ (default: the embedded photos)"
+        "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
-    parser.add_argument(
-        "--max-minutes", type=float, help="save a checkpoint and stop after this many minutes"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="continue from the last checkpoint in --run"
-    )
-    parser.add_argument(
-        "--photos", type=int, help="number of training photos per stage (default: from the preset)"
-    )
-    parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
+    parser.add_argument("--resume", action="store_true", help="continue the run")
+    parser.add_argument("--photos", type=int, help="photos per stage (default: the preset's)")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and measure; 0 when all is done, 1 when time ran out before."""
+    """Train and measure; return 0 when all is done, 1 after the time limit."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
-    job = _job(arguments)
+    run = _ablation_run(arguments)
     if not arguments.resume and any(arguments.run.glob("seed-*")):
         raise InputError(
-            f"{arguments.run} already holds a run: add --resume, or choose another folder"
+            f"{arguments.run} holds a run already: add --resume, or choose another folder"
         )
     say = tqdm.write
     rows = len(VARIANTS) + len(STEPS)
-    say(f"{rows} variants x {job.num_seeds} seeds, run folder {job.run}")
+    say(f"{rows} variants x {run.num_seeds} seeds, run folder {run.folder}")
     begun = time.monotonic()
-    if not (train_all(job, say) and train_steps(job, say, begun)):
-        say(f"stopped with a checkpoint in {job.run}: repeat the command with --resume to continue")
+    if not (train_all(run, say) and train_steps(run, say, begun)):
+        say(f"stopped with a checkpoint in {run.folder}: the same command with --resume goes on")
         return 1
-    results = measure_steps(job.weights, measure_all(job.weights, job.num_seeds, say), say)
-    write_results(job.weights, results)
+    results = measure_steps(run.weights, measure_all(run.weights, run.num_seeds, say), say)
+    write_results(run.weights, results)
     print(as_markdown(results))
-    print(f"done: micro-checkpoints, results.json and table.csv are in {job.weights}")
+    print(f"done: micro-checkpoints, results.json and table.csv are in {run.weights}")
     return 0
 
 
-def _job(arguments: argparse.Namespace) -> Ablation:
+def _ablation_run(arguments: argparse.Namespace) -> AblationRun:
     if arguments.data is None:
         old, clean = sample_paths("old"), sample_paths("clean")
     else:
@@ -71,8 +63,8 @@ def _job(arguments: argparse.Namespace) -> Ablation:
     settings = LoopSettings(
         device=str(choose_device(arguments.device)), max_minutes=arguments.max_minutes
     )
-    return Ablation(
-        run=arguments.run,
+    return AblationRun(
+        folder=arguments.run,
         old=old,
         clean=clean,
         num_seeds=arguments.seeds,

@@ -17,22 +17,24 @@ SIZES = ("tiny", "small", "paper")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A baseline that learns: its sizes, and what trains it."""
+class LearnedBaseline:
+    """A baseline with training: its sizes and its training function."""
 
     presets: dict[str, Any]
     fit: Callable[[BaselineRun, Any], bool]
 
 
-def _entry(module: Any) -> Entry:
-    return Entry({"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit)
+def _baseline(module: Any) -> LearnedBaseline:
+    return LearnedBaseline(
+        {"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit
+    )
 
 
 BASELINES = {
-    attention.NAME: _entry(attention),
-    pix2pix.NAME: _entry(pix2pix),
-    cyclegan.NAME: _entry(cyclegan),
-    sequential.NAME: _entry(sequential),
+    attention.NAME: _baseline(attention),
+    pix2pix.NAME: _baseline(pix2pix),
+    cyclegan.NAME: _baseline(cyclegan),
+    sequential.NAME: _baseline(sequential),
 }
 
 
@@ -41,28 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=tuple(BASELINES))
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+        "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
-    parser.add_argument(
-        "--run", type=Path, required=True, help="folder for weights, checkpoints and logs"
-    )
-    parser.add_argument(
-        "--photos", type=int, help="number of training photos (default: from the preset)"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="continue from the last checkpoint in --run"
-    )
-    parser.add_argument(
-        "--max-minutes", type=float, help="save a checkpoint and stop after this many minutes"
-    )
+    parser.add_argument("--run", type=Path, required=True, help="run folder")
+    parser.add_argument("--photos", type=int, help="photos in all (default: the size's)")
+    parser.add_argument("--resume", action="store_true", help="continue the run")
+    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", help="cuda, mps or cpu; the best one here by default")
+    parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare photos")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; 0 when all steps are done, 1 when time ran out before."""
+    """Train; return 0 when all steps are done, 1 after the time limit."""
     if arguments.run.is_file():
         raise InputError(f"expected a folder for --run, got the file {arguments.run}")
     begun = any(arguments.run.glob(f"{arguments.name}*/checkpoints"))
@@ -71,22 +65,23 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.run} holds a run of {arguments.name} already: add --resume, or choose "
             "another folder"
         )
-    entry = BASELINES[arguments.name]
-    preset = entry.presets[arguments.size]
+    baseline = BASELINES[arguments.name]
+    preset = baseline.presets[arguments.size]
     if arguments.photos is not None:
         require_positive(photos=arguments.photos)
         preset = replace(preset, train=replace(preset.train, num_photos=arguments.photos))
-    finished = entry.fit(_job(arguments), preset)
+    finished = baseline.fit(_baseline_run(arguments), preset)
     where = arguments.run / "weights"
     if finished:
         print(f"done: the weights are in {where}")
         return 0
-    print(f"stopped with a checkpoint; the weights so far are in {where}: --resume continues")
+    print(f"stopped with a checkpoint; the weights so far are in {where}: --resume goes on")
     return 1
 
 
-def _job(arguments: argparse.Namespace) -> BaselineRun:
-    clean, old = (), ()
+def _baseline_run(arguments: argparse.Namespace) -> BaselineRun:
+    clean: list[Path] = []
+    old: list[Path] = []
     if arguments.data is not None:
         require_folder(arguments.data, "a folder with old/ and clean/")
         old, clean = (photo_paths(arguments.data / name) for name in ("old", "clean"))

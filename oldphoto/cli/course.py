@@ -13,7 +13,7 @@ from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks, find_folder, select
 
 if TYPE_CHECKING:
-    from oldphoto.course.publishing.worker import Result
+    from oldphoto.course.publishing.runner import Result
 
 USUAL_CELL_SECONDS = 1800
 """No cell of a notebook as it is comes near; a kernel that lost a message would never end."""
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dependencies", action="store_true", help="fetch and add the packages it needs, too"
     )
     bundle_parser.add_argument("--slides", action="store_true", help="add the decks, too")
-    actions.add_parser("equations", help="write the page of all equations")
+    actions.add_parser("equations", help="write the page of all equations and parts of the README")
     slides_parser = actions.add_parser("slides", help="make decks for lectures")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
@@ -58,8 +58,12 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="set a parameter of the notebooks",
     )
     speed = parser.add_mutually_exclusive_group()
-    speed.add_argument("--fast", dest="fast", action="store_const", const=True, help="seconds each")
-    speed.add_argument("--full", dest="fast", action="store_const", const=False, help="no hurry")
+    speed.add_argument(
+        "--fast", dest="fast", action="store_const", const=True, help="short runs: FAST = True"
+    )
+    speed.add_argument(
+        "--full", dest="fast", action="store_const", const=False, help="long runs: FAST = False"
+    )
     parser.add_argument("--jobs", type=int, metavar="N", help="how many run at once")
     parser.add_argument("--output", type=Path, default=Path("out/course"), metavar="DIR")
     parser.add_argument(
@@ -77,7 +81,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action; return 0, or 1 when a notebook failed or a rule is broken."""
+    """Carry out the action; return 0, or 1 if a notebook failed or has a problem."""
     actions = {
         "run": run_course,
         "list": list_course,
@@ -177,12 +181,11 @@ def _needs(notebook: CourseNotebook) -> list[str]:
 
 
 def check_course(args: argparse.Namespace) -> int:
-    """Print each broken rule on stderr; return 1 when there is one."""
+    """Print each problem on stderr; return 1 if there is one."""
     from oldphoto.course.publishing.rules import check_notebook
-    from oldphoto.course.publishing.shape import check_shape
 
     notebooks = all_notebooks(args.notebooks)
-    problems = [p for n in notebooks for p in (*check_notebook(n), *check_shape(n))]
+    problems = [problem for notebook in notebooks for problem in check_notebook(notebook)]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(notebooks)} notebooks checked, {len(problems)} problems")
@@ -194,24 +197,29 @@ def bundle(args: argparse.Namespace) -> int:
     from oldphoto.course.publishing.bundle import build_bundle
 
     path = build_bundle(args.output, args.notebooks, args.dependencies, args.slides)
-    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); HOW_TO.md in it tells what to do")
+    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); start with its HOW_TO.md")
     return 0
 
 
 def equations(args: argparse.Namespace) -> int:
-    """Write the page of all equations beside the notebooks."""
+    """Write the page of all equations, and the README's parts that are made from the code."""
     from oldphoto.course.publishing.equations import PAGE, equations_page
+    from oldphoto.course.publishing.readme import fresh_readme
 
     notebooks = all_notebooks(args.notebooks)
     page = notebooks[0].path.parent / PAGE
     page.write_text(equations_page(notebooks), encoding="utf-8", newline="\n")
     print(f"wrote {page.name}: commit it with the notebooks")
+    readme = page.parents[1] / "README.md"
+    if readme.is_file() and (readme.parent / "oldphoto").is_dir():
+        readme.write_text(fresh_readme(readme), encoding="utf-8", newline="\n")
+        print("wrote the equations and the tree of the package into README.md")
     return 0
 
 
 def slides(args: argparse.Namespace) -> int:
     """Write the decks from the stored outputs; print where they are."""
-    from oldphoto.course.publishing.slide_pages import write_decks
+    from oldphoto.course.publishing.slides import write_decks
 
     notebooks = select(all_notebooks(args.notebooks), args.names)
     print(f"Open this page in a browser: {write_decks(notebooks, args.output.resolve())}")

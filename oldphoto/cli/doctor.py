@@ -13,13 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each finding; return 1 when there is a problem, else 0."""
-    needs = needed_here()
-    lacking = missing(needs, {name: version_of(name) for name in needs})
-    # Without them nothing else can be looked at: the rest of this program needs them, too.
+    lacking = ["packaging"]  # reads what the others need
+    if version_of("packaging") is not None:
+        needs = needed_here()
+        lacking = missing(needs, {name: version_of(name) for name in needs})
+    # The checks themselves need these packages.
     for name in lacking:
         print(f"problem  the package {name} is missing; remedy: {INSTALL_ALL}")
     if lacking:
-        print(f"{_count(len(lacking))}; solve this, and run the doctor again for the rest")
+        print(f"{_count(len(lacking))}; solve this, then run the doctor again for the rest")
         return 1
     from oldphoto.course.doctor.checks import examine, exit_code
     from oldphoto.course.doctor.facts import look

@@ -11,9 +11,9 @@ from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError
 from oldphoto.data import photo_paths
-from oldphoto.evaluation.comparison import Metric, Row, measure, metrics
+from oldphoto.evaluation.comparison import MethodResult, Metric, measure, metrics
 from oldphoto.evaluation.comparison_table import as_csv, as_html, as_markdown
-from oldphoto.evaluation.methods import DIP_SIZES, METHODS, OURS, Sources, contenders
+from oldphoto.evaluation.methods import DIP_SIZES, METHODS, OURS, Sources, compared_methods
 from oldphoto.evaluation.scores import Score, evaluate, mean_score
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
@@ -68,10 +68,10 @@ def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> int:
     names = list(METHODS) if ALL in arguments.methods else arguments.methods
     sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
     columns: list[Metric] = metrics(arguments.metric_files)
-    rows: list[Row] = []
-    for contender in contenders(names, sources):
-        shown = tqdm(photos, desc=contender.name, unit="photo", disable=contender.method is None)
-        rows.append(measure(contender, shown, columns))
+    rows: list[MethodResult] = []
+    for compared in compared_methods(names, sources):
+        shown = tqdm(photos, desc=compared.name, unit="photo", disable=compared.method is None)
+        rows.append(measure(compared, shown, columns))
     text = as_markdown(rows, columns, OURS)
     _write(arguments.output / "table.md", text)
     _write(arguments.output / "table.csv", as_csv(rows, columns))

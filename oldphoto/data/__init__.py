@@ -1,7 +1,9 @@
-"""Training photos, read lazily: the same position gives the same sample, whatever happened before.
+"""Training photos, read lazily. A sample depends on its position alone, not on earlier reads.
 
-A training run counts positions: ``make_loader(dataset, batch, start=N)`` goes on after N samples.
+A training run counts positions: ``make_loader(dataset, batch, start=N)`` continues after N samples.
 """
+
+# ruff: noqa: F401  these imports are the public names of the package
 
 from oldphoto.data.datasets import (
     AllKinds,
@@ -15,19 +17,3 @@ from oldphoto.data.datasets import (
 from oldphoto.data.labelled import LabelledPhotos, labelled_pairs
 from oldphoto.data.listing import alternate, photo_paths
 from oldphoto.data.loading import PositionSampler, make_loader
-
-__all__ = [
-    "AllKinds",
-    "CleanPhotos",
-    "DegradedPairs",
-    "DetectorPairs",
-    "LabelledPhotos",
-    "MixedOld",
-    "OldPhotos",
-    "PositionDataset",
-    "PositionSampler",
-    "alternate",
-    "labelled_pairs",
-    "make_loader",
-    "photo_paths",
-]

@@ -1,7 +1,7 @@
 """The training sets of the three stages and of the detector.
 
-Every dataset is addressed by position: ``dataset[p]`` for any p >= 0, see ``PhotoStream``. All read
-lazily, mirror half of the samples, and turn one in ten grey, as the authors do.
+Every dataset is indexed by position: ``dataset[p]`` for any p >= 0, see ``PhotoStream``. All read
+lazily, mirror half of the samples and make one in ten grey, as the authors do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ Sample = dict[str, Tensor]
 
 FLIP_PROB = 0.5
 GREY_PROB = 0.1
-# Numbers of the independent random streams of one sample (1 is the scale, in PhotoStream).
+# Keys of the independent random streams of one sample (1 is the scale, in PhotoStream).
 _CUT, _LOOK, _DAMAGE, _HOLES = 2, 3, 4, 5
 
 
@@ -50,7 +50,7 @@ class PositionDataset(Dataset):
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[Any]:
-        """Go once through the first epoch (positions themselves never end)."""
+        """Yield the samples of the first epoch. Positions themselves never end."""
         return (self[position] for position in range(len(self)))
 
     def require_batch(self, batch: int) -> None:
@@ -61,10 +61,10 @@ class PositionDataset(Dataset):
                     f"a batch of {batch} needs at least {batch} photos of each kind, got "
                     f"{len(stream)}; add photos or ask for a batch of at most {len(stream)}"
                 )
-            stream.photos.read(0)  # fails here, in the main process, if no photo can be read
+            stream.photos.read(0)  # fails here, in the main process, if no photo is readable
 
     def unreadable(self) -> list[Path]:
-        """Return the files that turned out to be unreadable so far, in any worker."""
+        """Return the files found unreadable so far, in any worker."""
         return [path for stream in self.streams for path in stream.photos.unreadable()]
 
     def _look(self, key: Key) -> tuple[bool, bool]:
@@ -82,11 +82,15 @@ class PositionDataset(Dataset):
 class CleanPhotos(PositionDataset):
     """Clean photos for ``vae-clean``: (3, crop, crop) in [-1, 1].
 
+    >>> from oldphoto.samples import sample_paths
+    >>> CleanPhotos(sample_paths("clean"), crop=64, seed=0)[1000].shape
+    torch.Size([3, 64, 64])
+
     Args:
         paths: photo files.
         crop: side of the random squares.
         seed: of the training.
-        grey_prob: share that is turned grey.
+        grey_prob: share of grey samples.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
@@ -118,10 +122,10 @@ class DegradedPairs(PositionDataset):
         paths: clean photo files.
         crop: side of the random squares.
         seed: of the training.
-        recipe: of the degradation: a name or a recipe of one's own.
-        hole_prob: share of the samples that get an irregular hole mask; the others have only what
-            the recipe damages.
-        grey_prob: share that is turned grey, both partners.
+        recipe: of the degradation, a name or a recipe of your own.
+        hole_prob: share of the samples with an irregular hole mask. The others have only the damage
+            of the recipe.
+        grey_prob: share of grey samples, both partners.
         hole_ratio: limits of the share of a sample that its holes cover.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
@@ -159,7 +163,7 @@ class DegradedPairs(PositionDataset):
             hole_ratio=self.hole_ratio,
         )
         flip, grey = self._look(key)
-        # Grey first: a white hole stays white, and the mask needs no colour.
+        # Grey before white: a hole must stay white.
         degraded = to_grey(degraded) if grey else degraded
         if white:
             degraded = paint_white(degraded, scratch_mask)
@@ -174,20 +178,20 @@ class DegradedPairs(PositionDataset):
 class MixedOld(DegradedPairs):
     """Real old and degraded photos side by side, for ``vae-degraded``.
 
-    A sample holds ``old`` and ``degraded``, (3, crop, crop) in [-1, 1]. The authors toss a coin for
-    each photo; a batch with one kind only then crashes their latent discriminator. Here the share
-    is the same one half, in every batch.
+    A sample holds ``old`` and ``degraded``, (3, crop, crop) in [-1, 1]. The authors choose the kind
+    of each photo at random, and a batch of one kind crashes their latent discriminator. Here every
+    batch is half old and half degraded.
 
     Args:
-        old_paths: real old photo files; to give grey and colour the same share as the authors do,
-            pass ``alternate(grey_paths, colour_paths)``.
-        clean_paths: clean photo files, to be degraded. An epoch is one round of these.
+        old_paths: real old photo files. ``alternate(grey_paths, colour_paths)`` gives grey and
+            colour equal shares, as the authors do.
+        clean_paths: clean photo files, to be degraded. They define the epoch.
         crop: side of the random squares.
         seed: of the training.
         recipe: of the degradation.
-        hole_prob: share of the photos, of either kind, with white holes; the authors give this
-            stage none. A scratched old photo is painted white, too, before it is restored.
-        grey_prob: share that is turned grey.
+        hole_prob: share of the photos of either kind with white holes. The authors use none in this
+            stage. But a scratched old photo is painted white before it is restored, too.
+        grey_prob: share of grey samples.
         hole_ratio: limits of the share of such a photo that its holes cover.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
@@ -215,20 +219,20 @@ class MixedOld(DegradedPairs):
         return {"old": self._with_holes(old, position), "degraded": degraded}
 
     def _with_holes(self, stream: PhotoStream, position: int) -> Tensor:
-        """Return a random square of an old photo, some with white holes as degraded ones have."""
+        """Return a random square of an old photo, with white holes in the share ``hole_prob``."""
         photo = self._plain(stream, position)
         rng = np.random.default_rng((*stream.key(position), _HOLES))
         if rng.random() >= self.hole_prob:
             return photo
-        mask = mask_to_tensor(sample_hole_mask(rng, photo.shape[-2:], self.hole_ratio))[0]
-        return photo.masked_fill(mask > 0, 1.0)
+        hole_mask = sample_hole_mask(rng, (stream.crop, stream.crop), self.hole_ratio)
+        return photo.masked_fill(mask_to_tensor(hole_mask)[0] > 0, 1.0)
 
 
 class AllKinds(MixedOld):
-    """Real old photos beside degraded ones, their clean partners and their masks.
+    """Real old photos beside degraded ones with their clean partners and masks.
 
-    A sample holds what one of ``MixedOld`` and one of ``DegradedPairs`` do; the arguments are those
-    of ``MixedOld``.
+    A sample holds the entries of ``MixedOld`` and of ``DegradedPairs``. The arguments are those of
+    ``MixedOld``.
     """
 
     def __getitem__(self, position: int) -> Sample:
@@ -239,8 +243,8 @@ class AllKinds(MixedOld):
 class DetectorPairs(DegradedPairs):
     """Grey damaged photos with their exact masks, for the scratch detector.
 
-    A sample holds ``grey``, (1, crop, crop) in [-1, 1], and ``scratch_mask``, (1, crop, crop). The
-    damage is left as it looks, for finding it is the task: no pixel is painted white.
+    A sample holds ``grey``, (1, crop, crop) in [-1, 1], and ``scratch_mask``, (1, crop, crop). No
+    pixel is painted white, because finding the damage is the task.
 
     Args:
         paths, crop, seed: as in ``DegradedPairs``.
@@ -271,12 +275,12 @@ def random_square(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
-    """Return the brightness of uint8 (H, W, 3) in all three channels."""
+    """Return the luminance of uint8 (H, W, 3) in all three channels."""
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _photo_tensor(pixels: np.ndarray, flip: bool, grey: bool) -> Tensor:
-    """Return (3, H, W) in [-1, 1], mirrored left to right and grey if asked."""
+    """Return (3, H, W) in [-1, 1], optionally mirrored left to right and grey."""
     pixels = to_grey(pixels) if grey else pixels
     return to_tensor(np.ascontiguousarray(pixels[:, ::-1] if flip else pixels))[0]

@@ -1,4 +1,4 @@
-"""Photos whose damage somebody has marked by hand, to fine-tune the scratch detector on."""
+"""Photos with hand-drawn scratch masks, to fine-tune the scratch detector."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import Tensor
 from oldphoto.checks import InputError, require_folder
 from oldphoto.data.datasets import PositionDataset, random_square, to_grey
 from oldphoto.data.reading import pad_to
-from oldphoto.data.stream import PhotoStream, shuffled
+from oldphoto.data.stream import PhotoStream
 from oldphoto.images.files import list_photos, load_rgb, read_mask
 from oldphoto.images.tensors import mask_to_tensor, to_tensor
 
@@ -17,7 +17,7 @@ _CUT = 2
 
 
 def labelled_pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Return photos and their masks: ``photos/NAME.jpg`` belongs to ``masks/NAME.png``.
+    """Return pairs of photo and mask files: ``photos/NAME.jpg`` with ``masks/NAME.png``.
 
     Raises:
         InputError: if a folder or the mask of a photo is missing.
@@ -34,10 +34,10 @@ def labelled_pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 class LabelledPhotos(PositionDataset):
-    """Grey photos with the masks that somebody drew; samples as those of ``DetectorPairs``.
+    """Grey photos with hand-drawn masks; samples as those of ``DetectorPairs``.
 
-    Nothing is made smaller, for a scratch is one pixel wide. A pair that cannot be read ends the
-    training: each took somebody minutes to draw, so it should be repaired, not left out.
+    Photos keep their size, because a scratch is one pixel wide. An unreadable pair ends the
+    training. Each mask took minutes to draw, so it should be repaired and not left out.
 
     Args:
         pairs: photo and mask files.
@@ -48,17 +48,13 @@ class LabelledPhotos(PositionDataset):
     def __init__(self, pairs: Sequence[tuple[Path, Path]], crop: int, seed: int) -> None:
         super().__init__(PhotoStream([photo for photo, _ in pairs], crop, seed), grey_prob=1.0)
         self.pairs = [(str(photo), str(mask)) for photo, mask in pairs]
-        self.seed = seed
 
     def __getitem__(self, position: int) -> dict[str, Tensor]:
-        epoch, place = divmod(position, len(self.pairs))
-        index = int(shuffled(len(self.pairs), self.seed, 0, epoch)[place])
-        photo, mask = self.pairs[index]
+        crop, key = self.streams[0].crop, self.streams[0].key(position)
+        photo, mask = self.pairs[key[-1]]
         pixels = load_rgb(photo)
         damaged = read_mask(mask, pixels.shape[:2])
         joined = np.dstack([to_grey(pixels)[..., :1], damaged.astype(np.uint8)])
-        crop = self.streams[0].crop
-        key = (self.seed, 0, epoch, index)
         square = random_square(pad_to(joined, crop), crop, np.random.default_rng((*key, _CUT)))
         flip, _ = self._look(key)
         square = np.ascontiguousarray(square[:, ::-1] if flip else square)

@@ -1,4 +1,4 @@
-"""Which photos of a folder to train with."""
+"""List the photos of a folder for training."""
 
 import csv
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ CATALOGUE_NAME = "catalogue.csv"
 
 
 def photo_paths(folder: Path, split: str | None = None, mode: str | None = None) -> list[Path]:
-    """Return the photos of a folder, by its catalogue where it has one.
+    """Return the photos of a folder, by its catalogue if it has one.
 
-    Without ``catalogue.csv`` these are all photos that lie directly in the folder. With one they
-    are the rows that were kept and fit the question; a row without a split counts as ``train``.
+    Without ``catalogue.csv`` these are all photos directly in the folder. With it, they are the
+    kept rows with this split and mode. A row without a split counts as ``train``.
 
     Args:
         folder: a folder of photos, such as ``python -m data_tools clean`` writes.
@@ -23,8 +23,8 @@ def photo_paths(folder: Path, split: str | None = None, mode: str | None = None)
         mode: ``L`` (one colour) or ``RGB``; None takes both.
 
     Raises:
-        InputError: if there is no such folder, no fitting photo, or split or mode are asked of a
-            folder without a catalogue.
+        InputError: if there is no such folder or photo, or split or mode is given for a folder
+            without a catalogue.
     """
     require_folder(folder, "a folder of photos")
     catalogue = folder / CATALOGUE_NAME
@@ -45,10 +45,13 @@ def photo_paths(folder: Path, split: str | None = None, mode: str | None = None)
 
 
 def alternate(first: Sequence[Path], second: Sequence[Path]) -> list[Path]:
-    """Take turns between two lists, repeating the shorter one, so that each is half of the result.
+    """Alternate between two lists, repeating the shorter one, so that each is half of the result.
 
-    The authors draw real old photos with even odds from a black-and-white and a colour folder:
-    ``alternate(photo_paths(folder, mode="L"), photo_paths(folder, mode="RGB"))``.
+    The authors draw real old photos from a black-and-white and a colour folder with equal
+    probability: ``alternate(photo_paths(folder, mode="L"), photo_paths(folder, mode="RGB"))``.
+
+    >>> [path.name for path in alternate([Path("a"), Path("b")], [Path("C")])]
+    ['a', 'C', 'b', 'C']
     """
     if not first or not second:
         return list(first) + list(second)

@@ -1,4 +1,4 @@
-"""Batches from a dataset, in an order that a stopped run can go on with."""
+"""Batches of a dataset in an order that a stopped run can continue."""
 
 import signal
 import sys
@@ -17,15 +17,18 @@ from oldphoto.data.datasets import PositionDataset
 class PositionSampler(Sampler[int]):
     """Count positions from ``start`` to ``stop``: the whole order of a training run.
 
-    A run that stopped after N samples goes on with ``PositionSampler(N, stop)`` and sees exactly
-    what it would have seen. With several processes each takes every ``num_processes``-th position,
-    so that all together see what one process with the larger batch would see.
+    A run that stopped after N samples continues with ``PositionSampler(N, stop)`` and sees the same
+    samples as without the stop. With several processes each takes every ``num_processes``-th
+    position, so together they see the samples of one process with the larger batch.
+
+    >>> list(PositionSampler(start=10, stop=20, rank=1, num_processes=3))
+    [11, 14, 17]
 
     Args:
         start: first position.
-        stop: the position after the last one.
+        stop: position after the last one.
         rank: number of this process, from 0.
-        num_processes: how many processes train together.
+        num_processes: number of processes that train together.
     """
 
     def __init__(self, start: int, stop: int, rank: int = 0, num_processes: int = 1) -> None:
@@ -33,7 +36,7 @@ class PositionSampler(Sampler[int]):
             raise InputError(f"expected 0 <= start <= stop, got start {start} and stop {stop}")
         if not 0 <= rank < num_processes:
             raise InputError(f"expected 0 <= rank < {num_processes} processes, got rank {rank}")
-        # Cut to whole rounds: one process with a batch more than the others would wait for ever.
+        # Cut to whole rounds: a process with one more batch would wait for the others for ever.
         whole = start + (stop - start) // num_processes * num_processes
         self._positions = range(start + rank, whole, num_processes)
 
@@ -55,18 +58,24 @@ def make_loader(
 ) -> DataLoader:
     """Return a loader of whole batches over the positions from ``start`` to ``stop``.
 
-    The same positions give the same batches for any number of workers. Workers are started anew
-    (spawn), which works on every system and beside CUDA; a script that asks for workers needs the
-    usual ``if __name__ == "__main__":``.
+    The same positions give the same batches for any number of workers. Workers are spawned, which
+    works on every system and with CUDA. A script with workers needs the usual
+    ``if __name__ == "__main__":``.
 
     Args:
         dataset: one of the datasets of this package.
-        batch: samples in a batch; samples that fill no whole batch at the end are left out.
-        num_workers: processes that read and degrade photos; 0 does it in this one.
-        start: how many samples were used before.
-        stop: position after the last sample; None is the end of one epoch after ``start``.
+        batch: samples in a batch. An incomplete last batch is dropped.
+        num_workers: processes that read and degrade photos; 0 uses this process.
+        start: number of samples used before.
+        stop: position after the last sample; None is one epoch after ``start``.
         rank: number of this process, from 0, when several train together.
-        num_processes: how many train together.
+        num_processes: number of processes that train together.
+
+    >>> from oldphoto.data import CleanPhotos
+    >>> from oldphoto.samples import sample_paths
+    >>> loader = make_loader(CleanPhotos(sample_paths("clean"), crop=64, seed=0), batch=8)
+    >>> [batch.shape[0] for batch in loader]  # 28 photos
+    [8, 8, 8]
 
     Raises:
         InputError: if the dataset has fewer photos than one batch, or no readable one.
@@ -96,10 +105,10 @@ def make_loader(
 
 
 def _start_worker(worker: int) -> None:
-    """Keep a worker to one thread, for the workers together already use all cores, and to its work.
+    """Limit a worker to one thread, because all workers together use all cores.
 
-    Ctrl-C and a batch system ask all processes at once to stop. The training process then still
-    wants a batch for the step in hand, and ends its workers itself.
+    It also ignores signals. Ctrl-C and batch systems signal all processes, but the training process
+    still needs a batch for the current step and ends its workers itself.
     """
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -1,7 +1,7 @@
-"""Photos of a training set, read one by one when they are asked for.
+"""Photos of a training set, read one by one when they are needed.
 
-The authors' loader decodes all photos before the first step (9.6 GB for Pascal VOC 2012), which
-kills a small machine. Here a process holds a list of paths, a few decoded photos, and nothing else.
+The authors' loader decodes all photos before the first step (9.6 GB for Pascal VOC 2012), too much
+for a small machine. Here a process holds the list of paths and a cache of a few decoded photos.
 """
 
 import warnings
@@ -21,10 +21,10 @@ DEFAULT_CACHE_BYTES = 64 << 20
 
 
 def decode_photo(path: Path, short_side: int) -> np.ndarray:
-    """Read a photo, upright, with its short side reduced to ``short_side`` if it is longer.
+    """Read a photo upright and reduce its short side to at most ``short_side``.
 
-    A JPEG that is at least twice as large is decoded at 1/2, 1/4 or 1/8 of its size, which costs a
-    fraction of the time and of the memory.
+    A JPEG that is at least twice as large is decoded at 1/2, 1/4 or 1/8 of its size, in a fraction
+    of the time and memory.
 
     Shape:
         (H, W, 3), uint8, RGB.
@@ -34,7 +34,7 @@ def decode_photo(path: Path, short_side: int) -> np.ndarray:
     """
     try:
         with Image.open(path) as file:
-            file.draft(None, (short_side, short_side))  # does nothing for other formats
+            file.draft(None, (short_side, short_side))  # has no effect on other formats
             pixels = load_rgb(file)
     except FileNotFoundError as error:
         raise InputError(f"expected a photo at {path}, but no such file is there") from error
@@ -44,9 +44,12 @@ def decode_photo(path: Path, short_side: int) -> np.ndarray:
 
 
 def shrink(pixels: np.ndarray, short_side: int) -> np.ndarray:
-    """Reduce (H, W, 3) so that its short side is ``short_side``; smaller photos stay as they are.
+    """Reduce (H, W, 3) to a short side of ``short_side``. Smaller photos do not change.
 
-    Each new pixel is the mean of the area it covers, so that nothing aliases.
+    Each new pixel is the mean of the area it covers, so there is no aliasing.
+
+    >>> shrink(np.zeros((300, 200, 3), np.uint8), 100).shape
+    (150, 100, 3)
     """
     height, width = pixels.shape[:2]
     factor = short_side / min(height, width)
@@ -57,7 +60,7 @@ def shrink(pixels: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def pad_to(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Mirror a photo (H, W, 3) at its right and lower edge until no side is below ``side``.
+    """Mirror a photo (H, W, 3) at its right and lower edge until both sides are at least ``side``.
 
     Enlarging a small photo instead would teach the networks that blur is clean.
     """
@@ -70,16 +73,15 @@ def pad_to(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 class PhotoSet:
-    """A list of photo files with random access, a small memory, and a substitute for broken ones.
+    """A list of photo files with random access, a cache, and replacement of unreadable files.
 
-    A photo that cannot be read is replaced by the next one of the list that can, always by the
-    same one, and named once in a warning. The marks are in shared memory, so that the worker
-    processes of a loader and the main process know the same broken files.
+    An unreadable photo is always replaced by the next readable one of the list. One warning names
+    it. The marks are in shared memory, so all worker processes know the same unreadable files.
 
     Args:
         paths: photo files, in a fixed order.
         short_side: longer short sides are reduced to this many pixels while reading.
-        cache_bytes: how many bytes of decoded photos one process keeps; 0 keeps none.
+        cache_bytes: bytes of decoded photos that one process keeps; 0 keeps none.
 
     Raises:
         InputError: if paths is empty or a number is not positive.
@@ -108,7 +110,7 @@ class PhotoSet:
         """Return photo ``index``, or the next readable one, as uint8 (H, W, 3).
 
         Raises:
-            InputError: if not one photo of the list can be read.
+            InputError: if no photo of the list can be read.
         """
         for step in range(len(self.paths)):
             candidate = (index + step) % len(self.paths)
@@ -125,12 +127,12 @@ class PhotoSet:
         )
 
     def unreadable(self) -> list[Path]:
-        """Return the files that turned out to be unreadable so far, in any process."""
+        """Return the files found unreadable so far, in any process."""
         marked = self._unreadable.nonzero().flatten().tolist()
         return [Path(self.paths[index]) for index in marked]
 
     def _get(self, index: int) -> np.ndarray:
-        """Return one photo from the memory, or read it and remember it."""
+        """Return one photo from the cache, or read and cache it."""
         if index in self._cache:
             self._cache.move_to_end(index)
             return self._cache[index]

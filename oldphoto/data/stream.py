@@ -1,4 +1,4 @@
-"""An endless, shuffled and reproducible stream of photos, addressed by position."""
+"""An endless, shuffled and reproducible stream of photos, indexed by position."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,7 +13,7 @@ from oldphoto.data.reading import DEFAULT_CACHE_BYTES, PhotoSet, pad_to
 Key = tuple[int, ...]
 """Numbers that seed everything random about one sample: (seed, stream, epoch, photo)."""
 
-_ORDER = 7919  # keeps the shuffling apart from the samples' own randomness
+_ORDER = 7919  # keeps the shuffling independent of the samples' own random numbers
 
 
 @lru_cache(maxsize=8)
@@ -23,20 +23,20 @@ def shuffled(num_photos: int, seed: int, stream: int, epoch: int) -> np.ndarray:
 
 
 class PhotoStream:
-    """Photos by position: each epoch shows every photo once, in an order of its own.
+    """Photos by position: each epoch has every photo once, in a new order.
 
-    Position p is place ``p % n`` of epoch ``p // n``. What comes out depends on the paths, the
-    seed and p alone, not on what was read before, by how many processes, or after how many stops.
+    Position p is place ``p % n`` of epoch ``p // n``. The result depends on the paths, the seed and
+    p alone, not on earlier reads, the number of processes or a resumed run.
 
     Args:
         paths: photo files, in a fixed order.
         crop: side of the squares that will be cut; smaller photos are mirrored up to it.
         seed: of the whole training.
-        stream: tells the streams of one dataset apart.
+        stream: number of this stream in a dataset with several.
         min_scale: photos are reduced by a random factor between this and 1, never below the crop.
-        max_short_side: longer short sides are reduced to this while reading; None is 4 times the
-            crop, beyond which a crop shows hardly more than one surface.
-        cache_bytes: of decoded photos that one process keeps.
+        max_short_side: longer short sides are reduced to this while reading. None is 4 times the
+            crop; in a larger photo a crop shows little more than one surface.
+        cache_bytes: bytes of decoded photos that one process keeps.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class PhotoStream:
         return len(self.photos)
 
     def at(self, position: int) -> tuple[np.ndarray, Key]:
-        """Return the photo of a position, uint8 (H, W, 3), H and W at least the crop, and its key.
+        """Return the photo of a position, uint8 (H, W, 3), sides at least the crop, and its key.
 
         Raises:
             InputError: if the position is negative, or no photo of the list can be read.
@@ -77,7 +77,7 @@ class PhotoStream:
         return pad_to(self._scaled(self.photos.read(key[-1]), key), self.crop), key
 
     def key(self, position: int) -> Key:
-        """Return the key of a position: what everything random about its sample depends on.
+        """Return the key of a position, which seeds everything random about its sample.
 
         Raises:
             InputError: if the position is negative.

@@ -1,4 +1,7 @@
-"""Three blurs: the soft lens (Gaussian), the lens out of focus (box), the shaken camera."""
+"""Blur: Gaussian (soft lens), box (out of focus), motion (shaken camera); edges are mirrored.
+
+Each ``apply_*`` takes and returns a photo, uint8 (H, W, 3).
+"""
 
 from dataclasses import dataclass
 
@@ -31,18 +34,19 @@ def sample_gaussian_blur(
     kernel_sizes: tuple[int, ...] = (3, 5, 7),
     sigma: Range = (1.0, 5.0),
 ) -> GaussianBlur:
-    """Draw a Gaussian blur; the defaults are those of the released code."""
+    """Draw a Gaussian blur. The defaults are those of the released code."""
     return GaussianBlur(int(rng.choice(kernel_sizes)), draw(rng, sigma))
 
 
 def apply_gaussian_blur(photo: np.ndarray, parameters: GaussianBlur) -> np.ndarray:
-    """Blur a photo with a Gaussian; edges are mirrored.
+    """Blur a photo, uint8 (H, W, 3), with a Gaussian.
 
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    >>> step = np.repeat(np.uint8([[[0], [0], [90], [90]]]), 3, axis=2)
+    >>> apply_gaussian_blur(step, GaussianBlur(kernel_size=3, sigma=1.0))[0, :, 0]
+    array([ 0, 25, 65, 90], dtype=uint8)
 
     Source:
-        online_add_degradation_v2 of the authors' code uses the same OpenCV kernel.
+        ``online_add_degradation_v2`` of the authors' code, with the same OpenCV kernel.
     """
     require_photo(photo)
     _require_odd(parameters.kernel_size)
@@ -67,10 +71,7 @@ def sample_box_blur(rng: np.random.Generator, kernel_sizes: tuple[int, ...] = (3
 
 
 def apply_box_blur(photo: np.ndarray, parameters: BoxBlur) -> np.ndarray:
-    """Replace each pixel by the mean of the square around it; edges are mirrored.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    """Replace each pixel of a uint8 photo (H, W, 3) by the mean of the square around it.
 
     Source:
         Journal version of the paper, section 4.2: box blur for lens defocus.
@@ -100,14 +101,14 @@ def sample_motion_blur(
 
 
 def motion_kernel(parameters: MotionBlur) -> np.ndarray:
-    """Return the kernel of a motion blur: a straight line through the middle that sums to 1.
+    """Return a straight line through the middle as a kernel that sums to 1.
 
     Returns:
         float32 (K, K) with K = 2 * margin + 1.
     """
     side = 2 * parameters.margin + 1
     turn = np.deg2rad(parameters.angle)
-    # The time the shutter was open, in so many instants; each leaves its light on four pixels.
+    # Each instant of the exposure leaves its light on four pixels (bilinear weights).
     instants = np.linspace(-0.5, 0.5, 8 * side) * (parameters.length - 1)
     kernel = np.zeros((side, side))
     for x, y in zip(instants * np.cos(turn), instants * np.sin(turn), strict=True):
@@ -121,11 +122,7 @@ def motion_kernel(parameters: MotionBlur) -> np.ndarray:
 
 
 def apply_motion_blur(photo: np.ndarray, parameters: MotionBlur) -> np.ndarray:
-    """Smear a photo along a line; edges are mirrored.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
-    """
+    """Smear a photo, uint8 (H, W, 3), along a line."""
     require_photo(photo)
     require_range(parameters.length, (1.0, 101.0), "the length of a motion blur")
     return cv2.filter2D(photo, -1, motion_kernel(parameters))

@@ -1,9 +1,10 @@
-"""What all degradations share: the base of their parameters, seeded random fields, checks."""
+"""What all degradations share: base class of the parameters, seeded random fields, checks."""
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -18,20 +19,26 @@ Seed = int | Sequence[int]
 SPLINE_DEVIATION = 151 / 315
 
 
+@dataclass(frozen=True)
 class Parameters:
-    """Base of the frozen dataclasses that ``sample_*`` functions draw.
+    """Base class of the parameters that ``sample_*`` functions draw.
 
     Attributes:
-        margin: how many pixels beyond a region can change the result inside it. Kernels override
-            it; a photo is cut with this margin before the work and trimmed afterwards.
-        grid: the work is done in whole blocks of so many pixels.
-        hides: whether the damage hides what was photographed, so that its mask belongs to the
-            scratch mask. A stain or a paper texture has a mask too, but shines through.
+        grid: side in pixels of the blocks that are processed as a whole.
+        hides: whether the damage hides the picture, so that its mask is part of the scratch mask.
+            A stain or a paper texture has a mask too, but the picture shows through.
     """
 
-    margin: int = 0
-    grid: int = 1
-    hides: bool = False
+    grid: ClassVar[int] = 1
+    hides: ClassVar[bool] = False
+
+    @property
+    def margin(self) -> int:
+        """How many pixels around a region can change the result inside it (a kernel's radius).
+
+        A crop is cut with this margin before it is degraded and trimmed afterwards.
+        """
+        return 0
 
 
 def require_photo(photo: Any) -> None:
@@ -51,7 +58,10 @@ def require_range(value: float, limits: Range, name: str) -> None:
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """Return the random generator of a seed, or of a tuple such as (seed, epoch, index).
+    """Return the random generator for a seed or for a tuple such as (seed, epoch, index).
+
+    >>> generator((0, 3, 7)).integers(100, size=4)
+    array([98, 77, 30, 73])
 
     Raises:
         InputError: if a number is negative or not whole.
@@ -65,7 +75,7 @@ def generator(seed: Seed) -> np.random.Generator:
 
 
 def draw_seed(rng: np.random.Generator) -> int:
-    """Draw the seed that fixes what ``apply_*`` scatters over the photo."""
+    """Draw the seed of everything that ``apply_*`` places at random."""
     return int(rng.integers(2**32))
 
 
@@ -81,23 +91,22 @@ def draw_int(rng: np.random.Generator, limits: tuple[int, int]) -> int:
 
 @functools.cache
 def normal_quantiles() -> np.ndarray:
-    """Return the 65,536 values that cut the standard normal distribution into equal shares.
+    """Return 65,536 quantiles of the standard normal distribution, float32 and ascending.
 
-    Returns:
-        float32 (65536,), ascending, between -4.33 and 4.33. Looked up with 16 random bits they
-        are normal noise, five times faster than drawing it and finer than 8 bits can show.
+    Indexed with 16 random bits they give normal noise between -4.33 and 4.33. That is five times
+    faster than drawing normal numbers, and finer than 8-bit photos can show.
     """
     half = [NormalDist().inv_cdf((i + 0.5) / 65536) for i in range(32768)]
     values = np.array(half + [-z for z in reversed(half)])
-    # Cutting the tails at 4.33 takes 0.003 % off the deviation: give it back.
+    # Without the tails beyond 4.33 the deviation is 0.003 % too small. Scale it back to 1.
     return (values / values.std()).astype(np.float32)
 
 
 def random_bits(seed: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return uniform uint16 numbers of a shape."""
+    """Return uniform uint16 numbers of the given shape."""
     count = int(np.prod(shape))
     words = np.random.PCG64(seed).random_raw((count + 3) // 4)
-    # "<" fixes the order of the four numbers in a word, on any machine.
+    # "<" fixes the byte order, so that every machine gives the same numbers.
     return words.astype("<u8", copy=False).view("<u2")[:count].reshape(shape)
 
 
@@ -116,7 +125,7 @@ def _spline_weights(num_points: int, step: float) -> tuple[np.ndarray, np.ndarra
 
 
 def smooth_field(seed: int, size: tuple[int, int], cells: int) -> np.ndarray:
-    """Return a smooth random surface: a cubic spline over a grid of normal numbers.
+    """Return a smooth random surface: a cubic B-spline over a grid of normal numbers.
 
     Args:
         size: (H, W).
@@ -125,12 +134,12 @@ def smooth_field(seed: int, size: tuple[int, int], cells: int) -> np.ndarray:
     Returns:
         float32 (H, W), mean 0 and deviation 1 over many seeds (less inside one small surface).
     """
-    # Eight points in a cell are smooth enough; bilinear enlargement does the rest, quickly.
+    # Eight points per cell are smooth enough. Bilinear enlargement does the rest, faster.
     shrink = max(1, max(size) // (8 * cells))
     height, width = (-(-side // shrink) for side in size)
     step = max(height, width) / cells
     knots = normal_field(seed, (int(height / step) + 5, int(width / step) + 5))
-    # Plain sums rather than a matrix product, whose rounding may depend on the threads.
+    # Plain sums: the rounding of a matrix product may depend on the number of threads.
     first, weights = _spline_weights(height, step)
     rows = sum(weights[:, k, None] * knots[first + k] for k in range(4))
     first, weights = _spline_weights(width, step)
@@ -143,11 +152,13 @@ def smooth_field(seed: int, size: tuple[int, int], cells: int) -> np.ndarray:
 def fractal_field(
     seed: int, size: tuple[int, int], cells: int, octaves: int = 4, persistence: float = 0.5
 ) -> np.ndarray:
-    """Return a rough random surface: smooth ones of ever finer bumps, added up.
+    """Return a rough random surface: the sum of smooth surfaces with finer and finer bumps.
 
     Args:
-        cells: bumps of the coarsest surface along the longer side; doubled ``octaves - 1`` times.
-        persistence: height of each surface as a share of the one before.
+        seed, size: as in ``smooth_field``.
+        cells: bumps of the coarsest surface along the longer side. Each octave doubles them.
+        octaves: number of surfaces.
+        persistence: height of each surface relative to the one before.
 
     Returns:
         float32 (H, W), mean 0 and deviation 1 over many seeds.

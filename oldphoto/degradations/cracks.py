@@ -1,4 +1,8 @@
-"""Cracks of the gelatine, which branch, and folds of the paper, which cross the photo."""
+"""Cracks of the gelatine, which branch, and folds of the paper, which cross the photo.
+
+Each ``apply_*`` returns the damaged photo, uint8 (H, W, 3), and a mask, bool (H, W), that is True
+on every pixel it touched.
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +27,7 @@ MAX_BRANCHES = 60
 
 @dataclass(frozen=True)
 class Cracks(Parameters):
-    """``num`` cracks, each a jagged walk that throws off branches.
+    """``num`` cracks, each a jagged random walk with branches.
 
     Attributes:
         length, width: of the main crack, as shares of the short side.
@@ -69,12 +73,12 @@ def _grow(
     """Return a crack and all its branches as (points, widths), thinnest first."""
     step = max(2.0, 0.012 * side)
     waiting = [(start, turn, parameters.length * side, parameters.width * side)]
-    lines = []
+    lines: list[tuple[np.ndarray, np.ndarray]] = []
     while waiting and len(lines) < MAX_BRANCHES:
         point, heading, length, width = waiting.pop()
         num_steps = max(3, int(length / step))
         jags = np.deg2rad(rng.normal(0, parameters.jag, num_steps))
-        # Each step strays from a slowly drifting course: cracks zigzag but go somewhere.
+        # Each step strays from a slowly drifting heading: cracks zigzag but keep a direction.
         headings = heading + 0.25 * jags.cumsum() + jags
         moves = step * np.stack((np.cos(headings), np.sin(headings)), axis=1)
         points = np.vstack((point, point + moves.cumsum(axis=0)))
@@ -101,11 +105,7 @@ def draw_cracks(size: tuple[int, int], parameters: Cracks) -> np.ndarray:
 
 
 def apply_cracks(photo: np.ndarray, parameters: Cracks) -> tuple[np.ndarray, np.ndarray]:
-    """Crack the gelatine of a photo.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
-    """
+    """Crack the gelatine of a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     coverage = draw_cracks(photo.shape[:2], parameters)
     return paint(photo, np.array(parameters.colour), coverage)
@@ -137,7 +137,7 @@ def sample_folds(
     width: Range = (0.004, 0.015),
     wear: Range = (0.25, 0.8),
 ) -> Folds:
-    """Draw folds: mostly parallel to a side, now and then a dog-ear."""
+    """Draw folds, mostly parallel to a side, sometimes at any angle like a dog-ear."""
     straight = rng.choice((0.0, 90.0)) + float(rng.normal(0, 3))
     angle = straight if rng.random() < 0.7 else draw(rng, (0, 180))
     shade = draw(rng, (0.1, 0.35))
@@ -147,7 +147,7 @@ def sample_folds(
 
 
 def _distance_to_fold(size: tuple[int, int], parameters: Folds, index: int) -> np.ndarray:
-    """Return how far each pixel lies to the one side or the other of a fold, float32 (H, W)."""
+    """Return the signed distance of each pixel to a fold in pixels, float32 (H, W)."""
     rng = generator((parameters.seed, index))
     turn = np.deg2rad(parameters.angle + 90 * (index % 2) + rng.normal(0, 1))
     centre = rng.uniform(0.25, 0.75, 2) * (size[1], size[0])
@@ -158,10 +158,9 @@ def _distance_to_fold(size: tuple[int, int], parameters: Folds, index: int) -> n
 
 
 def apply_folds(photo: np.ndarray, parameters: Folds) -> tuple[np.ndarray, np.ndarray]:
-    """Fold a photo and open it again: a line of flaked picture between two slopes.
+    """Fold a photo, uint8 (H, W, 3); also return the mask (H, W).
 
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
+    A fold is a line of flaked picture between a light and a dark slope.
     """
     require_photo(photo)
     size = photo.shape[:2]
@@ -182,7 +181,7 @@ def apply_folds(photo: np.ndarray, parameters: Folds) -> tuple[np.ndarray, np.nd
 
 
 def _flakes(distance: np.ndarray, parameters: Folds, index: int) -> np.ndarray:
-    """Return where picture has flaked off: near the line, in ragged pieces."""
+    """Return where the picture has flaked off: near the line, in ragged pieces, (H, W)."""
     size = distance.shape
     rough = fractal_field(parameters.seed + 31 + index, size, max(10, min(size) // 9), octaves=3)
     long = smooth_field(parameters.seed + 57 + index, size, 5)
@@ -191,6 +190,6 @@ def _flakes(distance: np.ndarray, parameters: Folds, index: int) -> np.ndarray:
 
 
 def _bared(size: tuple[int, int], parameters: Folds, index: int) -> np.ndarray:
-    """Return the fibres of the paper under the picture, float32 (H, W, 3)."""
+    """Return the paper fibres under the picture, float32 (H, W, 3)."""
     fibres = fractal_field(parameters.seed + 91 + index, size, max(10, min(size) // 4), octaves=2)
     return np.array((242, 236, 222), np.float32) + 9 * fibres[..., None]

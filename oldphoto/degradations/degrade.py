@@ -1,4 +1,4 @@
-"""The door: a clean photo and a seed in, a degraded photo and its mask out."""
+"""Degrade a clean photo: photo and seed in, degraded photo and mask out."""
 
 import numpy as np
 
@@ -19,15 +19,22 @@ def degrade(
 
     Args:
         clean: uint8 (H, W, 3).
-        seed: a whole number, or a tuple such as (seed, epoch, index). The result depends on it,
-            the photo and the recipe alone, whatever the number of workers.
+        seed: a whole number, or a tuple such as (seed, epoch, index). Seed, photo and recipe alone
+            decide the result, whatever the number of workers.
         recipe: a name in ``RECIPES`` or a recipe of your own.
-        crop: side of a random square that is cut before the work (with the margin that the
-            filters need, so that its rim looks as if the whole photo had been degraded).
+        crop: side of a random square that is cut out before the work. The margin that the filters
+            need is kept until afterwards, so the rim looks like a cut of the degraded photo.
 
     Returns:
         degraded, uint8 (H, W, 3), or (crop, crop, 3), and scratch_mask, bool (H, W), True where
-        a damage hides the picture. Damaged pixels show the damage; ``paint_white`` whitens them.
+        damage hides the picture. Damaged pixels show the damage; ``paint_white`` whitens them.
+
+    >>> clean = np.full((80, 120, 3), 200, np.uint8)
+    >>> degraded, scratch_mask = degrade(clean, seed=1, recipe="paper", crop=64)
+    >>> degraded.shape, degraded.dtype, scratch_mask.shape, scratch_mask.dtype
+    ((64, 64, 3), dtype('uint8'), (64, 64), dtype('bool'))
+    >>> bool((degraded == degrade(clean, seed=1, recipe="paper", crop=64)[0]).all())
+    True
 
     Raises:
         InputError: if the photo is not uint8 (H, W, 3), the recipe is not known, or the photo is
@@ -45,7 +52,7 @@ def degrade_pair(
     hole_prob: float = 0.0,
     hole_ratio: float | Range = (0.0, MAX_RATIO),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Make a training pair: the degraded photo and the same cut of the clean one.
+    """Make a training pair: a degraded photo and the same crop of the clean one.
 
     Args:
         clean, seed, recipe, crop: as in ``degrade``.
@@ -54,7 +61,10 @@ def degrade_pair(
 
     Returns:
         degraded, clean_crop, both uint8 (H, W, 3), and scratch_mask, bool (H, W). Holes are in
-        the mask only: the photo below them is left for ``paint_white``.
+        the mask only. ``paint_white`` draws them into the photo.
+
+    Raises:
+        InputError: as ``degrade``, or if ``hole_prob`` or ``hole_ratio`` is out of range.
     """
     require_photo(clean)
     require_range(hole_prob, (0.0, 1.0), "hole_prob")
@@ -69,7 +79,7 @@ def degrade_pair(
 
 
 def find_recipe(recipe: str | Recipe) -> Recipe:
-    """Return a recipe by its name, or the recipe itself."""
+    """Return the recipe of this name, or the recipe itself."""
     if isinstance(recipe, Recipe):
         return recipe
     if recipe not in RECIPES:
@@ -80,7 +90,7 @@ def find_recipe(recipe: str | Recipe) -> Recipe:
 def _draw_window(
     rng: np.random.Generator, size: tuple[int, int], crop: int | None
 ) -> tuple[slice, slice]:
-    """Draw the square to keep, or the whole photo if crop is None."""
+    """Draw the square to keep; the whole photo if crop is None."""
     if crop is None:
         return slice(0, size[0]), slice(0, size[1])
     if not 1 <= crop <= min(size):
@@ -95,10 +105,10 @@ def _draw_window(
 def _apply_inside(
     clean: np.ndarray, window: tuple[slice, slice], sampled: SampledRecipe
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Degrade the window and what around it matters; return the window of photo and mask.
+    """Degrade the window and the margin around it; return the window of photo and mask.
 
-    The part is cut on the grid of JPEG blocks in the photo, so that they lie anywhere in the
-    crop; cut elsewhere, every crop would show them in the same place.
+    The margin ends on the grid of the photo's JPEG blocks. So the blocks of different crops lie
+    in different places, as they do in crops of a whole JPEG photo.
     """
     spans = [
         sampled.needed_span(kept.start, kept.stop, side)

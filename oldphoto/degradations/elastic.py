@@ -1,4 +1,4 @@
-"""Elastic distortion: the same smooth bending for a texture, a photo and its mask."""
+"""Elastic distortion: one smooth bending for a texture, a photo and its mask."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ from oldphoto.degradations.common import (
 class Elastic(Parameters):
     """Points move by about ``amplitude`` (share of the short side) along ``cells`` waves.
 
-    The recipes bend only the textures that lie on the photo (scratches, cracks), as the paper
-    does, because a photo that moved no longer fits its clean partner. As a step of a recipe of
-    your own it moves photo and mask alike: for the scratch detector, which needs no partner.
+    The shipped recipes bend only the textures on the photo (scratches, cracks), as the paper
+    does: a photo that moved no longer fits its clean partner. In a recipe of your own it moves
+    photo and mask together. That suits the scratch detector, which needs no partner.
     """
 
     amplitude: float
@@ -39,11 +39,7 @@ def sample_elastic(
 
 
 def displacement(size: tuple[int, int], parameters: Elastic) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each pixel how far to the right and below it is fetched from.
-
-    Returns:
-        Two float32 arrays (H, W), in pixels.
-    """
+    """Return how far right and how far below each pixel is read from, two float32 (H, W)."""
     pixels = np.float32(parameters.amplitude * min(size))
     sideways = smooth_field(parameters.seed, size, parameters.cells)
     downwards = smooth_field(parameters.seed + 1, size, parameters.cells)
@@ -51,14 +47,14 @@ def displacement(size: tuple[int, int], parameters: Elastic) -> tuple[np.ndarray
 
 
 def apply_elastic(image: np.ndarray, parameters: Elastic) -> np.ndarray:
-    """Bend a photo, a texture or a mask; what lies beyond the rim is mirrored in.
+    """Bend a photo, a texture or a mask. The surroundings are mirrored.
 
     Shape:
         image and result: (H, W) or (H, W, C), uint8 or float32 (bilinear), or bool (nearest).
 
     Source:
-        Simard et al. 2003, with a smooth surface in place of blurred noise; the paper distorts
-        its scratch and paper textures so.
+        Simard et al. 2003, with a smooth surface in place of blurred noise. The paper distorts
+        its scratch and paper textures in this way.
     """
     require_range(parameters.amplitude, (0.0, 0.2), "the amplitude of an elastic distortion")
     is_mask = image.dtype == bool

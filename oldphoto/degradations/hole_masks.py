@@ -1,4 +1,4 @@
-"""Irregular hole masks for training: brush strokes and ragged patches up to a wanted share."""
+"""Irregular hole masks for training: brush strokes and ragged patches over a chosen share."""
 
 import cv2
 import numpy as np
@@ -39,7 +39,7 @@ def _patch(rng: np.random.Generator, mask: np.ndarray) -> None:
 
 
 def trim_to_ratio(mask: np.ndarray, ratio: float, seed: int) -> np.ndarray:
-    """Take pixels off the rim of a mask until exactly the share ``ratio`` is left.
+    """Remove pixels from the rim of a mask until exactly the share ``ratio`` is left.
 
     Args:
         mask: uint8 (H, W), not zero where damaged; at least the share ``ratio`` of it.
@@ -50,12 +50,12 @@ def trim_to_ratio(mask: np.ndarray, ratio: float, seed: int) -> np.ndarray:
     keep = round(ratio * mask.size)
     if keep == 0:
         return np.zeros(mask.shape, bool)
-    # A mask that covers everything has no rim inside the photo: it shrinks from the photo's edge.
+    # A mask that covers everything has no rim inside the photo. It shrinks from the photo's edge.
     edge = int(mask.all())
     depth = cv2.distanceTransform(np.pad(mask, edge), cv2.DIST_L2, 3)
     depth = depth[edge : edge + mask.shape[0], edge : edge + mask.shape[1]]
     inside = mask > 0
-    # Many pixels lie equally deep; a little noise decides which of them go.
+    # Many pixels lie equally deep. A little noise decides which of them go.
     ties = random_bits(seed, (int(inside.sum()),)) / np.float32(2**17)
     depths = depth[inside] + ties
     threshold = np.partition(depths, depths.size - keep)[depths.size - keep]
@@ -65,15 +65,18 @@ def trim_to_ratio(mask: np.ndarray, ratio: float, seed: int) -> np.ndarray:
 
 
 def require_hole_ratio(ratio: float | Range) -> Range:
-    """Return the limits of the share that holes cover, after a check.
+    """Return the limits of the share that holes cover as (lowest, highest).
+
+    >>> require_hole_ratio(0.2)
+    (0.2, 0.2)
 
     Raises:
         InputError: if a share is outside 0 to 0.6, or the lower one above the higher.
     """
-    limits = (ratio, ratio) if isinstance(ratio, int | float) else tuple(ratio)
-    if not 0 <= limits[0] <= limits[1] <= MAX_RATIO:
+    lowest, highest = (ratio, ratio) if isinstance(ratio, int | float) else ratio
+    if not 0 <= lowest <= highest <= MAX_RATIO:
         raise InputError(f"the ratio of a hole mask lies within 0 and {MAX_RATIO}, got {ratio}")
-    return limits
+    return lowest, highest
 
 
 def sample_hole_mask(
@@ -82,7 +85,7 @@ def sample_hole_mask(
     ratio: float | Range = (0.0, MAX_RATIO),
     patch_prob: float = 0.3,
 ) -> np.ndarray:
-    """Draw an irregular hole mask: strokes and patches that cover a wanted share of the photo.
+    """Draw an irregular hole mask: strokes and patches that cover a share of the photo.
 
     Args:
         size: (H, W).
@@ -90,7 +93,10 @@ def sample_hole_mask(
         patch_prob: probability that a shape is a patch, not a stroke.
 
     Returns:
-        bool (H, W), True = damaged. The share is met to the pixel, but for ties.
+        bool (H, W), True = damaged. The share is exact to the pixel, except for ties.
+
+    >>> int(sample_hole_mask(np.random.default_rng(0), (100, 100), ratio=0.2).sum())
+    2000
 
     Raises:
         InputError: if a share is outside 0 to 0.6 or the size is not positive.
@@ -110,7 +116,7 @@ def sample_hole_mask(
         shape = _patch if rng.random() < patch_prob else _stroke
         shape(rng, mask)
     else:
-        # A sliver of a photo that strokes keep missing: cover it, the trimming does the rest.
+        # Strokes keep missing a very narrow photo. Cover all of it and trim to the share.
         mask[:] = 1
     return trim_to_ratio(mask, wanted, draw_seed(rng))
 

@@ -1,6 +1,11 @@
-"""Lost pieces: holes, torn corners and borders, with torn rims and the paper below."""
+"""Lost pieces: holes, torn corners and borders, with torn rims and the backing below.
+
+Each ``apply_*`` returns the damaged photo, uint8 (H, W, 3), and a mask, bool (H, W), that is True
+on every pixel it touched.
+"""
 
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -78,10 +83,12 @@ def sample_holes(
 
 
 def apply_holes(photo: np.ndarray, parameters: Holes) -> tuple[np.ndarray, np.ndarray]:
-    """Tear holes into a photo.
+    """Tear holes into a photo, uint8 (H, W, 3); also return the mask (H, W) of the share ``ratio``.
 
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on the share ``ratio``.
+    >>> photo = np.full((50, 80, 3), 100, np.uint8)
+    >>> _, mask = apply_holes(photo, sample_holes(generator(0), ratio=0.1))
+    >>> int(mask.sum())
+    400
 
     Source:
         The paper's large damage: feathered holes of random shape that reveal paper texture.
@@ -96,7 +103,7 @@ def apply_holes(photo: np.ndarray, parameters: Holes) -> tuple[np.ndarray, np.nd
         stretch, scale = np.exp(rng.normal(0, 0.3)), np.exp(rng.normal(0, 0.4))
         away = np.hypot((rows - centre[1]) * stretch, (cols - centre[0]) / stretch) / scale
         nearest = np.minimum(nearest, away)
-    # The rougher, the more a surface of bumps as large as a hole itself shapes the outline.
+    # The rougher a hole, the more its outline follows a surface with bumps of the hole's size.
     reach = np.sqrt(max(parameters.ratio, 1e-3) * photo[..., 0].size / parameters.num / np.pi)
     bumps = fractal_field(parameters.seed + 1, size, max(3, int(max(size) / reach)), octaves=5)
     score = -nearest / reach + 0.45 * parameters.roughness * bumps
@@ -136,11 +143,7 @@ def sample_torn_border(rng: np.random.Generator, ratio: float | Range = (0.01, 0
 
 
 def apply_torn_border(photo: np.ndarray, parameters: TornBorder) -> tuple[np.ndarray, np.ndarray]:
-    """Tear the corners and the border off a photo.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on the share ``ratio``.
-    """
+    """Tear corners and border off a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size = photo.shape[:2]
@@ -149,12 +152,7 @@ def apply_torn_border(photo: np.ndarray, parameters: TornBorder) -> tuple[np.nda
     gaps = {"top": down, "bottom": 1 - down, "left": right, "right": 1 - right}
     # A tear at a corner is a slanting line; each corner and side has its own loss.
     score = np.full(size, -np.inf, np.float32)
-    for first, second in (
-        ("top", "left"),
-        ("top", "right"),
-        ("bottom", "left"),
-        ("bottom", "right"),
-    ):
+    for first, second in product(("top", "bottom"), ("left", "right")):
         slant = rng.uniform(0.5, 1.5)
         depth = rng.uniform(0, 1) * parameters.corners
         score = np.maximum(score, depth - gaps[first] * slant - gaps[second] / slant)
@@ -168,7 +166,7 @@ def apply_torn_border(photo: np.ndarray, parameters: TornBorder) -> tuple[np.nda
 def _tear(
     photo: np.ndarray, score: np.ndarray, parameters: Holes | TornBorder
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Remove the pixels of highest score: the share ``ratio``, with a torn white rim inside."""
+    """Remove the share ``ratio`` of the pixels, those of highest score; leave a torn white rim."""
     require_range(parameters.ratio, (0.0, MAX_RATIO), "the ratio of lost pixels")
     size = photo.shape[:2]
     keep = round(parameters.ratio * score.size)
@@ -182,7 +180,7 @@ def _tear(
     ragged = 1 + 0.7 * fractal_field(parameters.seed + 60, size, 12, octaves=3)
     rim = parameters.rim * side * np.maximum(ragged, 0.1)
     fibres = 12 * fractal_field(parameters.seed + 70, size, max(10, side // 4), octaves=2)
-    core = np.clip(240 + fibres, 0, 255)[..., None]  # the inside of the paper was never exposed
+    core = np.clip(240 + fibres, 0, 255)[..., None]  # torn paper is white inside
     torn = np.clip(rim - depth + 0.5, 0, 1)[..., None]
     shadow = 1 - 0.35 * np.exp(-np.maximum(depth - rim, 0) / (0.008 * side + 0.5))[..., None]
     below = sheet * np.where(torn > 0, 1, shadow) * (1 - torn) + core * torn

@@ -6,10 +6,10 @@ import numpy as np
 from oldphoto.checks import InputError, require_in
 
 MODES = ("normal", "add", "lighten", "screen", "multiply")
-# Coverage below this share changes a pixel by a few grey levels at most: it is left out of the
-# photo and of the mask alike, so that the mask is exact.
+# Coverage below this share changes a pixel by a few grey levels at most. It is left out of both
+# photo and mask, so that the mask is exact.
 LEAST_COVERAGE = 0.06
-# Lines and specks are drawn this many times larger and shrunk, for soft rims and fine widths.
+# Lines and specks are drawn this many times larger, then shrunk, for soft rims and fine widths.
 OVERSAMPLING = 3
 
 
@@ -26,11 +26,16 @@ def blend(photo: np.ndarray, layer: np.ndarray, coverage: np.ndarray, mode: str)
     Returns:
         uint8 (H, W, 3).
 
+    >>> photo, half = np.full((1, 1, 3), 100, np.uint8), np.full((1, 1), 0.5)
+    >>> [int(blend(photo, np.array(200.0), half, mode)[0, 0, 0]) for mode in MODES]
+    [150, 200, 150, 161, 89]
+
     Source:
         The paper blends its textures by addition, lighten-only and screen.
     """
     require_in(mode, MODES, "mode")
     below, layer = photo.astype(np.float32), np.asarray(layer, np.float32)
+    change: np.ndarray
     if mode == "normal":
         change = layer - below
     elif mode == "add":
@@ -48,17 +53,13 @@ def blend(photo: np.ndarray, layer: np.ndarray, coverage: np.ndarray, mode: str)
 def paint(
     photo: np.ndarray, colour: np.ndarray, coverage: np.ndarray, mode: str = "normal"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Blend and return the exact mask too: outside it the photo is unchanged.
-
-    Returns:
-        uint8 (H, W, 3) and bool (H, W).
-    """
+    """Blend; return the photo and the exact mask (H, W) outside of which it is unchanged."""
     coverage = np.where(coverage < LEAST_COVERAGE, 0, np.minimum(coverage, 1))
     return blend(photo, colour, coverage, mode), coverage > 0
 
 
 class Canvas:
-    """A drawing board of coverage, larger than the photo by the oversampling.
+    """A canvas for drawing coverage, ``OVERSAMPLING`` times as large as the photo.
 
     Args:
         size: (H, W) of the photo. All positions are (x, y) in its pixels.
@@ -69,15 +70,15 @@ class Canvas:
         self.board = np.zeros((size[0] * OVERSAMPLING, size[1] * OVERSAMPLING), np.uint8)
 
     def line(self, points: np.ndarray, widths: np.ndarray, opacity: float) -> None:
-        """Draw a line through points (N, 2) whose width at each of them is given, in pixels.
+        """Draw a line through points (N, 2) with a width in pixels at each point.
 
-        A line hides what was drawn before it: draw faint lines first.
+        A line replaces what was drawn before it, so draw faint lines first.
         """
         corners = np.rint(points * OVERSAMPLING).astype(np.int32)
         thickness = np.maximum(np.rint(widths * OVERSAMPLING), 1).astype(int)
         value = round(255 * opacity)
         start = 0
-        # One call for each run of equal thickness, not for each piece.
+        # One call for each run of equal thickness is faster than one for each piece.
         for stop in (*np.flatnonzero(np.diff(thickness[1:])) + 1, len(corners) - 1):
             run = corners[start : stop + 1].reshape(-1, 1, 2)
             cv2.polylines(self.board, [run], False, value, int(thickness[stop]))
@@ -105,8 +106,10 @@ class Canvas:
 def spline(knots: np.ndarray, num_points: int) -> np.ndarray:
     """Return points (num_points, 2) on a smooth curve through the knots (K, 2).
 
-    Each piece is a cubic whose direction at a knot is that from its one neighbour to the other
-    (Catmull and Rom 1974).
+    At each knot the cubic runs parallel to the line between both neighbours (Catmull-Rom 1974).
+
+    >>> spline(np.array([[0.0, 0.0], [2.0, 1.0], [4.0, 0.0]]), num_points=5)[:, 1]
+    array([0.   , 0.625, 1.   , 0.625, 0.   ])
     """
     if len(knots) < 2:
         raise InputError(f"a curve needs at least 2 knots, got {len(knots)}")

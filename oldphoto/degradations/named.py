@@ -1,4 +1,4 @@
-"""The named recipes: ``released`` is the authors' code, ``paper`` what their texts describe."""
+"""The named recipes: ``released`` is the authors' code, ``paper`` is what their texts describe."""
 
 from functools import partial
 
@@ -26,8 +26,8 @@ from oldphoto.degradations.tone import (
 )
 
 # online_add_degradation_v2: four steps in random order, each with probability 0.7. The defaults
-# of these sample_* functions are its ranges. Turning grey (0.1) and mirroring (0.5) happen to
-# the clean partner as well and are therefore the dataset's work.
+# of these sample_* functions are its ranges. Greyscale (0.1) and mirroring (0.5) also change the
+# clean partner, so they are part of the dataset.
 RELEASED = Recipe(
     "released",
     groups=(
@@ -42,9 +42,9 @@ RELEASED = Recipe(
 )
 
 # What the conference and the journal text name: blur, box blur, noise, film grain and colour
-# jitter, scratch and paper textures, feathered holes, JPEG. The probabilities are not published;
-# those of the released code stand for the unstructured steps. The order follows the life of a
-# photo: taken, printed, worn, scanned. Nothing blurs the damage afterwards, so masks stay exact.
+# jitter, scratch and paper textures, feathered holes, JPEG. The probabilities are not published.
+# The unstructured steps use those of the released code. The order follows the life of a photo:
+# taken, printed, worn, scanned. Nothing blurs the damage afterwards, so masks stay exact.
 PAPER = Recipe(
     "paper",
     groups=(

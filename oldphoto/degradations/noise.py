@@ -1,4 +1,7 @@
-"""Four noises: Gaussian and speckle, salt and pepper, and the grain of film."""
+"""Noise: Gaussian, speckle, salt and pepper, film grain.
+
+Each ``apply_*`` takes and returns a photo, uint8 (H, W, 3).
+"""
 
 from dataclasses import dataclass
 
@@ -28,19 +31,20 @@ class GaussianNoise(Parameters):
 
 
 def sample_gaussian_noise(rng: np.random.Generator, sigma: Range = (5.0, 50.0)) -> GaussianNoise:
-    """Draw Gaussian noise; the default range is that of the released code."""
+    """Draw Gaussian noise. The default range is that of the released code."""
     return GaussianNoise(draw(rng, sigma), draw_seed(rng))
 
 
 def apply_gaussian_noise(photo: np.ndarray, parameters: GaussianNoise) -> np.ndarray:
-    """Add normal noise and clip to [0, 255].
+    """Add normal noise to a photo, uint8 (H, W, 3), and clip.
 
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    >>> grey = np.full((1, 2, 3), 128, np.uint8)
+    >>> apply_gaussian_noise(grey, GaussianNoise(sigma=10.0, seed=0)).tolist()
+    [[[128, 138, 142], [132, 138, 128]]]
 
     Source:
-        synthesize_gaussian of the authors' code, which cuts the fraction off and so darkens
-        every photo by half a grey level; here the noise is rounded.
+        ``synthesize_gaussian`` of the authors' code. Theirs cuts off the fraction, which darkens
+        every photo by half a grey level. Here the noise is rounded.
     """
     require_photo(photo)
     levels = np.rint(normal_quantiles() * np.float32(parameters.sigma)).astype(np.int16)
@@ -57,18 +61,14 @@ class SpeckleNoise(Parameters):
 
 
 def sample_speckle_noise(rng: np.random.Generator, sigma: Range = (5.0, 50.0)) -> SpeckleNoise:
-    """Draw speckle noise; the default range is that of the released code."""
+    """Draw speckle noise. The default range is that of the released code."""
     return SpeckleNoise(draw(rng, sigma), draw_seed(rng))
 
 
 def apply_speckle_noise(photo: np.ndarray, parameters: SpeckleNoise) -> np.ndarray:
-    """Multiply each pixel and channel by 1 + noise and clip to [0, 255].
+    """Multiply each value of a photo, uint8 (H, W, 3), by 1 + noise and clip.
 
-    Shape:
-        photo and result: uint8 (H, W, 3).
-
-    Source:
-        synthesize_speckle of the authors' code.
+    Source: ``synthesize_speckle`` of the authors' code.
     """
     require_photo(photo)
     factors = 1 + normal_quantiles() * np.float32(parameters.sigma / 255)
@@ -78,7 +78,7 @@ def apply_speckle_noise(photo: np.ndarray, parameters: SpeckleNoise) -> np.ndarr
 
 @dataclass(frozen=True)
 class SaltPepper(Parameters):
-    """A share ``amount`` of all values is lost; of these ``salt_share`` turn 255, the rest 0."""
+    """A share ``amount`` of all values is lost: ``salt_share`` of them become 255, the rest 0."""
 
     amount: float
     salt_share: float
@@ -88,20 +88,17 @@ class SaltPepper(Parameters):
 def sample_salt_pepper(
     rng: np.random.Generator, amount: Range = (0.0, 0.01), salt_share: Range = (0.3, 0.8)
 ) -> SaltPepper:
-    """Draw salt and pepper; the default ranges are those of the released code."""
+    """Draw salt and pepper. The default ranges are those of the released code."""
     return SaltPepper(draw(rng, amount), draw(rng, salt_share), draw_seed(rng))
 
 
 def apply_salt_pepper(photo: np.ndarray, parameters: SaltPepper) -> np.ndarray:
-    """Set values of single channels to 255 or 0.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    """Set single values of a photo, uint8 (H, W, 3), to 255 or 0.
 
     Source:
-        synthesize_salt_pepper of the authors' code. Each value is lost independently with the
-        probability ``amount``; here the gaps between lost values are drawn, which is the same
-        distribution and a hundred times less work.
+        ``synthesize_salt_pepper`` of the authors' code: each value is lost independently with
+        probability ``amount``. Drawing the gaps between lost values gives the same distribution
+        with a hundredth of the work.
     """
     require_photo(photo)
     require_range(parameters.amount, (0.0, 1.0), "the amount of salt and pepper")
@@ -142,21 +139,18 @@ def sample_film_grain(
 
 
 def _clumped(seed: int, shape: tuple[int, ...], grain_size: float) -> np.ndarray:
-    """Return normal noise whose neighbours stick together over grain_size pixels, deviation 1."""
+    """Return normal noise of deviation 1 that is correlated over grain_size pixels."""
     noise = normal_field(seed, shape)
     kernel = cv2.getGaussianKernel(2 * int(np.ceil(2 * grain_size)) + 1, grain_size)
     noise = cv2.sepFilter2D(noise, cv2.CV_32F, kernel, kernel)
-    return noise / np.float32((kernel**2).sum())  # the deviation that blurring leaves
+    return noise / np.float32((kernel**2).sum())  # the deviation left after the blur
 
 
 def apply_film_grain(photo: np.ndarray, parameters: FilmGrain) -> np.ndarray:
-    """Add grain that is strongest in the middle tones and fades towards black and white.
+    """Add grain to a photo, uint8 (H, W, 3), strongest in the middle tones.
 
-    The strength follows ``4 v (1 - v)``, the variance of black grains that cover a share
-    ``1 - v`` of white paper (Selwyn), raised to a half to be a deviation, plus a small rest.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    Black grains that cover a share ``1 - v`` of white paper have a variance of ``v (1 - v)``
+    (Selwyn). The strength follows its square root, plus a small constant.
     """
     require_photo(photo)
     require_range(parameters.grain_size, (0.2, 20.0), "the grain size in pixels")

@@ -1,4 +1,8 @@
-"""Paper: a procedural sheet, blended with the photo as a texture, and the stains on it."""
+"""Paper: a procedural sheet, blended with the photo as a texture, and the stains on it.
+
+Each ``apply_*`` returns the damaged photo, uint8 (H, W, 3), and a mask, bool (H, W), that is True
+on every pixel it touched.
+"""
 
 from dataclasses import dataclass
 
@@ -117,7 +121,7 @@ def sample_paper_texture(
     opacity: Range = (0.25, 0.75),
     modes: tuple[str, ...] = ("add", "lighten", "screen", "multiply"),
 ) -> PaperTexture:
-    """Draw a paper texture; the modes are the paper's, and multiply, as ink lies on paper."""
+    """Draw a paper texture. The modes are the published ones and multiply, as ink on a sheet."""
     level, warmth = rng.uniform(205, 245), rng.uniform(0.02, 0.28)
     colour = (
         round(level, 1),
@@ -133,13 +137,10 @@ def sample_paper_texture(
 def apply_paper_texture(
     photo: np.ndarray, parameters: PaperTexture
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Blend a sheet of paper with a photo.
+    """Blend paper with a photo, uint8 (H, W, 3); also return the mask (H, W) of all changed pixels.
 
-    For "add" and "screen" it is the relief of the sheet, not its colour, that is laid over the
-    photo: otherwise a light sheet would only bleach it.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel changed.
+    "add" and "screen" use the relief of the sheet without its colour. The colour of a light sheet
+    would only bleach the photo.
     """
     require_photo(photo)
     require_range(parameters.opacity, (0.0, 1.0), "the opacity of a paper texture")
@@ -154,7 +155,7 @@ def apply_paper_texture(
     elif parameters.mode == "lighten":
         sheet = sheet * 0.45
     elif parameters.mode == "multiply":
-        # Ink is printed on the whole sheet; the opacity says how strongly its relief shows.
+        # Ink covers the whole sheet. The opacity is how strongly the relief shows through.
         sheet = np.clip(255 + (sheet - 255) * 1.6, 0, 255)
     blended = blend(photo, sheet, coverage, parameters.mode)
     return blended, (blended != photo).any(axis=2)
@@ -162,11 +163,11 @@ def apply_paper_texture(
 
 @dataclass(frozen=True)
 class Stains(Parameters):
-    """``num`` stains that dried: a tint, and a darker line where the water stopped.
+    """``num`` dried stains: a tint, and a darker line where the water stopped.
 
     Attributes:
         radius: shares of the short side.
-        tint: what the stain multiplies the photo by, in [0, 255].
+        tint: colour that the photo is multiplied with, in [0, 255].
         strength, ring: opacity of the area and of its outline.
     """
 
@@ -193,11 +194,9 @@ def sample_stains(
 
 
 def apply_stains(photo: np.ndarray, parameters: Stains) -> tuple[np.ndarray, np.ndarray]:
-    """Stain a photo.
+    """Stain a photo, uint8 (H, W, 3); also return the mask (H, W).
 
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched. The
-        picture shines through, so a recipe does not add this mask to the scratch mask.
+    The picture shows through, so recipes leave this mask out of the scratch mask.
     """
     require_photo(photo)
     rng = generator(parameters.seed)
@@ -213,7 +212,7 @@ def apply_stains(photo: np.ndarray, parameters: Stains) -> tuple[np.ndarray, np.
         # Water spreads the dirt evenly and carries some of it to the shore, where it dries.
         area = parameters.strength * inside * (0.55 + 0.45 * np.exp(-np.maximum(shore, 0) / 0.3))
         line = np.exp(-((np.maximum(shore, 0) - 0.06) ** 2) / 0.0012) * inside
-        # Nowhere as strong all the way round.
+        # The line is stronger in some places than in others.
         line *= np.clip(0.55 + 0.35 * smooth_field(parameters.seed + 5 + index, size, 5), 0, 1)
         tint = np.array(parameters.tint)
         photo, stained = paint(photo, tint, area, "multiply")

@@ -1,10 +1,10 @@
-"""Recipes: which damages, in which order and how often; drawn, replayed and kept as JSON."""
+"""Recipes: which damages, in which order and how often. They are drawn, replayed, kept as JSON."""
 
 import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from oldphoto.degradations.registry import DAMAGES, Damage
 
 Sampler = Callable[[np.random.Generator], Parameters]
 JSON_FORMAT = 1
-# What a recipe written by hand may ask for: far more than is ever drawn, and still computable.
+# Limits of parameters in a recipe file: far beyond what is ever drawn, but still computable.
 LIMITS: dict[str, Range] = {
     "seed": (0, 2**63 - 1),
     **dict.fromkeys(("num", "strands", "cells"), (1, 2000)),
@@ -26,7 +26,7 @@ LIMITS: dict[str, Range] = {
 
 @dataclass(frozen=True)
 class Step:
-    """With probability ``prob``, one damage out of ``one_of``, each equally likely."""
+    """With probability ``prob``, one of the damages ``one_of``, each equally likely."""
 
     prob: float
     one_of: tuple[Sampler, ...]
@@ -34,10 +34,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in groups: the groups follow each other, the steps inside a shuffled one do not.
+    """Groups of steps, applied one group after the other.
 
     Attributes:
-        groups: tuples of steps, the first group is applied first.
+        groups: tuples of steps.
         shuffled: for each group, whether its steps come in random order.
     """
 
@@ -48,21 +48,22 @@ class Recipe:
 
 @dataclass(frozen=True)
 class SampledRecipe:
-    """The damages that one photo gets, in order: pairs of (name, parameters)."""
+    """The damages of one photo in order, as pairs (name, parameters)."""
 
     steps: tuple[tuple[str, Parameters], ...]
 
     def needed_span(self, start: int, stop: int, side: int) -> tuple[int, int]:
-        """Return which rows (or columns) of a photo decide rows start to stop of the result.
+        """Return the rows (or columns) of a photo that decide rows start to stop of the result.
 
         Args:
-            side: number of rows of the photo, where the span ends at the latest.
+            start, stop: first row of the result, and the row after the last.
+            side: number of rows of the photo.
         """
         for _, parameters in reversed(self.steps):
             grid = parameters.grid
             start = max(0, (start - parameters.margin) // grid * grid)
             stop = min(side, -((-stop - parameters.margin) // grid) * grid)
-        # Blocks must lie in the part as they lie in the whole photo.
+        # JPEG blocks must lie in the part as they lie in the whole photo.
         coarsest = max((parameters.grid for _, parameters in self.steps), default=1)
         return start // coarsest * coarsest, stop
 
@@ -70,8 +71,11 @@ class SampledRecipe:
 def sample_recipe(recipe: Recipe, rng: np.random.Generator) -> SampledRecipe:
     """Draw which damages happen, in which order, with which parameters.
 
-    All positions and sizes are relative to the photo or plain pixels, so the result can be
-    applied to a photo of any size.
+    The result can be applied to a photo of any size.
+
+    >>> mild = Recipe("mild", groups=((Step(1.0, (DAMAGES["jpeg"].sample,)),),), shuffled=(False,))
+    >>> sample_recipe(mild, np.random.default_rng(0)).steps
+    (('jpeg', Jpeg(quality=71)),)
     """
     drawn = []
     for group, shuffled in zip(recipe.groups, recipe.shuffled, strict=True):
@@ -81,14 +85,14 @@ def sample_recipe(recipe: Recipe, rng: np.random.Generator) -> SampledRecipe:
             if rng.random() < step.prob:
                 sampler = step.one_of[rng.integers(len(step.one_of))]
                 parameters = sampler(rng)
-                drawn.append((_damage_of(parameters).name, parameters))
+                drawn.append((_name_of(parameters), parameters))
     return SampledRecipe(tuple(drawn))
 
 
-def _damage_of(parameters: Parameters) -> Damage:
-    for damage in DAMAGES.values():
+def _name_of(parameters: Parameters) -> str:
+    for name, damage in DAMAGES.items():
         if type(parameters) is damage.parameters:
-            return damage
+            return name
     raise InputError(f"{type(parameters).__name__} is not in the table of damages")
 
 
@@ -101,6 +105,9 @@ def apply_recipe(photo: np.ndarray, sampled: SampledRecipe) -> tuple[np.ndarray,
     Returns:
         The degraded photo, uint8 (H, W, 3), and the mask of all damages that hide the picture,
         bool (H, W), True = damaged. Blur, noise and tone have no mask.
+
+    Raises:
+        InputError: if the photo is of another kind, or a damage or a parameter is not valid.
     """
     require_photo(photo)
     photo = photo.copy()
@@ -124,7 +131,12 @@ def _find(name: str) -> Damage:
 
 
 def to_json(sampled: SampledRecipe) -> str:
-    """Write a drawn recipe as text that ``from_json`` reads back without loss."""
+    """Return a drawn recipe as JSON text, which ``from_json`` reads back without loss.
+
+    >>> text = to_json(from_json('{"format": 1, "steps": [{"damage": "jpeg", "quality": 40}]}'))
+    >>> json.loads(text)["steps"]
+    [{'damage': 'jpeg', 'quality': 40}]
+    """
     steps = [{"damage": name, **dataclasses.asdict(p)} for name, p in sampled.steps]
     return json.dumps({"format": JSON_FORMAT, "steps": steps}, indent=1)
 
@@ -133,8 +145,8 @@ def from_json(text: str) -> SampledRecipe:
     """Read a drawn recipe.
 
     Raises:
-        InputError: if the text is not JSON, or a damage or one of its parameters is not known
-            or missing or of another kind or out of all reason.
+        InputError: if the text is not JSON, or a damage or one of its parameters is unknown,
+            missing, of another type or out of its limits.
     """
     try:
         content = json.loads(text)
@@ -148,7 +160,7 @@ def from_json(text: str) -> SampledRecipe:
     return SampledRecipe(tuple(_step_from(fields) for fields in steps))
 
 
-def _step_from(fields: object) -> tuple[str, Parameters]:
+def _step_from(fields: Any) -> tuple[str, Parameters]:
     """Return (name, parameters) from one JSON object."""
     if not isinstance(fields, dict):
         raise InputError(f"each step of a recipe is a JSON object, got {fields!r}")
@@ -161,8 +173,8 @@ def _step_from(fields: object) -> tuple[str, Parameters]:
     return name, parameters(**{key: _checked(name, key, known[key], given[key]) for key in known})
 
 
-def _checked(damage: str, key: str, kind: object, value: object) -> object:
-    """Return a value of the kind that a field declares: float, int, bool, str or a tuple."""
+def _checked(damage: str, key: str, kind: Any, value: Any) -> Any:
+    """Return a value of the type that a field declares: float, int, bool, str or a tuple."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and (kind is float or type(value) is kind):
         require_range(value, LIMITS.get(key, (-1e9, 1e9)), f"{damage}: {key}")

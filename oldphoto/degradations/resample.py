@@ -1,4 +1,7 @@
-"""Losses of reproduction: low resolution, JPEG and the printing screen (halftone)."""
+"""Losses of reproduction: low resolution, JPEG, the halftone screen of print.
+
+Each ``apply_*`` takes and returns a photo, uint8 (H, W, 3).
+"""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from oldphoto.degradations.common import (
 
 @dataclass(frozen=True)
 class LowResolution(Parameters):
-    """Both sides shrink by their scale; ``smooth``: bilinear on the way up, else nearest."""
+    """Both sides shrink by their scales. ``smooth`` enlarges bilinearly, otherwise by nearest."""
 
     scale_y: float
     scale_x: float
@@ -29,33 +32,34 @@ class LowResolution(Parameters):
 
     @property
     def margin(self) -> int:
-        # Cubic reaches two small pixels, bilinear one more.
+        # The cubic kernel reaches two small pixels, bilinear enlargement one more.
         return math.ceil(3 / min(self.scale_y, self.scale_x))
 
 
 def sample_low_resolution(
     rng: np.random.Generator, scale: Range = (0.5, 1.0), smooth_prob: float = 0.5
 ) -> LowResolution:
-    """Draw a low resolution; the defaults are those of the released code."""
+    """Draw a low resolution. The defaults are those of the released code."""
     return LowResolution(draw(rng, scale), draw(rng, scale), bool(rng.random() < smooth_prob))
 
 
 def apply_low_resolution(photo: np.ndarray, parameters: LowResolution) -> np.ndarray:
-    """Shrink with an antialiased cubic, enlarge with nearest or bilinear; the size stays.
+    """Shrink a photo, uint8 (H, W, 3), with an antialiased cubic, then enlarge it to its size.
 
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    >>> photo = np.uint8([[[10] * 3, [20] * 3, [200] * 3, [210] * 3]])
+    >>> apply_low_resolution(photo, LowResolution(1.0, 0.5, smooth=False))[0, :, 0]
+    array([ 30,  30, 190, 190], dtype=uint8)
 
     Source:
-        synthesize_low_resolution of the authors' code (with Pillow's filters; these agree with
-        them to two grey levels and are several times faster).
+        ``synthesize_low_resolution`` of the authors' code, which uses Pillow's filters. These
+        agree with them within two grey levels and are several times faster.
     """
     require_photo(photo)
     require_range(min(parameters.scale_y, parameters.scale_x), (0.01, 1.0), "a scale")
     require_range(max(parameters.scale_y, parameters.scale_x), (0.01, 1.0), "a scale")
     height, width = photo.shape[:2]
     small = (max(1, round(height * parameters.scale_y)), max(1, round(width * parameters.scale_x)))
-    # Torch wants memory that it could write to, which photos straight from Pillow do not offer.
+    # Photos straight from Pillow are read-only, and torch wants writable memory.
     pixels = np.require(photo, requirements=["C", "W"])
     channels = torch.from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, H, W)
     shrunk = interpolate(channels, size=small, mode="bicubic", antialias=True)
@@ -65,18 +69,50 @@ def apply_low_resolution(photo: np.ndarray, parameters: LowResolution) -> np.nda
     return cv2.resize(pixels, (width, height), interpolation=way_up)
 
 
+# Step of each wave of an 8 x 8 block of brightness at quality 50 (ITU-T T.81, annex K).
+LUMINANCE_TABLE = np.array(
+    (
+        (16, 11, 10, 16, 24, 40, 51, 61),
+        (12, 12, 14, 19, 26, 58, 60, 55),
+        (14, 13, 16, 24, 40, 57, 69, 56),
+        (14, 17, 22, 29, 51, 87, 80, 62),
+        (18, 22, 37, 56, 68, 109, 103, 77),
+        (24, 35, 55, 64, 81, 104, 113, 92),
+        (49, 64, 78, 87, 103, 121, 120, 101),
+        (72, 92, 95, 98, 112, 100, 103, 99),
+    )
+)
+
+
+def quantization_table(quality: int) -> np.ndarray:
+    """Return the steps (8, 8) to which JPEG rounds the waves of a block of brightness.
+
+    Row and column count the waves down and across. The rule is that of libjpeg: the steps of
+    quality 50, divided by up to 50 above it and multiplied below it.
+
+    >>> quantization_table(90)[0]
+    array([ 3,  2,  2,  3,  5,  8, 10, 12])
+    """
+    require_range(quality, (1, 100), "JPEG quality")
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return ((LUMINANCE_TABLE * percent + 50) // 100).clip(1, 255)
+
+
 @dataclass(frozen=True)
 class Jpeg(Parameters):
     """JPEG at ``quality`` 1 to 100, colour at half the resolution (4:2:0)."""
 
     quality: int
-    # Colour at half the resolution makes blocks of 16 pixels, and is enlarged with neighbours.
-    margin = 2
+    # Colour at half the resolution makes blocks of 16 pixels.
     grid = 16
+
+    @property
+    def margin(self) -> int:
+        return 2  # colour is enlarged with its neighbours
 
 
 def sample_jpeg(rng: np.random.Generator, quality: tuple[int, int] = (40, 100)) -> Jpeg:
-    """Draw a JPEG quality; the default range is that of the released code."""
+    """Draw a JPEG quality. The default range is that of the released code."""
     return Jpeg(draw_int(rng, quality))
 
 
@@ -92,13 +128,11 @@ def encode_jpeg(photo: np.ndarray, parameters: Jpeg) -> bytes:
 
 
 def apply_jpeg(photo: np.ndarray, parameters: Jpeg) -> np.ndarray:
-    """Write a photo as JPEG and read it back.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
-    """
+    """Write a photo, uint8 (H, W, 3), as JPEG and read it back."""
     data = np.frombuffer(encode_jpeg(photo, parameters), np.uint8)
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None  # this very file was just encoded
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 @dataclass(frozen=True)
@@ -121,13 +155,10 @@ def sample_halftone(
 
 
 def apply_halftone(photo: np.ndarray, parameters: Halftone) -> np.ndarray:
-    """Print the photo as ink dots that grow where it is dark, as in a newspaper.
+    """Print a photo, uint8 (H, W, 3), as dots of ink that are larger where it is darker.
 
-    Each channel is compared with a threshold that rises and falls like two crossed waves. Dots
-    have soft rims one pixel wide, as ink and a scanner make them, and no moire.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    Each channel is compared with a threshold that rises and falls like two crossed waves. The
+    rims of the dots are soft over one pixel, as ink and scanner make them, and show no moire.
     """
     require_photo(photo)
     require_range(parameters.pitch, (2.0, 100.0), "the pitch of a halftone in pixels")
@@ -135,8 +166,8 @@ def apply_halftone(photo: np.ndarray, parameters: Halftone) -> np.ndarray:
     turn, wave = np.deg2rad(parameters.angle), 2 * np.pi / parameters.pitch
     along = np.cos(wave * (cols * np.cos(turn) + rows * np.sin(turn)))
     across = np.cos(wave * (rows * np.cos(turn) - cols * np.sin(turn)))
-    # The sum of two cosines is not evenly spread; its distribution function makes it so, and
-    # then the share of paper between the dots equals the brightness.
+    # The sum of two cosines is not uniformly distributed. Mapped through its own distribution
+    # function it is, and then the share of paper between the dots equals the brightness.
     threshold = _evenly_spread((along + across)[..., None].astype(np.float32) / 2)
     softness = np.float32(1.5 / parameters.pitch)
     dots = np.clip((photo / np.float32(255) - threshold) / softness + 0.5, 0, 1) * 255

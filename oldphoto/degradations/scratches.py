@@ -1,4 +1,8 @@
-"""Scratches: curves of varying width, opacity and colour, worn in places."""
+"""Scratches: curves of varying width, opacity and colour, worn in places.
+
+Each ``apply_*`` returns the damaged photo, uint8 (H, W, 3), and a mask, bool (H, W), that is True
+on every pixel it touched.
+"""
 
 from dataclasses import dataclass
 
@@ -26,13 +30,13 @@ class Scratches(Parameters):
 
     Attributes:
         angle, spread: mean direction and its deviation in degrees; 90 = upright.
-        length, width: shortest and longest, finest and broadest, as shares of the short side.
+        length, width: smallest and largest, as shares of the short side.
         strands: hairlines side by side that make one scratch, as from a rough edge.
         bend: how far a scratch strays from a straight line, as a share of its length.
-        opacity: of the faintest and the strongest.
+        opacity: of the faintest and the strongest scratch.
         colour: of the scratched layer, in [0, 255].
-        broken: share of each scratch that is interrupted, where the tip only touched the paper.
-        clustered: 0 = all over the photo, 1 = all in one place, as where a thing was dragged.
+        broken: share of each scratch that is interrupted.
+        clustered: 0 = all over the photo, 1 = all in one place.
         mode: how it is blended.
         warp: amplitude of the elastic distortion of the whole layer.
     """
@@ -106,7 +110,7 @@ def _one_line(
     along = np.array((np.cos(turn), np.sin(turn)))
     across = np.array((-along[1], along[0]))
     reach = np.linspace(-0.5, 0.5, 5)[:, None] * length
-    # Strays grow along the way like a walk, so a scratch curves one way rather than trembling.
+    # The strays are a random walk, so a scratch curves one way rather than trembling.
     stray = rng.normal(0, parameters.bend / 2, 5).cumsum()[:, None] * length
     points = spline(middle + reach * along + stray * across, max(8, int(length / 6)))
     # A short scratch comes from a light touch and is thin.
@@ -147,7 +151,7 @@ def _part(rng: np.random.Generator, num_points: int) -> tuple[int, int]:
 
 def _worn(size: tuple[int, int], parameters: Scratches) -> np.ndarray:
     """Return factors in [0, 1] that interrupt about the share ``broken`` of the scratches."""
-    # Fine bumps, the grain of the paper, make dots of a line; coarse ones lift the tip off.
+    # Fine bumps, the grain of the paper, make dots of a line. Coarse ones lift the tip off.
     fine = smooth_field(parameters.seed + 2, size, max(8, max(size) // 3))
     coarse = smooth_field(parameters.seed + 3, size, max(4, max(size) // 16))
     surface = 0.6 * fine + 0.8 * coarse
@@ -156,10 +160,12 @@ def _worn(size: tuple[int, int], parameters: Scratches) -> np.ndarray:
 
 
 def apply_scratches(photo: np.ndarray, parameters: Scratches) -> tuple[np.ndarray, np.ndarray]:
-    """Scratch a photo.
+    """Scratch a photo, uint8 (H, W, 3); also return the mask (H, W).
 
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
+    >>> photo = np.full((64, 64, 3), 100, np.uint8)
+    >>> damaged, mask = apply_scratches(photo, sample_scratches(generator(0)))
+    >>> bool(mask.any()), bool((damaged[~mask] == 100).all())
+    (True, True)
     """
     require_photo(photo)
     coverage = draw_scratches(photo.shape[:2], parameters)

@@ -1,4 +1,8 @@
-"""What lies on a photo or grew in it: dust, hairs, spots and blotches."""
+"""What lies on a photo or grew in it: dust, hairs, spots and blotches.
+
+Each ``apply_*`` returns the damaged photo, uint8 (H, W, 3), and a mask, bool (H, W), that is True
+on every pixel it touched.
+"""
 
 from dataclasses import dataclass
 
@@ -37,7 +41,7 @@ def sample_dust(
     radius: Range = (0.0015, 0.009),
     light_prob: float = 0.75,
 ) -> Dust:
-    """Draw dust: white where it lay on the negative, dark where it lies on the print."""
+    """Draw dust: white if it lay on the negative, dark if it lies on the print."""
     largest = radius[0] + (radius[1] - radius[0]) * float(rng.random()) ** 2
     colour = draw_colour(rng, light_prob)
     return Dust(
@@ -46,11 +50,7 @@ def sample_dust(
 
 
 def apply_dust(photo: np.ndarray, parameters: Dust) -> tuple[np.ndarray, np.ndarray]:
-    """Scatter dust on a photo.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
-    """
+    """Scatter dust on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])
@@ -95,11 +95,7 @@ def sample_hairs(
 
 
 def apply_hairs(photo: np.ndarray, parameters: Hairs) -> tuple[np.ndarray, np.ndarray]:
-    """Drop hairs on a photo: even in width, curling one way and then the other.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
-    """
+    """Drop curling hairs on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])
@@ -133,18 +129,14 @@ def sample_spots(
     radius: Range = (0.004, 0.022),
     opacity: Range = (0.35, 0.85),
 ) -> Spots:
-    """Draw foxing (rust brown) or specks of mould (dark) or of bleach (light)."""
+    """Draw foxing (rust brown), mould (dark) or bleach (light)."""
     kinds = ((128.0, 88.0, 48.0), (96.0, 66.0, 40.0), (38.0, 34.0, 30.0), (240.0, 232.0, 214.0))
     colour = kinds[rng.integers(len(kinds))]
     return Spots(draw_int(rng, num), radius, draw(rng, opacity), colour, draw_seed(rng))
 
 
 def apply_spots(photo: np.ndarray, parameters: Spots) -> tuple[np.ndarray, np.ndarray]:
-    """Put spots on a photo: opaque in the middle, ragged and fading at the rim.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
-    """
+    """Put soft, ragged spots on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     rng = generator(parameters.seed)
     size, side = photo.shape[:2], min(photo.shape[:2])
@@ -164,10 +156,11 @@ def apply_spots(photo: np.ndarray, parameters: Spots) -> tuple[np.ndarray, np.nd
 
 def _window(centre: np.ndarray, reach: float, size: tuple[int, int]) -> tuple[slice, slice]:
     """Return the part of the photo within ``reach`` pixels of a centre (x, y)."""
-    return tuple(
+    rows, cols = (
         slice(max(0, int(middle - reach)), max(0, min(side, int(middle + reach) + 2)))
         for middle, side in zip((centre[1], centre[0]), size, strict=True)
     )
+    return rows, cols
 
 
 @dataclass(frozen=True)
@@ -176,7 +169,7 @@ class Blotches(Parameters):
 
     Attributes:
         radius: shares of the short side.
-        roughness: 0 = a round drop, 1 = torn into islands.
+        roughness: 0 = a round drop, 1 = broken into islands.
         opacity: of the whole patch.
     """
 
@@ -208,11 +201,7 @@ def sample_blotches(
 
 
 def apply_blotches(photo: np.ndarray, parameters: Blotches) -> tuple[np.ndarray, np.ndarray]:
-    """Splash blotches on a photo.
-
-    Shape:
-        photo and result: uint8 (H, W, 3); mask: bool (H, W), True on every pixel touched.
-    """
+    """Splash blotches on a photo, uint8 (H, W, 3); also return the mask (H, W)."""
     require_photo(photo)
     require_range(parameters.roughness, (0.0, 1.0), "the roughness of blotches")
     rng = generator(parameters.seed)
@@ -227,7 +216,7 @@ def apply_blotches(photo: np.ndarray, parameters: Blotches) -> tuple[np.ndarray,
         stretch = rng.uniform(0.6, 1.4)
         away = np.hypot((rows - centre[1]) * stretch, (cols - centre[0]) / stretch) / radius
         height[window] = np.maximum(height[window], 1.2 - away)
-    # Where the hill of a patch, made rough, rises above zero: patch, bays, islands, splashes.
+    # Where this rough height rises above zero there is paint: patch, bays, islands, splashes.
     coverage = parameters.opacity * np.clip(
         6 * (height + 0.75 * parameters.roughness * rough), 0, 1
     )

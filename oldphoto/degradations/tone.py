@@ -1,4 +1,7 @@
-"""Changes of tone and colour: shifted channels, fading, sepia, yellowing, light that fell off."""
+"""Changes of tone and colour: colour cast, fading, sepia, yellowing, vignette.
+
+Each ``apply_*`` takes and returns a photo, uint8 (H, W, 3).
+"""
 
 from dataclasses import dataclass
 
@@ -36,22 +39,19 @@ class RgbShift(Parameters):
 
 
 def sample_rgb_shift(rng: np.random.Generator, shift: tuple[int, int] = (-20, 20)) -> RgbShift:
-    """Draw a colour cast; the default range is the paper's."""
+    """Draw a colour cast. The default range is the paper's."""
     return RgbShift(draw_int(rng, shift), draw_int(rng, shift), draw_int(rng, shift))
 
 
 def apply_rgb_shift(photo: np.ndarray, parameters: RgbShift) -> np.ndarray:
-    """Add a constant to each channel and clip.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    """Add a constant to each channel of a photo, uint8 (H, W, 3), and clip.
 
     Source:
         Colour jitter of the paper's journal version, section 4.2.
     """
     require_photo(photo)
-    shift = (parameters.red, parameters.green, parameters.blue, 0)
-    return cv2.add(photo, shift, dtype=cv2.CV_8U)
+    shift = np.array((parameters.red, parameters.green, parameters.blue), np.int16)
+    return np.clip(photo + shift, 0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,11 @@ def sample_fading(
 
 
 def apply_fading(photo: np.ndarray, parameters: Fading) -> np.ndarray:
-    """Squeeze the tones between the faded black and the faded white, in a straight line.
+    """Squeeze the tones of a photo, uint8 (H, W, 3), linearly between faded black and white.
 
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    >>> photo = np.uint8([[[0, 128, 255]]])
+    >>> apply_fading(photo, Fading(black=40.0, white=220.0)).tolist()
+    [[[40, 130, 220]]]
     """
     require_photo(photo)
     require_range(parameters.white, (parameters.black, 255.0), "the faded white level")
@@ -97,13 +98,10 @@ def sample_sepia(
 
 
 def apply_sepia(photo: np.ndarray, parameters: Sepia) -> np.ndarray:
-    """Mix a photo with its toned luminance; black stays black and white stays white.
+    """Mix a photo, uint8 (H, W, 3), with its toned luminance.
 
-    Each channel is the luminance raised to its own power: the middle tones turn brown, as in a
-    toned print, while both ends keep their colour.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
+    Each channel is the luminance raised to its own power. The middle tones turn brown, as in a
+    toned print. Black stays black and white stays white.
     """
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of sepia")
@@ -116,7 +114,7 @@ def apply_sepia(photo: np.ndarray, parameters: Sepia) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Yellowing(Parameters):
-    """The paper turned yellow by ``strength`` (0 not at all, 1 to amber)."""
+    """The paper turned yellow by ``strength``: 0 is not at all, 1 is amber."""
 
     strength: float
 
@@ -127,11 +125,7 @@ def sample_yellowing(rng: np.random.Generator, strength: Range = (0.2, 0.9)) -> 
 
 
 def apply_yellowing(photo: np.ndarray, parameters: Yellowing) -> np.ndarray:
-    """Look at the photo through a yellow filter: each channel loses its own share of light.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
-    """
+    """Put a yellow filter over a photo, uint8 (H, W, 3): each channel loses its own share."""
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of yellowing")
     keep = 1 - parameters.strength * YELLOW_LOSS
@@ -140,7 +134,7 @@ def apply_yellowing(photo: np.ndarray, parameters: Yellowing) -> np.ndarray:
 
 @dataclass(frozen=True)
 class UnevenFading(Parameters):
-    """Where a smooth surface of ``cells`` bumps is high, the photo bleaches by ``strength``."""
+    """The photo bleaches by up to ``strength``, most where a surface of ``cells`` bumps is high."""
 
     strength: float
     cells: int
@@ -155,11 +149,7 @@ def sample_uneven_fading(
 
 
 def apply_uneven_fading(photo: np.ndarray, parameters: UnevenFading) -> np.ndarray:
-    """Mix the photo with bleached paper, here more and there less.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
-    """
+    """Mix a photo, uint8 (H, W, 3), with bleached paper, more in some places than in others."""
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of fading")
     surface = smooth_field(parameters.seed, photo.shape[:2], parameters.cells)
@@ -169,10 +159,10 @@ def apply_uneven_fading(photo: np.ndarray, parameters: UnevenFading) -> np.ndarr
 
 @dataclass(frozen=True)
 class Vignette(Parameters):
-    """Light lost towards the corners: at the farthest corner the share ``strength`` is lost.
+    """Light is lost towards the corners, at the farthest one the share ``strength``.
 
-    The centre is given as shares of width and height. ``bleached``: the rim turns to paper
-    white, as in an album; otherwise it turns dark, as behind an old lens.
+    The centre is given as shares of width and height. ``bleached``: the rim turns paper white,
+    as in an album. Otherwise it turns dark, as behind an old lens.
     """
 
     strength: float
@@ -193,11 +183,7 @@ def sample_vignette(
 
 
 def apply_vignette(photo: np.ndarray, parameters: Vignette) -> np.ndarray:
-    """Darken or bleach with the square of the distance from the centre.
-
-    Shape:
-        photo and result: uint8 (H, W, 3).
-    """
+    """Darken or bleach a photo, uint8 (H, W, 3), with the squared distance from the centre."""
     require_photo(photo)
     require_range(parameters.strength, (0.0, 1.0), "the strength of a vignette")
     height, width = photo.shape[:2]

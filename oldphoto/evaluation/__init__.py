@@ -1,1 +1,1 @@
-"""Measuring restoration, and comparing our method with others."""
+"""Measure restoration and compare this method with others."""

@@ -1,7 +1,7 @@
-"""Measure several methods on the same photos: what each metric says of each of them."""
+"""Measure several methods on the same photos with all metrics."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from oldphoto.metrics.perceptual import SQUEEZE_LABEL, lpips_alex, lpips_squeeze
 from oldphoto.metrics.realism import brisque, fid, require_piq
 
 PairMeasure = Callable[[np.ndarray, np.ndarray], float]
-"""Restored and clean photo in, a number out."""
+"""Metric of one restored photo and its clean original."""
 
 SetMeasure = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], float]
-"""All restored and all clean photos in, one number out."""
+"""Metric of all restored and all clean photos together."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Metric:
 
     Attributes:
         name: title of the column.
-        digits: behind the point.
-        higher_is_better: or the lower.
-        of_pair: measures one restored photo against its clean one.
-        of_set: measures all restored photos together; such a column has no interval.
-        missing: what the column needs and how to get it; then both measures are None.
+        digits: number of decimals.
+        higher_is_better: whether a higher value is better.
+        of_pair: measures one restored photo against its clean original.
+        of_set: measures all restored photos together. Such a column has no interval.
+        missing: what a column without either measure needs, and how to get it.
     """
 
     name: str
@@ -44,15 +44,15 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Contender:
-    """One row of the table before it is measured.
+class ComparedMethod:
+    """A method of the comparison: one row of the table.
 
     Attributes:
         name: title of the row.
-        method: restores a photo; None where it cannot be had here.
-        num_parameters: numbers it has learned, or fits to each photo.
-        missing: what the row needs and how to get it.
-        note: how it was trained; rows of unlike training say little about the methods.
+        method: restores a photo; None if it is not available.
+        num_parameters: learned parameters, or those fitted to each photo.
+        missing: what the method needs and how to get it.
+        note: how it was trained. Different training makes rows hard to compare.
     """
 
     name: str
@@ -63,18 +63,18 @@ class Contender:
 
 
 @dataclass
-class Row:
-    """A measured contender.
+class MethodResult:
+    """The measured values of a method.
 
     Attributes:
-        contender: what was measured.
-        per_photo: values of each metric, one a photo, in the order of the photos.
-        of_set: values of the metrics that look at all photos together.
-        seconds: that each photo took.
-        restored: uint8 (H, W, 3), one a photo.
+        compared: the method.
+        per_photo: values of each metric, one per photo, in the order of the photos.
+        of_set: values of the metrics of all photos together.
+        seconds: time for each photo.
+        restored: uint8 (H, W, 3), one per photo.
     """
 
-    contender: Contender
+    compared: ComparedMethod
     per_photo: dict[str, list[float]] = field(default_factory=dict)
     of_set: dict[str, float] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -83,24 +83,27 @@ class Row:
     @property
     def name(self) -> str:
         """Title of the row."""
-        return self.contender.name
+        return self.compared.name
 
     def interval(self, metric: Metric) -> Interval | None:
-        """Return the mean over the photos with its bootstrap interval, where there are values."""
+        """Return the mean over the photos with its bootstrap interval, None without values."""
         values = self.per_photo.get(metric.name)
         return bootstrap(values) if values and np.isfinite(values).all() else None
 
     def mean(self, metric: Metric) -> float | None:
-        """Return the number that stands for this row in a column, None where there is none."""
+        """Return the mean over the photos, or the value of the whole set; None without values."""
         values = self.per_photo.get(metric.name)
         return float(np.mean(values)) if values else self.of_set.get(metric.name)
 
 
 def metrics(folder: Path | None = None) -> list[Metric]:
-    """Return the columns of the table, in the order of the paper; some may be missing.
+    """Return the columns of the table, in the order of the paper. Some may be missing.
 
     Args:
-        folder: that ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``) filled.
+        folder: folder of ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``).
+
+    >>> [metric.name for metric in metrics() if not metric.missing]
+    ['PSNR', 'SSIM', 'LPIPS-squeeze (Caffe)', 'BRISQUE']
 
     Raises:
         InputError: if a file in the folder is damaged.
@@ -109,46 +112,51 @@ def metrics(folder: Path | None = None) -> list[Metric]:
         Metric("PSNR", 2, True, of_pair=psnr),
         Metric("SSIM", 3, True, of_pair=ssim),
         Metric(SQUEEZE_LABEL, 3, False, of_pair=lpips_squeeze().between),
-        _or_missing("LPIPS (AlexNet)", 3, lambda: {"of_pair": lpips_alex(folder).between}),
-        _or_missing("LPIPS (VGG)", 3, lambda: {"of_pair": lpips_vgg(folder).between}),
-        _or_missing("FID", 1, lambda: _fid(folder)),
+        _or_missing("LPIPS (AlexNet)", 3, lambda: lpips_alex(folder).between),
+        _or_missing("LPIPS (VGG)", 3, lambda: lpips_vgg(folder).between),
+        _fid(folder),
         _or_missing("BRISQUE", 1, _brisque),
     ]
 
 
-def _or_missing(name: str, digits: int, make: Callable[[], Mapping[str, Callable]]) -> Metric:
-    """Return a column where lower is better, or say why it is missing."""
+def _or_missing(name: str, digits: int, make: Callable[[], PairMeasure]) -> Metric:
+    """Return a column where lower is better; ``missing`` says why it is not available."""
     try:
-        return Metric(name, digits, False, **make())
+        return Metric(name, digits, False, of_pair=make())
     except NotAvailableError as error:
         return Metric(name, digits, False, missing=str(error))
 
 
-def _fid(folder: Path | None) -> dict[str, SetMeasure]:
-    find_metric_file("fid", folder)
-    return {"of_set": lambda outputs, cleans: fid(outputs, cleans, folder)}
+def _fid(folder: Path | None) -> Metric:
+    try:
+        find_metric_file("fid", folder)
+    except NotAvailableError as error:
+        return Metric("FID", 1, False, missing=str(error))
+    return Metric("FID", 1, False, of_set=lambda outputs, cleans: fid(outputs, cleans, folder))
 
 
-def _brisque() -> dict[str, PairMeasure]:
+def _brisque() -> PairMeasure:
     require_piq()
-    return {"of_pair": lambda output, _: brisque(output)}
+    return lambda output, _: brisque(output)
 
 
-def measure(contender: Contender, photos: Iterable[TestPhoto], columns: Sequence[Metric]) -> Row:
-    """Restore every photo and fill in every column that can be filled.
+def measure(
+    compared: ComparedMethod, photos: Iterable[TestPhoto], columns: Sequence[Metric]
+) -> MethodResult:
+    """Restore every photo and measure it with every available metric.
 
     Args:
-        contender: without a method it gets an empty row.
-        photos: with their clean originals.
-        columns: of the table.
+        compared: the method. If it is not available, the result is empty.
+        photos: degraded photos with their clean originals.
+        columns: the metrics.
     """
-    row = Row(contender)
-    if contender.method is None:
+    row = MethodResult(compared)
+    if compared.method is None:
         return row
     cleans = []
     for photo in photos:
         began = time.perf_counter()
-        restored = np.asarray(contender.method(photo.degraded, photo.scratch_mask))
+        restored = np.asarray(compared.method(photo.degraded, photo.scratch_mask))
         row.seconds.append(time.perf_counter() - began)
         row.restored.append(restored)
         cleans.append(photo.clean)
@@ -162,8 +170,8 @@ def measure(contender: Contender, photos: Iterable[TestPhoto], columns: Sequence
     return row
 
 
-def best(rows: Sequence[Row], metric: Metric) -> str | None:
-    """Return the name of the row that is best in a column, None where nothing was measured."""
+def best(rows: Sequence[MethodResult], metric: Metric) -> str | None:
+    """Return the name of the method with the best mean in a column, None without values."""
     means = {row.name: row.mean(metric) for row in rows}
     known = {name: mean for name, mean in means.items() if mean is not None}
     if not known:
@@ -171,9 +179,9 @@ def best(rows: Sequence[Row], metric: Metric) -> str | None:
     return (max if metric.higher_is_better else min)(known, key=lambda name: known[name])
 
 
-def difference(row: Row, reference: Row, metric: Metric) -> Interval | None:
+def difference(row: MethodResult, reference: MethodResult, metric: Metric) -> Interval | None:
     """Return ``row - reference``, photo by photo, with its interval; None without values."""
-    values = [r.per_photo.get(metric.name) for r in (row, reference)]
-    if not all(values) or not np.isfinite(values).all():
+    values, others = row.per_photo.get(metric.name), reference.per_photo.get(metric.name)
+    if not values or not others or not np.isfinite([values, others]).all():
         return None
-    return bootstrap_difference(*values)
+    return bootstrap_difference(values, others)

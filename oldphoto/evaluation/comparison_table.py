@@ -4,12 +4,12 @@ import base64
 import csv
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
 
-from oldphoto.evaluation.comparison import Metric, Row, best, difference
+from oldphoto.evaluation.comparison import MethodResult, Metric, best, difference
 from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.metrics.bootstrap import Interval
 
@@ -34,7 +34,9 @@ PAPER_NOTE = (
 _THUMBNAIL = 192
 
 
-def as_markdown(rows: Sequence[Row], columns: Sequence[Metric], reference: str | None) -> str:
+def as_markdown(
+    rows: Sequence[MethodResult], columns: Sequence[Metric], reference: str | None
+) -> str:
     """Return the table, what is missing, and the differences to one row, as Markdown.
 
     Args:
@@ -42,40 +44,55 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[Metric], reference: str |
         columns: the metrics.
         reference: name of the row that all others are compared with, photo by photo.
     """
-    titles, cells = _titles(columns), _cells(rows, columns, "**{}**")
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    lines += ["| " + " | ".join(row) + " |" for row in cells]
+    lines = markdown_table(_titles(columns), _cells(rows, columns, "**{}**"))
     lines += ["", _legend(rows), PAPER_NOTE]
     lines += [f"- {sentence}" for sentence in [*trainings(rows), *missing(rows, columns)]]
     lines += _difference_lines(rows, columns, reference)
     return "\n".join(lines) + "\n"
 
 
-def as_csv(rows: Sequence[Row], columns: Sequence[Metric]) -> str:
-    """Return mean and interval of everything that was measured, and the paper's numbers."""
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table in Markdown.
+
+    >>> print(*markdown_table(["method", "PSNR"], [["Input", "12.92"]]), sep="\\n")
+    | method | PSNR |
+    |---|---|
+    | Input | 12.92 |
+    """
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows of cells as CSV."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def as_csv(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> str:
+    """Return the means and intervals of all methods, and the paper's numbers, as CSV."""
     names = [f"{m.name}{end}" for m in columns for end in ("", " low", " high")]
     papers = [f"paper {name}" for name in PAPER_COLUMNS]
-    writer.writerow(["method", *names, "seconds", "parameters", *papers])
+    table: list[list[object]] = [["method", *names, "seconds", "parameters", *papers]]
     for row in rows:
         values: list[object] = []
         for metric in columns:
             interval = row.interval(metric)
             ends = (interval.low, interval.high) if interval else (None, None)
             values += [_plain(value) for value in (row.mean(metric), *ends)]
-        measured = [_plain(_seconds(row)), row.contender.num_parameters if row.seconds else ""]
-        writer.writerow([row.name, *values, *measured, *PAPER.get(row.name, ("",) * 4)])
-    return text.getvalue()
+        measured = [_plain(_seconds(row)), row.compared.num_parameters if row.seconds else ""]
+        table.append([row.name, *values, *measured, *PAPER.get(row.name, ("",) * 4)])
+    return csv_text(table)
 
 
 def as_html(
-    rows: Sequence[Row],
+    rows: Sequence[MethodResult],
     columns: Sequence[Metric],
     photos: Sequence[TestPhoto],
     reference: str | None,
 ) -> str:
-    """Return a page of its own with the table and all pictures side by side."""
+    """Return an HTML page with the table and all photos side by side."""
     cells = _cells(rows, columns, "<b>{}</b>", html.escape)
     table = "".join(_html_row(row, "td") for row in cells)
     head = _html_row([html.escape(title) for title in _titles(columns)], "th")
@@ -93,18 +110,18 @@ def as_html(
     )
 
 
-def trainings(rows: Sequence[Row]) -> list[str]:
-    """Return a sentence for each row that has learned: from what, and how long."""
-    return [f"{row.name}: {row.contender.note}" for row in rows if row.contender.note]
+def trainings(rows: Sequence[MethodResult]) -> list[str]:
+    """Return a sentence for each trained method: on what, and how long."""
+    return [f"{row.name}: {row.compared.note}" for row in rows if row.compared.note]
 
 
-def missing(rows: Sequence[Row], columns: Sequence[Metric]) -> list[str]:
-    """Return a sentence for each column and row that could not be measured."""
+def missing(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> list[str]:
+    """Return a sentence for each metric and method that is not available."""
     said = [f"{m.name} is {NOT_AVAILABLE}: {m.missing}" for m in columns if m.missing]
     return said + [
-        f"{row.name} is {NOT_AVAILABLE}: {row.contender.missing}"
+        f"{row.name} is {NOT_AVAILABLE}: {row.compared.missing}"
         for row in rows
-        if row.contender.missing
+        if row.compared.missing
     ]
 
 
@@ -114,12 +131,12 @@ def _titles(columns: Sequence[Metric]) -> list[str]:
 
 
 def _cells(
-    rows: Sequence[Row],
+    rows: Sequence[MethodResult],
     columns: Sequence[Metric],
     bold: str,
     escape: Callable[[str], str] = str,
 ) -> list[list[str]]:
-    """Return the table as text; the best of a column is made bold."""
+    """Return the cells of the table; the best cell of a column is bold."""
     winners = {metric.name: best(rows, metric) for metric in columns}
     table = []
     for row in rows:
@@ -129,14 +146,14 @@ def _cells(
             cells.append(bold.format(cell) if winners[metric.name] == row.name else cell)
         seconds = _seconds(row)
         cells.append("" if seconds is None else f"{seconds:.2f}")
-        cells.append(f"{row.contender.num_parameters:,}" if row.seconds else "")
+        cells.append(f"{row.compared.num_parameters:,}" if row.seconds else "")
         paper = PAPER.get(row.name)
         cells += [f"{value:.2f}" for value in paper] if paper else ["–"] * len(PAPER_COLUMNS)
         table.append(cells)
     return table
 
 
-def _cell(row: Row, metric: Metric) -> str:
+def _cell(row: MethodResult, metric: Metric) -> str:
     mean = row.mean(metric)
     if mean is None:
         return NOT_AVAILABLE
@@ -149,7 +166,7 @@ def _ends(interval: Interval, metric: Metric) -> str:
     return f"[{interval.low:.{metric.digits}f}, {interval.high:.{metric.digits}f}]"
 
 
-def _legend(rows: Sequence[Row]) -> str:
+def _legend(rows: Sequence[MethodResult]) -> str:
     number = max((len(row.seconds) for row in rows), default=0)
     return (
         f"Means over {number} photos; in brackets the 95 % bootstrap interval over the photos. "
@@ -158,9 +175,9 @@ def _legend(rows: Sequence[Row]) -> str:
 
 
 def _difference_lines(
-    rows: Sequence[Row], columns: Sequence[Metric], reference: str | None
+    rows: Sequence[MethodResult], columns: Sequence[Metric], reference: str | None
 ) -> list[str]:
-    """Say how much each row differs from the reference on the same photos."""
+    """Return lines with the differences of all methods to the reference, photo by photo."""
     found = next((row for row in rows if row.name == reference and row.seconds), None)
     if found is None:
         return []
@@ -178,7 +195,7 @@ def _difference_lines(
     return lines
 
 
-def _seconds(row: Row) -> float | None:
+def _seconds(row: MethodResult) -> float | None:
     return float(np.median(row.seconds)) if row.seconds else None
 
 
@@ -190,8 +207,8 @@ def _html_row(cells: Sequence[str], tag: str) -> str:
     return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _pictures(rows: Sequence[Row], photos: Sequence[TestPhoto]) -> str:
-    """Return a table of pictures: a photo a row, a method a column, the clean one last."""
+def _pictures(rows: Sequence[MethodResult], photos: Sequence[TestPhoto]) -> str:
+    """Return a table of pictures: one photo per row, one method per column, the clean one last."""
     shown = [row for row in rows if len(row.restored) == len(photos)]
     head = _html_row(["", *(html.escape(row.name) for row in shown), "clean"], "th")
     lines = []
@@ -204,7 +221,7 @@ def _pictures(rows: Sequence[Row], photos: Sequence[TestPhoto]) -> str:
 
 
 def _img(pixels: np.ndarray, name: str) -> str:
-    """Return a small picture as an element that holds its own data."""
+    """Return a thumbnail as an <img> with embedded data."""
     image = Image.fromarray(pixels)
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     data = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The rows of the comparison: which methods there are, and how each is had."""
+"""The methods that can be compared, and how to load each of them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from oldphoto.checks import require_in
 from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
 from oldphoto.evaluation.baselines.classical import Classical
-from oldphoto.evaluation.baselines.common import Method, require_job
+from oldphoto.evaluation.baselines.common import Method, require_photo_and_mask
 from oldphoto.evaluation.baselines.fitting import NetworkMethod
-from oldphoto.evaluation.comparison import Contender
+from oldphoto.evaluation.comparison import ComparedMethod
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.weights.store import available_variants, find_weights, mapping_name
@@ -24,12 +24,12 @@ OURS_PLAIN = "ours without partial non-local"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the methods come from.
+    """Where the weights of the methods come from.
 
     Attributes:
-        weights: of our networks: "small", or a folder.
-        baselines: folder that ``oldphoto baseline`` trained into; None: none was trained.
-        dip_size: of the deep image prior, which is fitted to each photo anew.
+        weights: of our networks, "small" or a folder.
+        baselines: run folder of ``oldphoto baseline``, None if there is none.
+        dip_size: size of the deep image prior, which is fitted to each photo.
     """
 
     weights: str = "small"
@@ -41,44 +41,36 @@ class Sources:
 
 
 def unchanged(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-    """Return the photo as it is: the row "Input"."""
-    require_job(photo, scratch_mask)
+    """Return the photo unchanged (the row "Input")."""
+    require_photo_and_mask(photo, scratch_mask)
     return photo
 
 
-def _input(sources: Sources) -> Contender:
-    return Contender("Input", unchanged)
-
-
-def _classical(sources: Sources) -> Contender:
-    return Contender("Classical", Classical())
-
-
-def _dip(sources: Sources) -> Contender:
+def _dip(sources: Sources) -> ComparedMethod:
     method = dip.DIP(DIP_SIZES[sources.dip_size])
-    return Contender("DIP", method, method.num_parameters)
+    return ComparedMethod("DIP", method, method.num_parameters)
 
 
 def _trained(
     title: str, name: str, load: Callable[[Path], NetworkMethod | sequential.Sequential]
-) -> Callable[[Sources], Contender]:
-    """Return what makes the row of a baseline that has to be trained first."""
+) -> Callable[[Sources], ComparedMethod]:
+    """Return the loader of a baseline that must be trained first."""
 
-    def make(sources: Sources) -> Contender:
+    def make(sources: Sources) -> ComparedMethod:
         folder = sources.baselines and sources.baselines / "weights"
         if folder is None or not (folder / f"{name}.json").is_file():
             command = name.partition("_")[0]
             how = f"`python -m oldphoto baseline {command} --run DIR`, then `--baselines DIR`"
-            return Contender(title, None, missing=f"train it with {how}")
+            return ComparedMethod(title, None, missing=f"train it with {how}")
         method = load(folder)
         note = training_note(folder / f"{name}.json")
-        return Contender(title, method, method.num_parameters, note=note)
+        return ComparedMethod(title, method, method.num_parameters, note=note)
 
     return make
 
 
 def training_note(path: Path) -> str:
-    """Say in a few words how a network was trained, as the JSON beside its weights has it."""
+    """Return in a few words how a network was trained, from the JSON beside its weights."""
     card = json.loads(path.read_text(encoding="utf-8")).get("training", {})
     stage = card.get("stage", {})
     if "num_clean" not in card or "num_photos" not in stage:
@@ -96,16 +88,16 @@ def training_note(path: Path) -> str:
     return text
 
 
-def _ours(title: str, variant: str) -> Callable[[Sources], Contender]:
-    def make(sources: Sources) -> Contender:
+def _ours(title: str, variant: str) -> Callable[[Sources], ComparedMethod]:
+    def make(sources: Sources) -> ComparedMethod:
         folder = find_weights(sources.weights)
         if variant not in available_variants(folder):
             how = f"`python -m oldphoto train --stage mapping --variant {variant} --run DIR`"
-            return Contender(title, None, missing=f"{sources.weights} has none: {how}")
+            return ComparedMethod(title, None, missing=f"{sources.weights} has none: {how}")
         restorer = Restorer.from_pretrained(sources.weights, variant)
         number = sum(p.numel() for p in restorer.network.parameters())
         note = training_note(folder / f"{mapping_name(variant)}.json")
-        return Contender(title, _as_array(restorer), number, note=note)
+        return ComparedMethod(title, _as_array(restorer), number, note=note)
 
     return make
 
@@ -114,9 +106,9 @@ def _as_array(restorer: Restorer) -> Method:
     return lambda photo, scratch_mask=None: np.asarray(restorer(photo, scratch_mask))
 
 
-METHODS: dict[str, Callable[[Sources], Contender]] = {
-    "input": _input,
-    "classical": _classical,
+METHODS: dict[str, Callable[[Sources], ComparedMethod]] = {
+    "input": lambda _: ComparedMethod("Input", unchanged),
+    "classical": lambda _: ComparedMethod("Classical", Classical()),
     "attention": _trained("Attention", attention.NAME, attention.Attention.load),
     "dip": _dip,
     "pix2pix": _trained("Pix2Pix", pix2pix.NAME, pix2pix.Pix2Pix.load),
@@ -125,11 +117,14 @@ METHODS: dict[str, Callable[[Sources], Contender]] = {
     "ours-plain": _ours(OURS_PLAIN, "quality"),
     "ours": _ours(OURS, "scratch"),
 }
-"""All methods in the order of the slides' table, by the name that the command line uses."""
+"""All methods by their command-line names, in the order of the slides' table."""
 
 
-def contenders(names: Sequence[str], sources: Sources) -> list[Contender]:
-    """Return the rows of the named methods, in the order of the table.
+def compared_methods(names: Sequence[str], sources: Sources) -> list[ComparedMethod]:
+    """Load methods by name; return them in the order of the table.
+
+    >>> [method.name for method in compared_methods(["classical", "input"], Sources())]
+    ['Input', 'Classical']
 
     Raises:
         InputError: for an unknown name, or weights that are damaged.

@@ -1,20 +1,18 @@
-"""Measure a restorer on photos whose clean original is known: we degraded them ourselves."""
+"""Measure a restorer on test photos, whose clean originals are known."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from oldphoto.evaluation.test_photos import HOLE_RATIO, TestPhoto, make_test_photos
+from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.fidelity import psnr, ssim
-
-__all__ = ["HOLE_RATIO", "Score", "TestPhoto", "evaluate", "make_test_photos", "mean_score"]
 
 
 @dataclass(frozen=True)
 class Score:
-    """How near the degraded and the restored photo are to the clean one: PSNR in dB, SSIM."""
+    """PSNR in dB and SSIM of a degraded and of the restored photo, against the clean one."""
 
     name: str
     psnr_degraded: float
@@ -24,19 +22,12 @@ class Score:
 
 
 def evaluate(restorer: Restorer, photos: Iterable[TestPhoto]) -> list[Score]:
-    """Restore each test photo and compare it, and what it was before, with the clean one."""
+    """Restore each test photo and compare it with the clean one before and after."""
     scores = []
     for photo in photos:
-        restored = np.asarray(restorer(photo.degraded, photo.scratch_mask))
-        scores.append(
-            Score(
-                photo.name,
-                psnr(photo.degraded, photo.clean),
-                psnr(restored, photo.clean),
-                ssim(photo.degraded, photo.clean),
-                ssim(restored, photo.clean),
-            )
-        )
+        before, after = photo.degraded, np.asarray(restorer(photo.degraded, photo.scratch_mask))
+        values = [metric(p, photo.clean) for metric in (psnr, ssim) for p in (before, after)]
+        scores.append(Score(photo.name, *values))
     return scores
 
 

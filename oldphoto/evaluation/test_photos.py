@@ -1,4 +1,4 @@
-"""Test photos whose clean original is known: degraded by us, with holes of known size."""
+"""Test photos with known clean originals: degraded by a recipe, with holes of known size."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ HOLE_RATIO = (0.05, 0.20)
 
 @dataclass(frozen=True)
 class TestPhoto:
-    """A degraded photo and what it was made from.
+    """A degraded photo and its clean original.
 
     Attributes:
         name: of the file, without suffix.
@@ -25,7 +25,7 @@ class TestPhoto:
         scratch_mask: bool (H, W), True where damaged.
     """
 
-    __test__ = False  # not a class of tests, whatever its name begins with
+    __test__ = False  # the name starts with Test, but pytest must not collect it
 
     name: str
     degraded: np.ndarray
@@ -36,7 +36,12 @@ class TestPhoto:
 def make_test_photos(
     paths: Sequence[Path], recipe: str = "released", seed: int = 0
 ) -> Iterator[TestPhoto]:
-    """Degrade each photo by a recipe and cut holes into it; the same seed gives the same photos.
+    """Degrade each photo by a recipe and cut holes into it. The seed decides the result.
+
+    >>> from oldphoto.samples import sample_paths
+    >>> photo = next(make_test_photos(sample_paths("held_out")))
+    >>> photo.name, photo.degraded.shape, round(float(photo.scratch_mask.mean()), 3)
+    ('astronaut', (256, 256, 3), 0.179)
 
     Raises:
         InputError: if there are no photos or one cannot be read.

@@ -1,1 +1,1 @@
-"""How far a restored photo is from the clean one."""
+"""Metrics: how near a restored photo is to the clean one, and how real it looks."""

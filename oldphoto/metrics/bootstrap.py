@@ -1,9 +1,8 @@
-"""How sure a mean over a few photos is: percentile bootstrap over the photos.
+"""Confidence intervals of a mean over a few photos: percentile bootstrap over the photos.
 
-A method is measured on n photos, but meant for all. Drawing n of the n values again and again, with
-repetition, shows how much the mean would have moved with other photos. Two methods that were
-measured on the same photos are compared by their differences: photos are hard or easy for both, and
-that part cancels.
+Drawing n of the n values many times, with replacement, shows how much the mean would have moved
+with other photos. Two methods on the same photos are compared by their differences, because the
+difficulty of each photo then cancels.
 """
 
 from collections.abc import Sequence
@@ -23,9 +22,9 @@ class Interval:
     Attributes:
         mean: of the values.
         low, high: ends of the interval.
-        confidence: how often such an interval holds the true mean, about; with fewer than some 20
-            photos it is too short, and holds it less often.
-        num_photos: values that it was made from.
+        confidence: nominal share of such intervals that hold the true mean. With fewer than about
+            20 photos the intervals are too short, and the share is lower.
+        num_photos: number of values.
     """
 
     mean: float
@@ -36,7 +35,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether all of the interval lies on one side of 0: a difference that is hardly luck."""
+        """Whether the whole interval lies on one side of 0, so that chance hardly explains it."""
         return self.low > 0 or self.high < 0
 
 
@@ -46,13 +45,16 @@ def bootstrap(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Return the mean of the values and its bootstrap interval; the same seed, the same interval.
+    """Return the mean of the values and its bootstrap interval.
 
     Args:
-        values: one a photo, finite.
-        confidence: within 0 and 1.
+        values: one per photo, finite.
+        confidence: between 0 and 1.
         num_resamples: how often n values are drawn.
-        seed: of the drawing.
+        seed: of the random draws. The same seed gives the same interval.
+
+    >>> bootstrap([20.0, 22.0, 27.0])
+    Interval(mean=23.0, low=20.0, high=27.0, confidence=0.95, num_photos=3)
 
     Raises:
         InputError: if there are no values, one is not finite, or the confidence is out of range.
@@ -72,10 +74,10 @@ def bootstrap_crossed(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Return mean and interval of values that two things move: the seed and the photo.
+    """Return mean and interval of values that depend on two things, the training and the photo.
 
-    Rows and columns are drawn anew, each by itself: a hard photo is hard in all trainings, and a
-    lucky training is lucky on all photos, so the values in a table are no independent ones.
+    Rows and columns are resampled separately. A hard photo is hard in all trainings and a lucky
+    training is lucky on all photos, so the values of a table are not independent.
 
     Args:
         table: (trainings, photos), finite.
@@ -110,6 +112,9 @@ def bootstrap_difference(
     seed: int = 0,
 ) -> Interval:
     """Return mean and interval of ``first - second``, photo by photo.
+
+    >>> bootstrap_difference([20.0, 22.0, 27.0], [19.0, 21.5, 25.0]).excludes_zero
+    True
 
     Args:
         first, second: values of two methods on the same photos, in the same order.

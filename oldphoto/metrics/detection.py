@@ -1,6 +1,6 @@
-"""How well damage was found: counts of pixels, precision, recall, and the curve of the two."""
+"""Metrics of scratch detection: confusion counts, precision, recall and their curve."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
@@ -10,16 +10,15 @@ from oldphoto.checks import InputError
 
 @dataclass(frozen=True)
 class Confusion:
-    """Numbers of pixels by what was said of them and what is true; of several photos: add them.
+    """Numbers of pixels by prediction and truth. Add them for several photos.
 
-    A ratio without pixels to divide by is 1: who says nothing has said nothing wrong, and where
-    nothing is damaged, nothing was missed.
+    A ratio of 0 to 0 counts as 1: no prediction is no error, and without damage nothing is missed.
 
     Attributes:
-        true_positive: damaged, and found.
-        false_positive: sound, and called damaged: a false alarm.
-        false_negative: damaged, and missed.
-        true_negative: sound, and left alone.
+        true_positive: damaged and found.
+        false_positive: sound but predicted as damaged, a false alarm.
+        false_negative: damaged but missed.
+        true_negative: sound and predicted as sound.
     """
 
     true_positive: int
@@ -28,21 +27,17 @@ class Confusion:
     true_negative: int
 
     def __add__(self, other: "Confusion") -> "Confusion":
-        return Confusion(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.false_negative + other.false_negative,
-            self.true_negative + other.true_negative,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Confusion(*(mine + theirs for mine, theirs in pairs))
 
     @property
     def precision(self) -> float:
-        """Share of the pixels called damaged that are damaged."""
+        """Share of the predicted pixels that are damaged: TP / (TP + FP)."""
         return _ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float:
-        """Share of the damaged pixels that were found."""
+        """Share of the damaged pixels that are predicted: TP / (TP + FN)."""
         return _ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
@@ -53,23 +48,23 @@ class Confusion:
 
     @property
     def iou(self) -> float:
-        """Intersection over union of what was found and what is damaged: TP / (TP + FP + FN)."""
+        """Intersection over union of prediction and truth: TP / (TP + FP + FN)."""
         wrong = self.false_positive + self.false_negative
         return _ratio(self.true_positive, self.true_positive + wrong)
 
     @property
     def accuracy(self) -> float:
-        """Share of all pixels that were judged rightly; high for whoever says "sound"."""
+        """Share of all pixels predicted correctly; high even if all are predicted as sound."""
         right = self.true_positive + self.true_negative
         return _ratio(right, right + self.false_positive + self.false_negative)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision and recall of every threshold that makes a difference, from strict to lenient.
+    """Precision and recall at every threshold that makes a difference, from strict to lenient.
 
     Attributes:
-        threshold: float (N,), falling; damaged is what has this probability or more.
+        threshold: float (N,), falling; a pixel of this probability or more is predicted.
         precision: float (N,) in [0, 1].
         recall: float (N,) in (0, 1], rising to 1.
     """
@@ -88,7 +83,7 @@ class Curve:
 
     @property
     def best(self) -> tuple[float, float]:
-        """Threshold with the largest F1, and this F1; of several, the strictest."""
+        """The threshold with the largest F1, and that F1; the strictest of several."""
         total = np.maximum(self.precision + self.recall, np.finfo(float).tiny)
         f1 = 2 * self.precision * self.recall / total
         index = int(f1.argmax())
@@ -96,11 +91,15 @@ class Curve:
 
 
 def confusion(found: np.ndarray, truth: np.ndarray) -> Confusion:
-    """Count the pixels of a mask by what is true.
+    """Count the pixels of a predicted mask by the true mask.
 
     Args:
-        found: bool, any shape, true = called damaged.
-        truth: bool of the same shape, true = damaged.
+        found: bool, any shape, True = predicted as damaged.
+        truth: bool of the same shape, True = damaged.
+
+    >>> counts = confusion(np.array([True, True, False]), np.array([True, False, False]))
+    >>> counts.precision, counts.recall
+    (0.5, 1.0)
 
     Raises:
         InputError: if the shapes differ or a mask is not bool.
@@ -118,11 +117,15 @@ def precision_recall_curve(probability: np.ndarray, truth: np.ndarray) -> Curve:
 
     Args:
         probability: float, any shape; only its order matters.
-        truth: bool of the same shape, true = damaged.
+        truth: bool of the same shape, True = damaged.
+
+    >>> curve = precision_recall_curve(np.array([0.9, 0.6, 0.2]), np.array([True, False, True]))
+    >>> curve.recall.tolist(), curve.best[0]
+    ([0.5, 0.5, 1.0], 0.2)
 
     Raises:
-        InputError: if the shapes differ, a probability is NaN, or nothing is damaged: then there
-            is no recall.
+        InputError: if the shapes differ, a probability is NaN, or nothing is damaged, so that
+            there is no recall.
     """
     if probability.shape != truth.shape or truth.dtype != bool:
         raise InputError(
@@ -135,7 +138,7 @@ def precision_recall_curve(probability: np.ndarray, truth: np.ndarray) -> Curve:
         raise InputError("expected at least one damaged pixel: without any there is no recall")
     order = np.argsort(-probability, axis=None, kind="stable")
     scores, hits = probability.ravel()[order], np.cumsum(truth.ravel()[order])
-    # Pixels of one probability stand or fall together: only the last of them ends a step.
+    # Pixels of equal probability are predicted together, so only the last of them is a step.
     last = np.flatnonzero(np.append(np.diff(scores) != 0, True))
     return Curve(scores[last].astype(float), hits[last] / (last + 1), hits[last] / hits[-1])
 
@@ -143,26 +146,26 @@ def precision_recall_curve(probability: np.ndarray, truth: np.ndarray) -> Curve:
 def tolerant(found: np.ndarray, truth: np.ndarray, pixels: int) -> tuple[float, float]:
     """Return precision and recall where a miss by a few pixels counts as a hit.
 
-    A pixel called damaged is right if damage lies at most ``pixels`` away (sideways, up, down or
-    diagonally); a damaged one is found if an alarm lies as near. A line that was drawn one pixel
-    beside a scratch would count as all wrong otherwise.
+    A predicted pixel is right if damage lies at most ``pixels`` away, diagonally too. A damaged
+    pixel is found if a predicted one is as near. Without tolerance a line that is drawn one pixel
+    beside a scratch would be all wrong.
 
     Args:
-        found: bool (H, W), true = called damaged.
-        truth: bool (H, W), true = damaged.
-        pixels: 0 gives precision and recall of ``confusion``.
+        found: bool (H, W), True = predicted as damaged.
+        truth: bool (H, W), True = damaged.
+        pixels: tolerance; 0 gives precision and recall of ``confusion``.
 
     Raises:
         InputError: if the shapes differ, a mask is not bool, or ``pixels`` is negative.
     """
     _require_masks(found, truth)
-    right = np.count_nonzero(found & grown(truth, pixels))
-    met = np.count_nonzero(truth & grown(found, pixels))
-    return _ratio(right, np.count_nonzero(found)), _ratio(met, np.count_nonzero(truth))
+    right = int(np.count_nonzero(found & grown(truth, pixels)))
+    met = int(np.count_nonzero(truth & grown(found, pixels)))
+    return _ratio(right, int(found.sum())), _ratio(met, int(truth.sum()))
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """Return a mask that reaches ``pixels`` further in all eight directions.
+    """Dilate a mask by ``pixels`` in all eight directions.
 
     Args:
         mask: bool (H, W).

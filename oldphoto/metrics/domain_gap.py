@@ -1,7 +1,7 @@
-"""How far two sets of codes lie apart: real old photos and synthetic damage, in one latent space.
+"""Distance between two sets of latents: real old photos and synthetic damage in one latent space.
 
-Every measure takes two tables, one code a row. Distances are in the units of the codes: bring
-codes of different networks to one scale first, see ``to_one_scale``.
+Every metric takes two tables with one latent per row. Distances are in the units of the latents.
+Bring latents of different networks to one scale first, see ``to_one_scale``.
 """
 
 import torch
@@ -10,20 +10,20 @@ from torch import Tensor, nn
 from oldphoto.checks import InputError
 
 HIDDEN = 32
-"""Units of the domain classifier's only hidden layer."""
+"""Units of the domain classifier's one hidden layer."""
 
 
-def _require_codes(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+def _require_latents(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Return both tables as float64, or raise InputError when they cannot be compared."""
-    for codes in (first, second):
-        if codes.ndim != 2 or len(codes) < 2:
+    for latents in (first, second):
+        if latents.ndim != 2 or len(latents) < 2:
             raise InputError(
-                "expected codes as a table (number of codes, channels) with at least 2 rows, "
-                f"got shape {tuple(codes.shape)}"
+                "expected latents as a table (number of latents, channels) with at least 2 rows, "
+                f"got shape {tuple(latents.shape)}"
             )
     if first.shape[1] != second.shape[1]:
         raise InputError(
-            "expected codes with the same number of channels, "
+            "expected latents with the same number of channels, "
             f"got {first.shape[1]} and {second.shape[1]}"
         )
     return first.detach().double(), second.detach().double()
@@ -32,8 +32,8 @@ def _require_codes(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 def to_one_scale(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Move and scale both sets alike, so that together each channel has mean 0 and deviation 1.
 
-    An encoder that makes all its codes smaller makes every distance smaller without mixing
-    anything; after this step it gains nothing by that.
+    An encoder that shrinks all its latents shrinks every distance without mixing the two sets.
+    After this step that makes no difference.
 
     Args:
         first, second: (N, C) and (M, C).
@@ -41,7 +41,7 @@ def to_one_scale(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         InputError: if the tables cannot be compared.
     """
-    first, second = _require_codes(first, second)
+    first, second = _require_latents(first, second)
     both = torch.cat([first, second])
     mean, deviation = both.mean(dim=0), both.std(dim=0).clamp_min(1e-12)
     return (first - mean) / deviation, (second - mean) / deviation
@@ -52,7 +52,7 @@ def wasserstein_1d(first: Tensor, second: Tensor) -> Tensor:
 
     .. math:: W_1(p, q) = \int_0^1 | F_p^{-1}(t) - F_q^{-1}(t) | \, dt
 
-    It is the least mean way on which the numbers of one set can be moved onto the other.
+    It is the least mean distance over which the numbers of one set can be moved onto the other.
 
     Args:
         first, second: (N, C) and (M, C); N and M may differ.
@@ -60,12 +60,15 @@ def wasserstein_1d(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         (C,) distances in the units of the numbers.
 
+    >>> wasserstein_1d(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [5.0]]))
+    tensor([2.], dtype=torch.float64)
+
     Source:
-        Villani 2003, theorem 2.18 (in one dimension, sorted numbers are matched in their order).
+        Villani 2003, theorem 2.18 (in one dimension, sorted numbers are matched in order).
     """
-    first, second = _require_codes(first, second)
+    first, second = _require_latents(first, second)
     n, m = len(first), len(second)
-    # Both quantile functions are steps; together they change at these shares t and nowhere else.
+    # Both quantile functions are step functions. They change at these shares t and nowhere else.
     ends = torch.cat([torch.arange(1, n + 1) / n, torch.arange(1, m + 1) / m]).double()
     ends = ends.to(first).sort().values
     starts = torch.cat([ends.new_zeros(1), ends[:-1]])
@@ -79,13 +82,13 @@ def wasserstein_1d(first: Tensor, second: Tensor) -> Tensor:
 def sliced_wasserstein(
     first: Tensor, second: Tensor, num_directions: int = 64, seed: int = 0
 ) -> float:
-    r"""Return the mean Wasserstein-1 distance of the codes' shadows on random directions.
+    r"""Return the mean Wasserstein-1 distance of the latents projected on random directions.
 
     .. math:: SW(P, Q) = E_{\|u\| = 1}\, W_1(u^\top P, u^\top Q)
 
     Args:
         first, second: (N, C) and (M, C).
-        num_directions: random directions of length 1; more make the mean steadier.
+        num_directions: random directions of length 1; more reduce the variance of the mean.
         seed: of the directions.
 
     Raises:
@@ -94,7 +97,7 @@ def sliced_wasserstein(
     Source:
         Rabin et al. 2011; Bonneel et al. 2015 (doi 10.1007/s10851-014-0506-3).
     """
-    first, second = _require_codes(first, second)
+    first, second = _require_latents(first, second)
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn(first.shape[1], num_directions, generator=generator).to(first)
     directions = directions / directions.norm(dim=0)
@@ -102,11 +105,11 @@ def sliced_wasserstein(
 
 
 def median_bandwidth(first: Tensor, second: Tensor) -> float:
-    """Return the median distance between two different codes of both sets together.
+    """Return the median distance between two different latents of both sets together.
 
     Source: the median heuristic of Gretton et al. 2012, section 8.
     """
-    first, second = _require_codes(first, second)
+    first, second = _require_latents(first, second)
     return float(torch.pdist(torch.cat([first, second])).median().clamp_min(1e-12))
 
 
@@ -116,8 +119,8 @@ def mmd_squared(first: Tensor, second: Tensor, bandwidth: float | None = None) -
     .. math:: E[k(a, a')] + E[k(b, b')] - 2 E[k(a, b)], \quad
               k(a, b) = \exp(-\|a - b\|^2 / 2 \sigma^2)
 
-    Pairs of a code with itself are left out; that makes it 0 on average for equal distributions,
-    so it can come out a little below 0.
+    Pairs of a latent with itself are left out. So it is 0 on average for equal distributions, and
+    can be a little below 0.
 
     Args:
         first, second: (N, C) and (M, C).
@@ -129,15 +132,15 @@ def mmd_squared(first: Tensor, second: Tensor, bandwidth: float | None = None) -
     Source:
         Gretton et al. 2012 (A Kernel Two-Sample Test), lemma 6, equation 3.
     """
-    first, second = _require_codes(first, second)
+    first, second = _require_latents(first, second)
     sigma = median_bandwidth(first, second) if bandwidth is None else bandwidth
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         return (-torch.cdist(a, b).square() / (2 * sigma**2)).exp()
 
     within = [
-        (kernel(codes, codes).sum() - len(codes)) / (len(codes) * (len(codes) - 1))
-        for codes in (first, second)
+        (kernel(latents, latents).sum() - len(latents)) / (len(latents) * (len(latents) - 1))
+        for latents in (first, second)
     ]
     return float(sum(within) - 2 * kernel(first, second).mean())
 
@@ -148,19 +151,19 @@ def domain_accuracy(
     num_steps: int = 150,
     seed: int = 0,
 ) -> float:
-    """Return how well a small network tells the two kinds of codes apart: 0.5 is guessing.
+    """Return how well a small classifier separates the two kinds of latents: 0.5 is guessing.
 
-    It learns on one pair of tables and is judged on another: judged on its own lesson, it would
-    tell anything apart. Both kinds count the same, however many codes there are of each.
+    It is trained on one pair of tables and tested on another, because it could learn any training
+    set by heart. Both kinds have the same weight, whatever their numbers.
 
     Args:
-        train: codes of the first and of the second kind, (N, C) and (M, C), to learn from.
-        test: the same kinds, other codes (best from other photos), to be judged on.
-        num_steps: of Adam, on all codes at once.
-        seed: of the first weights.
+        train: latents of the first and of the second kind, (N, C) and (M, C).
+        test: other latents of the same kinds, best from other photos.
+        num_steps: of Adam, on all latents at once.
+        seed: of the initial weights.
 
     Returns:
-        Mean of the shares of both kinds that are recognised, in [0, 1].
+        Mean recall of both kinds, in [0, 1].
 
     Raises:
         InputError: if the tables cannot be compared.
@@ -168,32 +171,35 @@ def domain_accuracy(
     Source:
         Ben-David et al. 2010: the error of the best classifier bounds the distance of domains.
     """
-    learned, judged = _require_codes(*train), _require_codes(*test)
-    _require_codes(learned[0], judged[0])
-    both = torch.cat(learned)
+    seen, unseen = _require_latents(*train), _require_latents(*test)
+    _require_latents(seen[0], unseen[0])
+    both = torch.cat(seen)
     mean, deviation = both.mean(dim=0), both.std(dim=0).clamp_min(1e-12)
-    learned = [((codes - mean) / deviation).float() for codes in learned]
-    judged = [((codes - mean) / deviation).float() for codes in judged]
-    network = _classifier(both.shape[1], seed).to(learned[0].device)
+    first, second, new_first, new_second = (
+        ((latents - mean) / deviation).float() for latents in (*seen, *unseen)
+    )
+    network = _classifier(both.shape[1], seed).to(first.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02, weight_decay=1e-3)
     for _ in range(num_steps):
-        of_first, of_second = (network(codes) for codes in learned)
+        of_first, of_second = network(first), network(second)
         loss = nn.functional.softplus(-of_first).mean() + nn.functional.softplus(of_second).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        right = (network(judged[0]) > 0).float().mean() + (network(judged[1]) <= 0).float().mean()
-    return float(right / 2)
+        correct = (network(new_first) > 0).float().mean() + (
+            network(new_second) <= 0
+        ).float().mean()
+    return float(correct / 2)
 
 
 def _classifier(channels: int, seed: int) -> nn.Sequential:
-    """Return a network with one hidden layer; its first weights depend on the seed alone."""
-    network = nn.Sequential(nn.Linear(channels, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+    """Return a network with one hidden layer; its initial weights depend on the seed alone."""
+    layers = nn.Linear(channels, HIDDEN), nn.Linear(HIDDEN, 1)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for layer in (network[0], network[2]):
+        for layer in layers:
             scale = layer.in_features**-0.5
             layer.weight.copy_(scale * torch.randn(layer.weight.shape, generator=generator))
             layer.bias.zero_()
-    return network
+    return nn.Sequential(layers[0], nn.ReLU(), layers[1])

@@ -1,4 +1,4 @@
-"""PSNR and SSIM: how exactly a photo equals its clean partner, pixel by pixel."""
+"""PSNR and SSIM: pixel by pixel, how near a photo is to its clean partner."""
 
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -18,11 +18,14 @@ def require_pair(output: np.ndarray, clean: np.ndarray) -> None:
 
 
 def psnr(output: np.ndarray, clean: np.ndarray) -> float:
-    r"""Peak signal-to-noise ratio in dB: :math:`10 \log_{10}(255^2 / MSE)`; equal photos: inf.
+    r"""Peak signal-to-noise ratio in dB, :math:`10 \log_{10}(255^2 / MSE)`; inf for equal photos.
 
     Args:
-        output: (H, W, 3) uint8.
-        clean: (H, W, 3) uint8.
+        output, clean: (H, W, 3) uint8.
+
+    >>> clean = np.full((16, 16, 3), 100, np.uint8)
+    >>> round(psnr(clean + np.uint8(10), clean), 2)
+    28.13
 
     Raises:
         InputError: if the arrays are of another kind or of two sizes.
@@ -34,7 +37,7 @@ def psnr(output: np.ndarray, clean: np.ndarray) -> float:
 
 
 def psnr_within(output: np.ndarray, clean: np.ndarray, where: np.ndarray) -> float:
-    """PSNR in dB over the pixels of a bool mask (H, W) alone; photos uint8 (H, W, 3).
+    """PSNR in dB over the pixels of a bool mask (H, W); photos uint8 (H, W, 3).
 
     Raises:
         InputError: if the mask is empty, or as ``psnr``.
@@ -45,11 +48,14 @@ def psnr_within(output: np.ndarray, clean: np.ndarray, where: np.ndarray) -> flo
 
 
 def ssim(output: np.ndarray, clean: np.ndarray) -> float:
-    """Structural similarity, 1 for equal photos, averaged over the three colours.
+    """Structural similarity, at most 1 (equal photos), averaged over the three colours.
 
     Args:
-        output: (H, W, 3) uint8, both sides at least 11.
-        clean: (H, W, 3) uint8.
+        output, clean: (H, W, 3) uint8, both sides at least 11.
+
+    >>> clean = np.tile(np.arange(16, dtype=np.uint8) * 10, (16, 1))[..., None].repeat(3, axis=2)
+    >>> round(ssim(clean + np.uint8(10), clean), 3)
+    0.991
 
     Raises:
         InputError: if the arrays are of another kind, of two sizes, or too small.

@@ -1,7 +1,7 @@
-"""The files that some metrics need and this package does not carry, and where to get them.
+"""Files that some metrics need and this package does not ship, and where to get them.
 
-A metric whose file is missing is not available, and says how to get it. It is never computed with
-random weights: such a number would look like the metric and mean nothing.
+A metric without its file is not available, and the message says how to get the file. It is never
+computed with random weights, because the number would mean nothing.
 """
 
 from pathlib import Path
@@ -41,23 +41,23 @@ DOWNLOADS = {
     "lpips_vgg": VGG16,
     "fid": INCEPTION,
 }
-"""Name of each file in ``oldphoto download NAME``."""
+"""The files by their names in ``oldphoto download NAME``."""
 
 
 class NotAvailableError(InputError):
-    """A metric cannot be computed here; the message says what it needs and how to get it."""
+    """A metric cannot be computed; the message says what it needs and how to get it."""
 
 
 def find_metric_file(download: str, folder: Path | None) -> Path:
-    """Return where the file of a metric lies.
+    """Return the path of a metric's file.
 
     Args:
-        download: its name in ``DOWNLOADS``.
-        folder: that ``oldphoto download`` filled; None where the caller has no such folder.
+        download: name in ``DOWNLOADS``.
+        folder: folder of ``oldphoto download``, None if there is none.
 
     Raises:
-        NotAvailableError: if it is not there.
-        InputError: if it is another file than the published one.
+        NotAvailableError: if the file is missing.
+        InputError: if it is not the published file.
     """
     remote = DOWNLOADS[download]
     if folder is not None and (folder / remote.path).is_file():

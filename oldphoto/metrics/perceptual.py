@@ -1,10 +1,10 @@
-"""LPIPS: how alike two photos look to a network that was trained on a million photos.
+"""LPIPS: distance of two photos in the features of a network trained on a million photos.
 
-Three networks can be asked. SqueezeNet comes with this package, so that the column always exists;
-its weights are the original ones for Caffe, not torchvision's, and the numbers are therefore not
-those of published LPIPS: the name says so. AlexNet and VGG-16 give the published measure and have
-to be downloaded. There is no other library at work here, because those that have LPIPS fetch its
-networks by themselves and take no file; the distance itself is ten lines.
+There are three networks. SqueezeNet ships with this package, so its column is always available.
+Its weights are the original ones for Caffe, not torchvision's, so its numbers are not published
+LPIPS, and its label says so. AlexNet and VGG-16 give the published metric and must be downloaded.
+Other libraries with LPIPS download the networks by themselves and accept no file, so they do not
+work offline. The distance itself is ten lines.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from oldphoto.metrics.files import find_metric_file
 from oldphoto.networks.features import FeatureExtractor, SqueezeNetFeatureExtractor, load_layers
 
 SQUEEZE_LABEL = "LPIPS-squeeze (Caffe)"
-"""Name of a column measured with the shipped network: not comparable with published LPIPS."""
+"""Column name of the shipped network, whose numbers are not comparable with published LPIPS."""
 
 _WEIGHTS = Path(__file__).parent / "weights"
 
 SHIPPED_SQUEEZENET = _WEIGHTS / "squeezenet1_1_caffe.safetensors"
-"""Weights of the feature network that comes with this package."""
+"""Weights of the feature network that ships with this package."""
 
 _EPSILON = 1e-10
 
@@ -38,17 +38,17 @@ class LearnedDistance(nn.Module):
               \sum_c w_{lc} \, (\hat\phi_{lc}(x) - \hat\phi_{lc}(y))^2_{hw}
 
     where :math:`\hat\phi` are the features, at each position divided by their length, and
-    :math:`w_{lc}` are factors that were fitted to the judgement of people.
+    :math:`w_{lc}` are weights that were fitted to human ratings.
 
     Args:
         backbone: returns the features of its layers.
-        heads: (C,) factors of each layer, none negative.
+        heads: (C,) weights of each layer, none negative.
 
     Raises:
-        InputError: if the number of heads is not that of the layers.
+        InputError: if the numbers of heads and layers differ.
 
     Source:
-        Zhang et al. 2018 (arXiv 1801.03924), equation 1, version 0.1.
+        Zhang et al. 2018 (arXiv 1801.03924), eq. 1, version 0.1.
     """
 
     def __init__(self, backbone: FeatureExtractor, heads: Sequence[Tensor]) -> None:
@@ -84,7 +84,7 @@ class LearnedDistance(nn.Module):
             torch.einsum("bchw,c->bhw", (_direction(a) - _direction(b)).square(), head)
             for a, b, head in layers
         ]
-        return sum(part.mean(dim=(1, 2)) for part in parts)
+        return sum((part.mean(dim=(1, 2)) for part in parts), torch.zeros_like(output[:, 0, 0, 0]))
 
     def between(self, output: np.ndarray, clean: np.ndarray) -> float:
         """Return the distance of two photos.
@@ -93,30 +93,36 @@ class LearnedDistance(nn.Module):
             output, clean: (H, W, 3) uint8.
 
         Raises:
-            InputError: if the arrays are of another kind, of two sizes, or too small.
+            InputError: if an array is not uint8 (H, W, 3), the sizes differ, or are too small.
         """
         require_pair(output, clean)
         return float(self(_unit_tensor(output), _unit_tensor(clean)))
 
 
 class _ImageNetFeatures(FeatureExtractor):
-    """Features of a photo that is first normalised with ImageNet's mean and spread."""
+    """Features of a photo normalised with ImageNet's mean and standard deviation."""
 
     mean: Tensor
-    spread: Tensor
+    std: Tensor
 
     def __init__(self, layers: nn.Sequential, stops: tuple[int, ...], min_size: int) -> None:
         super().__init__(layers, stops, (1.0,) * len(stops), min_size)
-        mean, spread = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+        mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
         self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("spread", spread.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", std.view(1, 3, 1, 1), persistent=False)
 
     def _prepare(self, photo: Tensor) -> Tensor:
-        return ((photo + 1) / 2 - self.mean) / self.spread
+        return ((photo + 1) / 2 - self.mean) / self.std
 
 
 def lpips_squeeze() -> LearnedDistance:
-    """Return the distance of the shipped SqueezeNet 1.1; call its column ``SQUEEZE_LABEL``."""
+    """Return the distance with the shipped SqueezeNet 1.1, whose column is ``SQUEEZE_LABEL``.
+
+    >>> import numpy as np
+    >>> photo = np.full((64, 64, 3), 100, np.uint8)
+    >>> lpips_squeeze().between(photo, photo)
+    0.0
+    """
     backbone = SqueezeNetFeatureExtractor(SHIPPED_SQUEEZENET)
     return LearnedDistance(backbone, _heads("squeeze"))
 

@@ -1,12 +1,12 @@
-"""FID and BRISQUE: does a photo look real, whatever it should have shown?
+"""FID and BRISQUE: does a photo look real, whatever it should show?
 
-FID compares two sets of photos and needs no pairs; BRISQUE looks at one photo. FID needs a file
-that this package does not carry, see ``oldphoto.metrics.files``, and is not available without it;
-the support vectors of BRISQUE are part of the package.
+FID compares two sets of photos and needs no pairs. It needs a file that this package does not
+ship, see ``oldphoto.metrics.files``. BRISQUE rates a single photo, and its support vectors are
+part of the package.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -22,27 +22,28 @@ from oldphoto.metrics.files import NotAvailableError, find_metric_file
 
 _SUPPORT_VECTORS = Path(__file__).parent / "weights" / "brisque_live.safetensors"
 
-FID_PHOTOS = 2048
-"""With fewer photos than features, FID is far too high: compare within one table only."""
-
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    r"""Return the squared Fréchet distance of two sets of features, taken as normal.
+    r"""Return the squared Fréchet distance of two sets of features with normal distributions.
 
     .. math:: \|\mu_1 - \mu_2\|^2 + \operatorname{tr}(C_1 + C_2 - 2 (C_1 C_2)^{1/2})
 
-    The trace of the root is the sum of the singular values of :math:`A B^T` where :math:`A^T A` is
-    one covariance and :math:`B^T B` the other: exact for any number of photos, and no root of a
-    matrix has to be found.
+    The trace of the root is the sum of the singular values of :math:`A B^T`, where :math:`A^T A`
+    is one covariance and :math:`B^T B` the other. That is exact for any number of photos and needs
+    no root of a matrix.
 
     Args:
-        first, second: (N, C) and (M, C), one photo a row, N and M at least 2.
+        first, second: (N, C) and (M, C), one photo per row, N and M at least 2.
+
+    >>> points = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    >>> round(frechet_distance(points, points + 3.0), 6)
+    18.0
 
     Raises:
         InputError: if the tables cannot be compared.
 
     Source:
-        Heusel et al. 2017 (arXiv 1706.08500), equation 6; Dowson and Landau 1982.
+        Heusel et al. 2017 (arXiv 1706.08500), eq. 6; Dowson and Landau 1982.
     """
     tables = [np.asarray(table, dtype=np.float64) for table in (first, second)]
     if any(t.ndim != 2 or len(t) < 2 for t in tables) or tables[0].shape[1] != tables[1].shape[1]:
@@ -54,7 +55,8 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     a, b = (
         (table - mean) / np.sqrt(len(table) - 1) for table, mean in zip(tables, means, strict=True)
     )
-    a, b = (np.linalg.qr(x, mode="r") if len(x) > x.shape[1] else x for x in (a, b))
+    # R of a QR decomposition has the same covariance and no more rows than columns.
+    a, b = (np.asarray(np.linalg.qr(x, "r")) if len(x) > x.shape[1] else x for x in (a, b))
     root = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     apart = np.square(means[0] - means[1]).sum()
     return float(apart + np.square(a).sum() + np.square(b).sum() - 2 * root)
@@ -65,13 +67,13 @@ def inception_features(photos: Sequence[np.ndarray], folder: Path | None) -> np.
 
     Args:
         photos: uint8 (H, W, 3) of any size.
-        folder: of ``oldphoto download fid``.
+        folder: folder of ``oldphoto download fid``.
 
     Raises:
         NotAvailableError: if the network's file or the package torch-fidelity is missing.
 
     Source:
-        Inception of December 2015, through torch-fidelity.
+        Inception of December 2015, from torch-fidelity.
     """
     path = find_metric_file("fid", folder)
     try:
@@ -86,9 +88,11 @@ def inception_features(photos: Sequence[np.ndarray], folder: Path | None) -> np.
 def fid(outputs: Sequence[np.ndarray], cleans: Sequence[np.ndarray], folder: Path | None) -> float:
     """Return the Fréchet inception distance of two sets of photos, 0 for equal sets.
 
+    With fewer photos than the 2048 features it is far too high. Compare it within one table only.
+
     Args:
         outputs, cleans: uint8 (H, W, 3), at least 2 of each.
-        folder: of ``oldphoto download fid``.
+        folder: folder of ``oldphoto download fid``.
 
     Raises:
         NotAvailableError: as ``inception_features``.
@@ -101,19 +105,22 @@ def brisque(photo: np.ndarray) -> float:
     """Return the BRISQUE score: about 0 for a natural photo, 100 for a badly distorted one.
 
     Args:
-        photo: (H, W, 3) uint8, not of one colour.
+        photo: (H, W, 3) uint8, of more than one colour.
 
     Raises:
         NotAvailableError: if the package piq is missing.
 
     Source:
-        Mittal et al. 2012 (doi 10.1109/TIP.2012.2214050), with the support vectors that its
-        authors fitted to the LIVE database, through piq.
+        Mittal et al. 2012 (doi 10.1109/TIP.2012.2214050), computed by piq with the support vectors
+        that the authors fitted to the LIVE database.
     """
     piq = require_piq()
-    with TemporaryDirectory() as folder, _hub_folder(Path(folder)):
-        _write_for_piq(Path(folder))
+    before = torch.hub.get_dir()
+    torch.hub.set_dir(_hub_folder().name)
+    try:
         return float(piq.brisque(_batch(photo).float() / 255, data_range=1.0))
+    finally:
+        torch.hub.set_dir(before)
 
 
 def require_piq() -> ModuleType:
@@ -129,23 +136,19 @@ def require_piq() -> ModuleType:
     return piq
 
 
-def _write_for_piq(folder: Path) -> None:
-    """Write the shipped support vectors as piq expects to have downloaded them."""
+@cache
+def _hub_folder() -> TemporaryDirectory:
+    """Return a folder with the shipped support vectors where torch.hub keeps downloads.
+
+    piq looks for its file there. The folder is made for the first photo and deleted when the
+    program ends.
+    """
     vectors = load_file(_SUPPORT_VECTORS)
-    (folder / "checkpoints").mkdir()
-    content = (vectors["coefficients"][:, None], vectors["support_vectors"])
-    torch.save(content, folder / "checkpoints" / "brisque_svm_weights.pt")
-
-
-@contextmanager
-def _hub_folder(folder: Path) -> Iterator[None]:
-    """Let torch.hub, which piq asks for its file, look into this folder."""
-    before = torch.hub.get_dir()
-    torch.hub.set_dir(str(folder))
-    try:
-        yield
-    finally:
-        torch.hub.set_dir(before)
+    folder = TemporaryDirectory(prefix="oldphoto-brisque-")
+    path = Path(folder.name) / "checkpoints" / "brisque_svm_weights.pt"
+    path.parent.mkdir()
+    torch.save((vectors["coefficients"][:, None], vectors["support_vectors"]), path)
+    return folder
 
 
 def _batch(photo: np.ndarray) -> Tensor:

@@ -1,0 +1,1 @@
+"""The networks: layers, VAEs, mappings, discriminators and the scratch detector."""

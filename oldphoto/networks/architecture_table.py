@@ -1,23 +1,24 @@
-"""The architecture table: what each layer of a preset gives, taken from a real run.
+"""The architecture table: the output of each layer of a preset, taken from a real run.
 
 Nothing is computed from the settings: the networks are built, hooks are put on their layers, and
-one photo goes through. So the table cannot say anything else than the networks do.
+one photo goes through. So the table always agrees with the networks.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from oldphoto.config import Preset
 from oldphoto.networks.layers import ResidualBlock
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.partial_nonlocal import PartialNonlocal
 from oldphoto.networks.vae import VAE
 
-_NAMES = {
+_NAMES: dict[type[nn.Module], str] = {
     nn.Conv2d: "Conv",
     nn.ConvTranspose2d: "Deconv",
     nn.PixelUnshuffle: "Unshuffle",
@@ -34,8 +35,8 @@ class Row:
     Attributes:
         module: "Encoder E", "Generator G" or "Mapping T".
         layer: such as "Conv", "Deconv", "ResBlock x 4".
-        kernel: side of the kernel (of the square of pixels, for a rearrangement).
-        stride: step; 2 halves the sides, or doubles them behind a Deconv.
+        kernel: side of the kernel, or of the square of pixels that is rearranged.
+        stride: step in pixels; 2 halves the sides, or doubles them for a Deconv.
         height: of the output.
         width: of the output.
         channels: of the output.
@@ -61,8 +62,8 @@ class _Step:
 def architecture_table(preset: Preset, size: tuple[int, int] = (256, 256)) -> list[Row]:
     """Run encoder, generator and mapping of a preset on a grey photo and list their layers.
 
-    The mapping is the one with the partial non-local block. Its branches are listed in the order
-    of the paper: the global branch first.
+    The mapping is the one for scratched photos. Its branches are listed in the order of the paper,
+    the global branch first.
 
     Args:
         preset: sizes of the networks.
@@ -70,14 +71,19 @@ def architecture_table(preset: Preset, size: tuple[int, int] = (256, 256)) -> li
 
     Raises:
         InputError: if the preset's VAE cannot take a photo of this size.
+
+    >>> from oldphoto.config import TINY
+    >>> architecture_table(TINY, size=(32, 32))[0]
+    Row(module='Encoder E', layer='Unshuffle', kernel=4, stride=4, height=8, width=8, channels=48)
     """
     with torch.random.fork_rng(devices=[]):  # showing a table must not change a later result
         vae = VAE(preset.vae).eval()
-        mapping = PartialNonlocalMapping(preset.mapping).eval()
+        mapping = scratch_mapping(preset.mapping).eval()
     photo = torch.zeros(1, 3, *size)
-    scratch_mask = torch.zeros(1, 1, *size)
-    # Without damage there is nothing for the global branch to do, and it would not run.
+    scratch_mask = torch.zeros(1, 1, *size)  # (1, 1, H, W)
+    # Without damage the global branch would not run.
     scratch_mask[:, :, : size[0] // 4, : size[1] // 4] = 1
+    # One recorder for each module, so that the rows know whose they are.
     with torch.inference_mode(), _Recorder(vae.encoder) as encoder:
         latent = vae.encode(photo)
     with torch.inference_mode(), _Recorder(vae.decoder) as decoder:
@@ -92,7 +98,7 @@ def architecture_table(preset: Preset, size: tuple[int, int] = (256, 256)) -> li
 
 
 class _Recorder:
-    """Note, in the order of running, what the layers of a network give while it is entered."""
+    """Record the outputs of a network's layers, in the order in which they run."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
@@ -105,13 +111,15 @@ class _Recorder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
+        for handle in self._handles:  # hooks left behind would record every later run
             handle.remove()
 
     def _note(self, path: str, layer: str) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(module: nn.Module, _: object, output: Tensor) -> None:
             kernel, stride = _kernel_and_stride(module)
+            # (B, C, H, W): the batch is no part of the table.
             channels, height, width = output.shape[1:]
+            # The name of the module comes later: a layer does not know it.
             row = Row("", layer, kernel, stride, height, width, channels)
             self.steps.append(_Step(path, row))
 
@@ -127,20 +135,20 @@ def _layers(network: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module
             # own, as in the paper's table.
             yield f"{inner}.project", module.project, "Partial non-local"
             yield from _layers(module.blocks, f"{inner}.blocks")
-        elif type(module) in _NAMES:
-            yield inner, module, _NAMES[type(module)]
+        elif name_of_type := _NAMES.get(type(module)):
+            yield inner, module, name_of_type
         else:
             yield from _layers(module, inner)
 
 
 def _kernel_and_stride(module: nn.Module) -> tuple[int, int]:
-    if isinstance(module, ResidualBlock):
-        return _kernel_and_stride(module.conv1)
     if isinstance(module, nn.PixelUnshuffle):
         return module.downscale_factor, module.downscale_factor
     if isinstance(module, nn.PixelShuffle):
         return module.upscale_factor, module.upscale_factor
-    return module.kernel_size[0], module.stride[0]
+    # Both convolutions of a residual block are alike.
+    conv = cast(nn.Conv2d, module.conv1 if isinstance(module, ResidualBlock) else module)
+    return conv.kernel_size[0], conv.stride[0]
 
 
 def _in_order_of_the_paper(steps: list[_Step]) -> list[_Step]:
@@ -151,7 +159,7 @@ def _in_order_of_the_paper(steps: list[_Step]) -> list[_Step]:
 def _rows(module: str, steps: list[_Step]) -> list[Row]:
     """Return the rows of one module; the residual blocks of one branch share a row."""
     rows = []
-    for _, group in groupby(steps, key=_branch):
+    for _, group in groupby(steps, key=_branch):  # neighbours of one key
         same = list(group)
         row, layer = same[0].row, same[0].row.layer
         if layer == _NAMES[ResidualBlock]:
@@ -161,13 +169,17 @@ def _rows(module: str, steps: list[_Step]) -> list[Row]:
 
 
 def _branch(step: _Step) -> str:
-    """Return what the residual blocks of one branch have in common, and no other layers have."""
+    """Return a key that the residual blocks of one branch share, and no other layers."""
     is_block = step.row.layer == _NAMES[ResidualBlock]
     return step.path.rpartition(".")[0] + ".*" if is_block else step.path
 
 
 def format_table(rows: list[Row]) -> str:
-    """Return the rows as a Markdown table; a module is named on its first line only."""
+    """Return the rows as a Markdown table; a module is named on its first line only.
+
+    >>> print(format_table([Row("Encoder E", "Conv", 7, 1, 256, 256, 64)]).splitlines()[-1])
+    | Encoder E | Conv | 7x7 / 1 | 256 x 256 x 64 |
+    """
     lines = [
         "| module | layer | kernel / stride | output H x W x C |",
         "|---|---|---|---|",

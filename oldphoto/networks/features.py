@@ -1,9 +1,9 @@
-"""Fixed, pretrained feature networks for the perceptual loss: VGG-19, and SqueezeNet in its place.
+"""Fixed, pretrained feature networks for the perceptual loss: VGG-19, or SqueezeNet 1.1.
 
-Both compare photos by what a network trained on a million photos sees in them. VGG-19 is what the
-method uses; its file has 575 MB and must be downloaded once. SqueezeNet 1.1 has 3 MB, is many
-times faster and does much the same; numbers measured with it are not those of VGG-19. Both are
-built from a file of weights only: features of random weights would look right and mean nothing.
+Both compare photos by the features of a network that was trained on a million photos. The paper
+uses VGG-19, whose file has 575 MB and must be downloaded once. SqueezeNet 1.1 has 3 MB and is many
+times faster; numbers measured with the two cannot be compared. Both need a file of weights:
+features of random weights would look right and mean nothing.
 """
 
 import pickle
@@ -20,8 +20,16 @@ _SQUEEZE_SIZES = (14.0, 24.0, 16.0, 20.0, 8.0, 8.0, 1.2)
 """Mean feature of each SqueezeNet layer, over the package's clean sample photos (128 px corners),
 with the original Caffe weights. Divided by these, all layers weigh about the same."""
 
-_DAMAGED_FILE = (pickle.UnpicklingError, EOFError, LookupError, OSError, RuntimeError, ValueError)
-_DAMAGED_FILE = (*_DAMAGED_FILE, SafetensorError)
+# What reading a damaged file can end in: torch.load has no error of its own.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    SafetensorError,
+)
 
 
 class FeatureExtractor(nn.Module):
@@ -52,7 +60,7 @@ class FeatureExtractor(nn.Module):
         self.stops = frozenset(stops)
         self.layer_weights = layer_weights
         self.min_size = min_size
-        self.requires_grad_(False)
+        self.requires_grad_(False)  # the weights are fixed; gradients still reach the photo
         self.eval()
 
     def forward(self, photo: Tensor) -> list[Tensor]:
@@ -62,11 +70,11 @@ class FeatureExtractor(nn.Module):
             photo: (B, 3, H, W) in [-1, 1].
         """
         require_features(photo, channels=3, min_size=self.min_size)
-        x = self._prepare(photo)
+        x = self._prepare(photo)  # (B, 3, H, W)
         features = []
         for number, layer in enumerate(self.layers):
             x = layer(x)
-            if number in self.stops:
+            if number in self.stops:  # (B, C, H / 2^k, W / 2^k) after k poolings
                 features.append(x)
         return features
 
@@ -94,8 +102,9 @@ class VGG19FeatureExtractor(FeatureExtractor):
     def __init__(self, path: Path) -> None:
         layers = _vgg19_layers()
         load_layers(path, layers, "the weights of VGG-19")
+        # relu1_1 to relu5_1. The deeper a layer, the fewer its positions and the more it weighs.
         stops, weights = (1, 6, 11, 20, 29), (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
-        super().__init__(layers, stops, weights, min_size=16)
+        super().__init__(layers, stops, weights, min_size=16)  # four poolings leave one position
 
 
 class SqueezeNetFeatureExtractor(FeatureExtractor):
@@ -124,11 +133,12 @@ class SqueezeNetFeatureExtractor(FeatureExtractor):
         weights = tuple(1 / (len(stops) * size) for size in _SQUEEZE_SIZES)
         super().__init__(layers, stops, weights, min_size=32)
         mean, spread = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+        # Not persistent: the file of weights has neither.
         self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
         self.register_buffer("spread", spread.view(1, 3, 1, 1), persistent=False)
 
     def _prepare(self, photo: Tensor) -> Tensor:
-        return ((photo + 1) / 2 - self.mean) / self.spread
+        return ((photo + 1) / 2 - self.mean) / self.spread  # [-1, 1] to [0, 1] to normalised
 
 
 def load_feature_extractor(path: Path) -> FeatureExtractor:
@@ -139,6 +149,7 @@ def load_feature_extractor(path: Path) -> FeatureExtractor:
     """
     what = "the weights of VGG-19 or SqueezeNet 1.1"
     tensors = _read_tensors(require_file(path, what), what)
+    # Both call their tensors features.N; only SqueezeNet's layers have parts called squeeze.
     has_fire_modules = any(".squeeze." in name for name in tensors)
     return SqueezeNetFeatureExtractor(path) if has_fire_modules else VGG19FeatureExtractor(path)
 
@@ -151,6 +162,9 @@ class Fire(nn.Module):
 
     Source:
         Iandola et al. 2016, figure 2; tensor names as in torchvision.
+
+    >>> Fire(8, squeeze=2, expand=6)(torch.zeros(1, 8, 4, 4)).shape
+    torch.Size([1, 12, 4, 4])
     """
 
     def __init__(self, in_channels: int, squeeze: int, expand: int) -> None:
@@ -160,19 +174,18 @@ class Fire(nn.Module):
         self.expand3x3 = nn.Conv2d(squeeze, expand, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.squeeze(x).relu()
-        return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()
+        x = self.squeeze(x).relu()  # (B, squeeze, H, W)
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()  # (B, 2 expand, ...)
 
 
 def _vgg19_layers() -> nn.Sequential:
     """Return VGG-19 up to relu5_1; layer numbers are torchvision's."""
-    widths = (64, 64, "pool", 128, 128, "pool", *(256,) * 4, "pool", *(512,) * 4, "pool", 512)
     layers: list[nn.Module] = []
     channels = 3
-    for width in widths:
-        if width == "pool":
-            layers.append(nn.MaxPool2d(kernel_size=2))
-        else:
+    for widths in ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,)):
+        if layers:
+            layers.append(nn.MaxPool2d(kernel_size=2))  # halves the sides between two groups
+        for width in widths:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
             channels = width
     return nn.Sequential(*layers)
@@ -180,17 +193,16 @@ def _vgg19_layers() -> nn.Sequential:
 
 def _squeezenet_layers() -> nn.Sequential:
     """Return SqueezeNet 1.1 without its classifier; layer numbers are torchvision's."""
-    pool = dict(kernel_size=3, stride=2, ceil_mode=True)
     return nn.Sequential(
         nn.Conv2d(3, 64, kernel_size=3, stride=2),
         nn.ReLU(inplace=True),
-        nn.MaxPool2d(**pool),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
         Fire(64, 16, 64),
         Fire(128, 16, 64),
-        nn.MaxPool2d(**pool),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
         Fire(128, 32, 128),
         Fire(256, 32, 128),
-        nn.MaxPool2d(**pool),
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),
         Fire(256, 48, 192),
         Fire(384, 48, 192),
         Fire(384, 64, 256),
@@ -213,7 +225,7 @@ def load_layers(path: Path, layers: nn.Sequential, what: str) -> None:
     tensors = _read_tensors(require_file(path, what), what)
     used: dict[str, Tensor] = {}
     for name, own in layers.state_dict().items():
-        found = tensors.pop(f"features.{name}", None)
+        found = tensors.pop(f"features.{name}", None)  # what is left at the end was not wanted
         if found is None:
             raise InputError(f"{path} lacks the tensor features.{name}; expected {what}")
         if found.shape != own.shape:
@@ -222,6 +234,7 @@ def load_layers(path: Path, layers: nn.Sequential, what: str) -> None:
                 f"but {what} have {tuple(own.shape)} there"
             )
         used[name] = found
+    # Files of whole networks have more layers and a classifier: these may be left over.
     surplus = [name for name in tensors if not _is_deeper(name, len(layers))]
     if surplus:
         raise InputError(f"{path} holds {surplus[0]}, which is not among {what}")
@@ -229,7 +242,7 @@ def load_layers(path: Path, layers: nn.Sequential, what: str) -> None:
 
 
 def _is_deeper(name: str, num_layers: int) -> bool:
-    """Tell whether a tensor belongs to the layers behind the last one that is used."""
+    """Return whether a tensor belongs to the layers after the last one that is used."""
     first, _, rest = name.partition(".")
     number = rest.partition(".")[0]
     return first == "classifier" or (
@@ -241,8 +254,11 @@ def _read_tensors(path: Path, what: str) -> dict[str, Tensor]:
     """Return the tensors of a PyTorch or safetensors file by name; no code from it is run."""
     is_plain = path.suffix == ".safetensors"
     try:
-        content = load_file(path) if is_plain else _torch_content(path)
-    except _DAMAGED_FILE as error:
+        # weights_only: a file of weights runs no code.
+        content: object = (
+            load_file(path) if is_plain else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except _DAMAGE as error:
         kind = "safetensors" if is_plain else "PyTorch tensors"
         raise InputError(
             f"{path} cannot be read as {kind} (cut short, or another kind of file); "
@@ -253,7 +269,3 @@ def _read_tensors(path: Path, what: str) -> dict[str, Tensor]:
     ):
         raise InputError(f"{path} holds no table of tensors; expected {what}")
     return dict(content)
-
-
-def _torch_content(path: Path) -> object:
-    return torch.load(path, map_location="cpu", weights_only=True)

@@ -10,9 +10,9 @@ def fill_holes(photo: Tensor, scratch_mask: Tensor) -> Tensor:
     """Fill damaged pixels smoothly; sound pixels stay as they are.
 
     Pull and push: the photo is halved again and again, each time with the mean of the sound pixels
-    alone, until no hole is left; on the way back each hole takes the value of the coarser level.
-    What was painted into the hole before has no influence. Where a photo has no sound pixel at all
-    the result is 0, mid grey.
+    alone, down to one pixel. On the way back each hole takes the value of the coarser level. What
+    was painted into the hole before has no influence. A photo without any sound pixel becomes 0,
+    mid grey.
 
     Args:
         photo: (B, 3, H, W) in [-1, 1].
@@ -26,6 +26,12 @@ def fill_holes(photo: Tensor, scratch_mask: Tensor) -> Tensor:
 
     Source:
         Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4.
+
+    >>> import torch
+    >>> photo, mask = torch.full((1, 3, 4, 4), 0.5), torch.zeros(1, 1, 4, 4)
+    >>> photo[..., 1, 1], mask[..., 1, 1] = 1.0, 1.0
+    >>> fill_holes(photo, mask)[0, :, 1, 1].tolist()
+    [0.5, 0.5, 0.5]
     """
     require_features(photo, channels=3)
     require_mask(scratch_mask, photo)
@@ -37,9 +43,11 @@ def _pull_and_push(photo: Tensor, sound: Tensor) -> Tensor:
     known = photo * sound
     if max(photo.shape[-2:]) == 1:
         return known
-    share = F.avg_pool2d(sound, 2, ceil_mode=True)
+    # Pull: dividing by the share of sound pixels makes the mean one of sound pixels alone.
+    share = F.avg_pool2d(sound, 2, ceil_mode=True)  # (B, 1, ceil(H / 2), ceil(W / 2))
     half = F.avg_pool2d(known, 2, ceil_mode=True) / share.masked_fill(share == 0, 1)
     guess = _pull_and_push(half, (share > 0).to(photo.dtype))
+    # Push: sound pixels stay, holes take the guess. At odd sides the guess is one pixel too long.
     height, width = photo.shape[-2:]
     guess = F.interpolate(guess, scale_factor=2, mode="bilinear", align_corners=False)
-    return known + guess[..., :height, :width] * (1 - sound)
+    return known + guess[..., :height, :width] * (1 - sound)  # (B, 3, H, W)

@@ -1,8 +1,7 @@
 """Convolution blocks shared by all networks of the package.
 
-Every convolution here keeps its bias, although an instance norm that follows subtracts the mean and
-the bias with it. The authors' released checkpoints carry these biases; without them their tensors
-would have no place to go, and a strict load would fail.
+Every convolution keeps its bias, although an instance norm that follows subtracts it again with the
+mean. The authors' checkpoints have these biases, and without them a strict load would fail.
 """
 
 import math
@@ -33,8 +32,11 @@ def conv(
         kernel_size: 3 or 7 at stride 1; 4 at stride 2.
         stride: step in pixels.
         padding_mode: "reflect" mirrors the border, "zeros" draws it in mid-grey.
+
+    >>> conv(3, 8, kernel_size=4, stride=2)(torch.zeros(1, 3, 16, 16)).shape
+    torch.Size([1, 8, 8, 8])
     """
-    padding = (kernel_size - 1) // 2
+    padding = (kernel_size - 1) // 2  # 1 for 3 and for 4 at stride 2, 3 for 7
     return nn.Conv2d(
         in_channels, out_channels, kernel_size, stride, padding, padding_mode=padding_mode
     )
@@ -54,6 +56,9 @@ def conv_norm_relu(
 
     Shape:
         (B, in_channels, H, W) to (B, out_channels, H / stride, W / stride), values >= 0.
+
+    >>> conv_norm_relu(3, 8, kernel_size=7)(torch.zeros(1, 3, 16, 16)).shape
+    torch.Size([1, 8, 16, 16])
     """
     first = conv(in_channels, out_channels, kernel_size, stride, padding_mode)
     return _with_norm_and_relu(first, norm)
@@ -64,16 +69,20 @@ def deconv_norm_relu(in_channels: int, out_channels: int, norm: bool = True) -> 
 
     Shape:
         (B, in_channels, H, W) to (B, out_channels, 2 H, 2 W), values >= 0.
+
+    >>> deconv_norm_relu(8, 4)(torch.zeros(1, 8, 4, 4)).shape
+    torch.Size([1, 4, 8, 8])
     """
+    # Kernel 4 at stride 2: every new pixel sums equally many taps, so no chequered pattern.
     first = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=4, stride=2, padding=1)
     return _with_norm_and_relu(first, norm)
 
 
 def _with_norm_and_relu(first: nn.Conv2d | nn.ConvTranspose2d, norm: bool) -> nn.Sequential:
-    steps: OrderedDict[str, nn.Module] = OrderedDict(conv=first)
+    steps: OrderedDict[str, nn.Module] = OrderedDict(conv=first)  # names for the state dict
     if norm:
-        steps["norm"] = nn.InstanceNorm2d(first.out_channels)
-    steps["relu"] = nn.ReLU(inplace=True)
+        steps["norm"] = nn.InstanceNorm2d(first.out_channels)  # no factors, no running means
+    steps["relu"] = nn.ReLU(inplace=True)  # in place: at full size a copy would cost 64 channels
     return nn.Sequential(steps)
 
 
@@ -96,6 +105,9 @@ class ResidualBlock(nn.Module):
 
     Source:
         Block "Rk" of Zhu et al. 2017 (arXiv 1703.10593, appendix). ``norm=False`` is ours.
+
+    >>> ResidualBlock(4)(torch.zeros(1, 4, 6, 8)).shape
+    torch.Size([1, 4, 6, 8])
     """
 
     def __init__(self, channels: int, norm: bool = True) -> None:
@@ -108,13 +120,17 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         require_features(x, self.channels, min_size=2)
-        correction = self.norm1(self.conv1(x)).relu()
+        correction = self.norm1(self.conv1(x)).relu()  # (B, C, H, W), as everything in this block
         correction = self.norm2(self.conv2(correction))
-        return x + correction
+        return x + correction  # no ReLU here, so that the correction may have either sign
 
 
 def residual_blocks(num_blocks: int, channels: int, norm: bool = True) -> nn.Sequential:
-    """Return ``num_blocks`` residual blocks in a row; their tensors are named 0, 1, 2, ..."""
+    """Return ``num_blocks`` residual blocks in a row; their tensors are named 0, 1, 2, ...
+
+    >>> len(residual_blocks(3, channels=8))
+    3
+    """
     return nn.Sequential(*(ResidualBlock(channels, norm) for _ in range(num_blocks)))
 
 
@@ -136,6 +152,9 @@ class BlurPool(nn.Module):
 
     Source:
         Zhang 2019, "Making convolutional networks shift-invariant again" (arXiv 1904.11486).
+
+    >>> BlurPool(1)(torch.ones(1, 1, 4, 4)).flatten().tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
 
     kernel: Tensor
@@ -143,13 +162,14 @@ class BlurPool(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4  # sums to 1: a grey area stays as it is
         square = torch.outer(line, line)
-        self.register_buffer("kernel", square.expand(channels, 1, 3, 3).clone())
+        kernel = square.expand(channels, 1, 3, 3).clone()  # (C, 1, 3, 3), one channel at a time
+        self.register_buffer("kernel", kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         require_features(x, self.channels, min_size=2)
-        padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        padded = F.pad(x, (1, 1, 1, 1), mode="reflect")  # (B, C, H + 2, W + 2)
         return F.conv2d(padded, self.kernel, stride=2, groups=self.channels)
 
 
@@ -160,8 +180,19 @@ def clamp_keeping_gradient(x: Tensor, low: float = -1.0, high: float = 1.0) -> T
 
     Source:
         The straight-through estimator (Bengio et al. 2013, arXiv 1308.3432).
+
+    >>> clamp_keeping_gradient(torch.tensor([-3.0, 0.5])).tolist()
+    [-1.0, 0.5]
     """
-    return x + (x.clamp(low, high) - x).detach()
+    return x + (x.clamp(low, high) - x).detach()  # the value is the clamp's, the gradient is x's
+
+
+def initialise(module: nn.Module, norm: bool) -> None:
+    """Start a network in place: ``init_paper`` if it has norms, ``init_plain`` if not."""
+    if norm:
+        init_paper(module)
+    else:
+        init_plain(module)
 
 
 def init_paper(module: nn.Module, std: float = 0.02) -> None:
@@ -177,7 +208,7 @@ def init_paper(module: nn.Module, std: float = 0.02) -> None:
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, 0.0, std)
         elif isinstance(part, nn.BatchNorm2d):
-            nn.init.normal_(part.weight, 1.0, std)
+            nn.init.normal_(part.weight, 1.0, std)  # a factor near 1, not a weight near 0
             nn.init.zeros_(part.bias)
 
 
@@ -198,18 +229,20 @@ def init_plain(module: nn.Module, residual_scale: float = 0.1) -> None:
         raise InputError(f"residual_scale must not be negative, got {residual_scale}")
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            # n inputs of variance 1 with weights of variance 1 / n sum up to variance 1.
             nn.init.normal_(part.weight, 0.0, 1 / math.sqrt(_inputs_per_output(part)))
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
     # Second pass: a block is visited before its convolutions, which would undo the scaling.
     for part in module.modules():
         if isinstance(part, ResidualBlock):
             with torch.no_grad():
-                part.conv2.weight.mul_(residual_scale)
+                part.conv2.weight.mul_(residual_scale)  # so that many blocks do not add up
 
 
 def _inputs_per_output(part: nn.Conv2d | nn.ConvTranspose2d) -> float:
     """Return how many input values are summed into one output value."""
-    taps = part.kernel_size[0] * part.kernel_size[1]
+    taps: float = part.kernel_size[0] * part.kernel_size[1]
     if isinstance(part, nn.ConvTranspose2d):
         taps /= part.stride[0] * part.stride[1]  # the taps are shared out among the new pixels
     return part.in_channels / part.groups * taps

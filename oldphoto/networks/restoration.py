@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from oldphoto.checks import require_features, require_mask, require_multiple
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import LatentMapping, UnmaskedMapping
 from oldphoto.networks.vae import REDUCTION, VAE
 
 
@@ -11,13 +11,13 @@ class RestorationNetwork(nn.Module):
     """Restore a degraded photo through the shared latent space.
 
     ``encode`` of ``vae_degraded``, then the mapping, then ``decode`` of ``vae_clean``. The
-    other half of each VAE is not used here, only in training.
+    other half of each VAE is needed in training alone.
 
     Args:
         vae_degraded: VAE of old and synthetic degraded photos.
         vae_clean: VAE of clean photos.
         mapping: latent to latent, called as ``mapping(latent, scratch_mask)``; its ``prepare``
-            says how the encoder is to see holes.
+            makes the photo that the encoder sees.
 
     Shape:
         degraded: (B, 3, H, W) in [-1, 1], H and W multiples of ``size_multiple``. The caller has
@@ -30,11 +30,19 @@ class RestorationNetwork(nn.Module):
 
     Source:
         Wan et al. 2020 (arXiv 2004.09484), equation 1.
+
+    >>> import torch
+    >>> from oldphoto.config import TINY
+    >>> from oldphoto.networks.mapping import scratch_mapping
+    >>> mapping = scratch_mapping(TINY.mapping)
+    >>> network = RestorationNetwork(VAE(TINY.vae), VAE(TINY.vae), mapping)
+    >>> network(torch.zeros(1, 3, 32, 48)).shape
+    torch.Size([1, 3, 32, 48])
     """
 
     size_multiple = REDUCTION
 
-    def __init__(self, vae_degraded: VAE, vae_clean: VAE, mapping: nn.Module) -> None:
+    def __init__(self, vae_degraded: VAE, vae_clean: VAE, mapping: LatentMapping) -> None:
         super().__init__()
         self.vae_degraded = vae_degraded
         self.vae_clean = vae_clean
@@ -45,32 +53,30 @@ class RestorationNetwork(nn.Module):
         require_multiple(degraded, self.size_multiple)
         if scratch_mask is not None:
             require_mask(scratch_mask, degraded)
-        latent_degraded = self.vae_degraded.encode(self.mapping.prepare(degraded, scratch_mask))
+        prepared = self.mapping.prepare(degraded, scratch_mask)
+        # eq. 1: restored = G_Y(T(E_R(old))), one line for each of the three.
+        latent_degraded = self.vae_degraded.encode(prepared)  # (B, 64, H / 4, W / 4)
         latent_clean = self.mapping(latent_degraded, scratch_mask)
-        return self.vae_clean.decode(latent_clean)
+        return self.vae_clean.decode(latent_clean)  # (B, 3, H, W)
 
     @property
     def used(self) -> tuple[nn.Module, ...]:
-        """The parts that a photo passes: encoder, mapping, decoder."""
+        """The parts that a photo passes through: encoder, mapping, decoder."""
         return self.vae_degraded.encoder, self.mapping, self.vae_clean.decoder
 
     @property
     def reach(self) -> int | None:
         """Pixels from which one output pixel can be influenced, where nothing is damaged.
 
-        An upper bound: every convolution is counted as if it stood in one row with all others, at
-        the coarsest resolution. None where an instance norm, or attention without a mask, makes
-        every pixel depend on all.
+        An upper bound: all convolutions are counted as if they followed one another at the
+        coarsest resolution. None where an instance norm, or attention without a mask, makes every
+        pixel depend on all.
         """
-        steps = 1  # the pixels that one latent position stands for
+        steps = 1  # in latent positions; one of them stands for 4x4 pixels
         for part in self.used:
             for layer in part.modules():
-                if isinstance(layer, nn.InstanceNorm2d) or _attends_everywhere(layer):
+                if isinstance(layer, nn.InstanceNorm2d | UnmaskedMapping):
                     return None
-                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):  # a 3x3 reaches one further
                     steps += (max(layer.kernel_size) - 1) // 2 * max(layer.dilation)
         return steps * self.size_multiple
-
-
-def _attends_everywhere(layer: nn.Module) -> bool:
-    return isinstance(layer, PartialNonlocalMapping) and not layer.config.masked

@@ -21,7 +21,7 @@ def _conv_norm_leaky(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class DownBlock(nn.Module):
-    """One step down the U: halve the sides without aliasing, double the channels.
+    """One level down: halve the sides without aliasing, double the channels.
 
     Shape:
         (B, in_channels, H, W) to (B, out_channels, H / 2, W / 2).
@@ -29,17 +29,19 @@ class DownBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
+        # A LeakyReLU makes new fine detail, so the blur comes after it.
         self.before_blur = _conv_norm_leaky(in_channels, in_channels)
         self.blur = BlurPool(in_channels)
         self.block1 = _conv_norm_leaky(in_channels, out_channels)
         self.block2 = _conv_norm_leaky(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.block2(self.block1(self.blur(self.before_blur(x))))
+        x = self.blur(self.before_blur(x))  # (B, in_channels, H / 2, W / 2)
+        return self.block2(self.block1(x))
 
 
 class UpBlock(nn.Module):
-    """One step up the U: double the sides, join what the way down had at this size.
+    """One level up: double the sides, and join the features that the way down had at this size.
 
     Shape:
         x (B, in_channels, h, w) and skip (B, out_channels, 2 h, 2 w); out as skip.
@@ -72,14 +74,19 @@ class ScratchUNet(nn.Module):
 
     Source:
         ``UNet`` of the authors' code (depth 4, first width 64), whose weights fit
-        ``DetectorConfig()``: Ronneberger et al. 2015 with blurred downsampling (Zhang 2019).
+        ``DetectorConfig()``: Ronneberger et al. 2015 (arXiv 1505.04597) with blurred downsampling
+        (Zhang 2019).
+
+    >>> detector = ScratchUNet(DetectorConfig(width=4, depth=2))
+    >>> detector(torch.zeros(1, 1, 16, 24)).shape
+    torch.Size([1, 1, 16, 24])
     """
 
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.config = config
         self.size_multiple = 2**config.depth
-        widths = [config.width * 2**level for level in range(config.depth + 1)]
+        widths = [config.width * 2**level for level in range(config.depth + 1)]  # 64 to 1024
         self.stem = conv(1, config.width, kernel_size=7)
         self.down = nn.ModuleList(
             DownBlock(widths[level], widths[level + 1]) for level in range(config.depth)
@@ -90,14 +97,14 @@ class ScratchUNet(nn.Module):
         self.head = conv(config.width, 1)
 
     def forward(self, grey: Tensor) -> Tensor:
-        # Two positions a side must be left at the bottom, for reflection to mirror one of them.
+        # At the bottom 2x2 positions must remain: reflection padding mirrors the second one.
         require_features(grey, channels=1, min_size=2 * self.size_multiple)
         require_multiple(grey, self.size_multiple)
-        x = F.leaky_relu(self.stem(grey), _SLOPE)
+        x = F.leaky_relu(self.stem(grey), _SLOPE)  # (B, width, H, W)
         skips = []
         for down in self.down:
             skips.append(x)
-            x = down(x)
+            x = down(x)  # at last (B, 16 width, H / 16, W / 16) with depth 4
         for up in self.up:
-            x = up(x, skips.pop())
-        return self.head(x)
+            x = up(x, skips.pop())  # at last (B, width, H, W)
+        return self.head(x)  # (B, 1, H, W), a logit for each pixel

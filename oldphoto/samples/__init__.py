@@ -1,15 +1,15 @@
 """A few dozen small photos that ship with the package, so that everything runs offline.
 
-Every photo is public domain, CC0, "no known restrictions" or "No Copyright - United States";
-``SOURCES.csv`` beside this file names title, creator, year, source, licence and what was changed.
+Every photo is public domain, CC0, "no known restrictions" or "No Copyright - United States".
+``SOURCES.csv`` beside this file lists title, creator, year, source, licence and changes.
 
 =============  =====================================================================
 kind           what
 =============  =====================================================================
 ``old``        real old photos and postcards with real wear, 256 x 256 px
 ``clean``      modern photos to train with, 256 x 256 px
-``held_out``   modern photos that no training ever sees: measure on these, 256 x 256 px
-``show``       larger real old photos (640 px) to look at
+``held_out``   modern photos that no training uses, for measuring, 256 x 256 px
+``show``       larger real old photos (640 px) for display
 =============  =====================================================================
 """
 
@@ -28,11 +28,11 @@ _FOLDER = Path(__file__).parent
 def sample_paths(kind: str) -> list[Path]:
     """Return the files of one kind, in alphabetical order.
 
-    Args:
-        kind: ``old``, ``clean``, ``held_out`` or ``show``; see the module's table.
+    >>> [path.name for path in sample_paths("held_out")[:2]]
+    ['astronaut.jpg', 'branches.jpg']
 
     Raises:
-        InputError: if kind is another word.
+        InputError: if kind is not ``old``, ``clean``, ``held_out`` or ``show``.
     """
     require_in(kind, KINDS, "kind of sample photos")
     return sorted((_FOLDER / kind).glob("*.jpg"))
@@ -44,7 +44,7 @@ def sample_names(kind: str) -> list[str]:
 
 
 def sample_path(name: str) -> Path:
-    """Return the file of one photo, whatever its kind.
+    """Return the file of one photo of any kind.
 
     Raises:
         InputError: if no sample photo has this name.
@@ -58,10 +58,10 @@ def sample_path(name: str) -> Path:
 
 
 def sample_photo(name: str) -> np.ndarray:
-    """Return one photo.
+    """Return one photo, uint8 (H, W, 3), RGB.
 
-    Shape:
-        (H, W, 3), uint8, RGB; 256 x 256 px, or up to 640 px for kind ``show``.
+    >>> sample_photo("coffee").shape
+    (256, 256, 3)
 
     Raises:
         InputError: if no sample photo has this name.
@@ -71,6 +71,6 @@ def sample_photo(name: str) -> np.ndarray:
 
 
 def sample_sources() -> list[dict[str, str]]:
-    """Return one dictionary a photo: file, title, creator, year, source, licence, changes."""
+    """Return a dictionary per photo: file, title, creator, year, source, licence, changes."""
     with (_FOLDER / "SOURCES.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

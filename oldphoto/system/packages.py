@@ -1,19 +1,15 @@
-"""Which packages the project needs, and which are here.
+"""Which packages the project needs, and which are installed.
 
-Only the standard library is imported: this must also run where the packages are missing.
+None of them is imported, apart from ``packaging``: this also runs where they are missing.
 """
 
 import importlib.metadata
 import os
-import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-
-# "opencv-python>=4.8; extra == 'course'": name, lowest version, and whose need it is.
-_LINE = re.compile(r"([\w.-]+)(?:\[[^\]]*\])?\s*>=\s*([\w.]+)(?:.*extra\s*==\s*['\"](\w+)['\"])?")
-
 
 INSTALL_ALL = "python -m pip install -r requirements.txt"
 
@@ -32,17 +28,29 @@ def needed(*extras: str) -> dict[str, str]:
     Args:
         extras: optional sets that count as well, as "course".
     """
-    return lowest_versions(_lines(), *extras)
+    return lowest_versions(_requirements(), *extras)
 
 
 def lowest_versions(lines: list[str], *extras: str) -> dict[str, str]:
-    """Return ``{name: lowest version}`` of lines like ``torch>=2.4; extra == "train"``."""
-    found = [match.groups() for line in lines if (match := _LINE.match(line.strip()))]
-    return {name: bound for name, bound, extra in found if not extra or extra in extras}
+    """Return ``{name: lowest version}`` of requirements.
+
+    >>> lowest_versions(["torch>=2.4", "scrapy>=2.19; extra == 'data'"])
+    {'torch': '2.4'}
+    """
+    from packaging.requirements import Requirement
+
+    lowest = {}
+    for requirement in map(Requirement, lines):
+        bounds = [bound.version for bound in requirement.specifier if bound.operator == ">="]
+        marker = requirement.marker
+        wanted = not marker or any(marker.evaluate({"extra": extra}) for extra in extras)
+        if bounds and wanted:
+            lowest[requirement.name] = bounds[0]
+    return lowest
 
 
-def _lines() -> list[str]:
-    """Return the needs as the installed package tells them, or as pyproject.toml beside it does."""
+def _requirements() -> list[str]:
+    """Return the requirements of the installed package, or of pyproject.toml beside it."""
     try:
         return importlib.metadata.requires("oldphoto") or []
     except importlib.metadata.PackageNotFoundError:
@@ -64,20 +72,25 @@ def version_of(name: str) -> str | None:
         return None
 
 
-def as_numbers(version: str) -> tuple[int, ...]:
-    """Return the first three numbers of a version: "2.13.0+cpu" is (2, 13, 0)."""
-    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
-
-
 def missing(needs: Mapping[str, str], versions: Mapping[str, str | None]) -> list[str]:
-    """Return the needed packages that are not here."""
+    """Return the needed packages that are not installed."""
     return [name for name in needs if versions.get(name) is None]
 
 
 def too_old(needs: Mapping[str, str], versions: Mapping[str, str | None]) -> list[str]:
-    """Return the needed packages that are here in a version that is too old."""
+    """Return the needed packages that are installed in a version that is too old."""
+    from packaging.version import Version
+
     return [
         name
         for name, bound in needs.items()
-        if (version := versions.get(name)) and as_numbers(version) < as_numbers(bound)
+        if (version := versions.get(name)) and Version(version) < Version(bound)
     ]
+
+
+def conflicts() -> list[str]:
+    """Return what ``pip check`` finds: installed packages that do not fit together."""
+    command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    lines = done.stdout.splitlines()
+    return [line for line in lines if " has requirement " in line or " requires " in line]

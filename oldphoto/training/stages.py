@@ -242,8 +242,7 @@ def train_stage(
     stage = make_stage(plan, name)
     # The perceptual network is no part of the objective, so it is moved to the device here.
     if isinstance(plan.feature_network, nn.Module):
-        memory = torch.channels_last
-        plan.feature_network.to(settings.device).to(memory_format=memory)  # type: ignore[call-overload]
+        plan.feature_network.to(settings.device, memory_format=torch.channels_last)
     if prepare is not None:
         settings = prepare(stage, settings)
     finished = train(stage, plan.folder(name), settings, report)

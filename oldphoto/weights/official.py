@@ -1,9 +1,9 @@
-"""Read the authors' released checkpoints into our networks: strictly, and running no code.
+"""Read the authors' released checkpoints into our networks, strictly, and without running code.
 
-Their loader goes on with random weights when a file is missing or does not fit; this one never
-does. The outputs equal those of the authors' modules, with one exception: for sides that are no
-multiple of 32 their high-resolution mapping leaves a strip of zeros at the right and lower border
-of the latent. Ours pads the incomplete patches there and treats them like all others.
+Their loader continues with random weights when a file is missing or does not fit; this one raises.
+The outputs equal those of the authors' modules, with one exception: for sides that are no multiple
+of 32 their high-resolution mapping leaves a strip of zeros at the right and lower border of the
+latent. Ours pads the incomplete patches there and treats them like all others.
 """
 
 import pickle
@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +24,25 @@ from oldphoto.networks.mapping import (
     OFFICIAL_HR,
     OFFICIAL_PLAIN,
     OFFICIAL_SCRATCH,
-    PartialNonlocalMapping,
+    AuthorsMapping,
+    LatentMapping,
     PatchAttentionMapping,
     PlainMapping,
 )
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
-from oldphoto.weights import official_names as official_keys
+from oldphoto.weights.official_names import (
+    Modules,
+    detector_modules,
+    official_name,
+    patch_attention_modules,
+    plain_modules,
+    scratch_modules,
+    vae_modules,
+)
+
+N = TypeVar("N", bound=nn.Module)
 
 REMEDY = "get the authors' files with `python -m oldphoto download official --to FOLDER`"
 
@@ -51,65 +62,57 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True)
-class OfficialFile:
+class OfficialFile(Generic[N]):
     """One of the authors' files and the network that its tensors fit.
 
     Attributes:
-        path: where it lies in the folder that holds ``restoration`` and ``detection``.
+        path: inside the folder that holds ``restoration`` and ``detection``.
         build: makes the network; its weights are replaced.
-        modules: our modules to theirs.
-        entry: the key under which the file keeps the tensors; "" = it is the tensors.
+        modules: paths of our modules to paths of theirs.
+        entry: the key of the tensors in the file; "" = the file holds nothing but the tensors.
     """
 
     path: str
-    build: Callable[[], nn.Module]
-    modules: official_keys.Modules
+    build: Callable[[], N]
+    modules: Modules
     entry: str = ""
 
 
-def _vae(folder: str) -> OfficialFile:
+def _vae(folder: str) -> OfficialFile[VAE]:
     path = f"restoration/{folder}/latest_net_G.pth"
-    return OfficialFile(path, lambda: VAE(VAEConfig()), official_keys.vae_modules())
+    return OfficialFile(path, lambda: VAE(VAEConfig()), vae_modules())
 
 
 def _mapping(
-    folder: str, build: Callable[[], nn.Module], modules: official_keys.Modules
-) -> OfficialFile:
+    folder: str, build: Callable[[], LatentMapping], modules: Modules
+) -> OfficialFile[LatentMapping]:
     path = f"restoration/{folder}/latest_net_mapping_net.pth"
     return OfficialFile(path, build, modules)
 
 
 VAE_DEGRADED = _vae("VAE_A_quality")
-VAE_CLEAN_AND_MAPPING = {
+VAE_CLEAN_AND_MAPPING: dict[str, tuple[OfficialFile[VAE], OfficialFile[LatentMapping]]] = {
     "quality": (
         _vae("VAE_B_quality"),
-        _mapping(
-            "mapping_quality",
-            lambda: PlainMapping(OFFICIAL_PLAIN),
-            official_keys.plain_modules(),
-        ),
+        _mapping("mapping_quality", lambda: PlainMapping(OFFICIAL_PLAIN), plain_modules()),
     ),
     "scratch": (
         _vae("VAE_B_scratch"),
-        _mapping(
-            "mapping_scratch",
-            lambda: PartialNonlocalMapping(OFFICIAL_SCRATCH, authors_softmax=True),
-            official_keys.scratch_modules(),
-        ),
+        _mapping("mapping_scratch", lambda: AuthorsMapping(OFFICIAL_SCRATCH), scratch_modules()),
     ),
     "hr": (
         _vae("VAE_B_scratch"),
         _mapping(
             "mapping_Patch_Attention",
             lambda: PatchAttentionMapping(OFFICIAL_HR),
-            official_keys.patch_attention_modules(),
+            patch_attention_modules(),
         ),
     ),
 }
 DETECTOR = OfficialFile(
     "detection/FT_Epoch_latest.pt",
     lambda: ScratchUNet(DetectorConfig()),
-    official_keys.detector_modules(),
+    detector_modules(),
     entry="model_state",
 )
 VARIANTS = tuple(VAE_CLEAN_AND_MAPPING)
@@ -130,15 +133,20 @@ def load_official(folder: Path, variant: str) -> RestorationNetwork:
     """
     require_in(variant, VARIANTS, "variant")
     root = find_checkpoints(folder)
-    files = (VAE_DEGRADED, *VAE_CLEAN_AND_MAPPING[variant])
-    vae_degraded, vae_clean, mapping = (load_file(root, file) for file in files)
-    return RestorationNetwork(vae_degraded, vae_clean, mapping).eval()
+    vae_clean, mapping = VAE_CLEAN_AND_MAPPING[variant]
+    return RestorationNetwork(
+        load_file(root, VAE_DEGRADED), load_file(root, vae_clean), load_file(root, mapping)
+    ).eval()
 
 
 def load_official_detector(folder: Path) -> ScratchUNet:
     """Return the authors' scratch detector, on the CPU, in evaluation mode.
 
-    Args and raises as ``load_official``.
+    Args:
+        folder: as for ``load_official``.
+
+    Raises:
+        InputError: as for ``load_official``.
     """
     return load_file(find_checkpoints(folder), DETECTOR).eval()
 
@@ -160,19 +168,22 @@ def find_checkpoints(folder: Path) -> Path:
     )
 
 
-def expected_shapes(network: nn.Module, modules: official_keys.Modules) -> dict[str, torch.Size]:
+def expected_shapes(network: nn.Module, modules: Modules) -> dict[str, torch.Size]:
     """Return the names and shapes that a checkpoint of the authors must have for a network."""
     return {
-        official_keys.official_name(ours, modules): tensor.shape
-        for ours, tensor in network.state_dict().items()
+        official_name(ours, modules): tensor.shape for ours, tensor in network.state_dict().items()
     }
 
 
-def load_file(root: Path, file: OfficialFile) -> nn.Module:
+def load_file(root: Path, file: OfficialFile[N]) -> N:
     """Return the network of one of the authors' files.
 
+    Args:
+        root: as ``find_checkpoints`` returns it.
+        file: which one.
+
     Raises:
-        InputError: as ``load_official``.
+        InputError: as for ``load_official``.
     """
     path = root / file.path
     tensors = _read_tensors(path, file.entry)
@@ -182,7 +193,7 @@ def load_file(root: Path, file: OfficialFile) -> nn.Module:
     if misfit:
         raise InputError(f"{path} does not hold the authors' network: {misfit}; {REMEDY}")
     state = {
-        ours: _as_type(path, tensors[official_keys.official_name(ours, file.modules)], like)
+        ours: _as_type(path, tensors[official_name(ours, file.modules)], like)
         for ours, like in network.state_dict().items()
     }
     network.load_state_dict(state, assign=True)
@@ -211,7 +222,7 @@ def _read(path: Path) -> Any:
     """Return what torch.save wrote, as long as it is tensors and plain containers."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on damaged files, the reader guesses aloud
+            warnings.simplefilter("ignore")  # torch.load warns about guesses on damaged files
             return torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGE as error:
         code = re.search(r"GLOBAL ([\w.]+)", str(error))

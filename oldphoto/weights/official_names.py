@@ -1,4 +1,4 @@
-"""How our tensors are called in the authors' checkpoints.
+"""Tensor names of the authors' checkpoints, mapped to ours.
 
 Theirs are numbered by place in an ``nn.Sequential``, paddings, norms and activations counted:
 ``model.12.conv_block.5.weight`` is our ``blocks.0.conv2.weight``. Each table here maps one of our
@@ -19,6 +19,9 @@ def official_name(ours: str, modules: Modules) -> str:
 
     Raises:
         KeyError: if the table has no such module; then table and network do not belong together.
+
+    >>> official_name("blocks.0.conv2.weight", plain_modules())
+    'model.12.conv_block.5.weight'
     """
     module, _, tensor = ours.rpartition(".")
     return f"{modules[module]}.{_TENSORS.get(tensor, tensor)}"
@@ -103,7 +106,7 @@ def _residual_block(ours: str, theirs: str) -> Modules:
 
 
 def _residual_blocks(ours: str, theirs: str, first: int, count: int) -> Modules:
-    modules = {}
+    modules: Modules = {}
     for number in range(count):
         modules |= _residual_block(f"{ours}.{number}", f"{theirs}.{first + number}")
     return modules

@@ -1,4 +1,4 @@
-"""Weights of the package's own networks: what ships with it, and what a training run writes.
+"""Weights of the package's own networks: those that ship with it, and those that training writes.
 
 A folder of weights holds one ``NAME.safetensors`` for each network, in half precision, and beside
 it ``NAME.json``: the settings that the network is built from, and how it was trained.
@@ -6,29 +6,36 @@ it ``NAME.json``: the settings that the network is built from, and how it was tr
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from oldphoto.checks import InputError, first_misfit, require_file, require_in
-from oldphoto.config import DetectorConfig, MappingConfig, VAEConfig
-from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapping, PlainMapping
+from oldphoto.config import DetectorConfig, MappingConfig, MappingForm, VAEConfig
+from oldphoto.networks.mapping import (
+    LatentMapping,
+    PatchAttentionMapping,
+    PlainMapping,
+    scratch_mapping,
+)
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import sha256_of, write_json, written_whole
 
+Network = TypeVar("Network", bound=nn.Module)
+
 SHIPPED = Path(__file__).parent
-MAPPINGS: dict[str, Callable[[MappingConfig], nn.Module]] = {
-    "scratch": PartialNonlocalMapping,
+MAPPINGS: dict[str, Callable[[MappingConfig], LatentMapping]] = {
+    "scratch": scratch_mapping,
     "quality": PlainMapping,
     "hr": PatchAttentionMapping,
 }
-"""The mapping of each variant; the first one that a folder has is its default."""
+"""How to build the mapping of each variant; the first one that a folder has is its default."""
 
 DETECTOR = "detector"
 RESULTS_FILE = "results.json"
@@ -36,14 +43,30 @@ RESULTS_FILE = "results.json"
 
 REMEDY = "copy the folder again from where it was made, or name other weights"
 
+_FORM_BY_FLAGS: dict[tuple[str, bool, bool, bool], MappingForm] = {
+    # fusion, masked, soft_mask, fill_holes
+    ("parallel", True, False, False): "paper",
+    ("serial", True, False, False): "serial",
+    ("serial", True, True, True): "ours",
+    ("serial", False, False, False): "unmasked",
+}
+
 
 def mapping_name(variant: str) -> str:
-    """Return the file name, without suffix, of the mapping of a variant."""
+    """Return the file name, without suffix, of the mapping of a variant.
+
+    >>> mapping_name("scratch")
+    'mapping_scratch'
+    """
     return f"mapping_{variant}"
 
 
 def shipped_names() -> list[str]:
-    """Return the names of the weights that came with the package."""
+    """Return the names of the weights that ship with the package.
+
+    >>> shipped_names()
+    ['small']
+    """
     return sorted(path.parent.name for path in SHIPPED.glob("*/vae_clean.json"))
 
 
@@ -52,6 +75,9 @@ def find_weights(name_or_folder: str | Path) -> Path:
 
     Raises:
         InputError: if there are no weights of that name or in that folder.
+
+    >>> find_weights("small").name
+    'small'
     """
     given = Path(name_or_folder)
     for folder in (SHIPPED / given, given, given / "weights"):
@@ -72,11 +98,17 @@ def save_network(
         folder: made when missing.
         name: of the two files, without suffix.
         config: the dataclass that the network was built from.
-        card: how it came to be: data, steps, seed, hours, device, results.
+        card: how it was trained: data, steps, seed, hours, device, results.
+
+    Returns:
+        The path of the weights.
 
     Raises:
         InputError: if a weight is too large for half precision, or not finite.
+        TypeError: if config is no dataclass.
     """
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"config must be a dataclass, got {config!r}")
     tensors = {}
     for key, tensor in network.state_dict().items():
         small = tensor.half() if tensor.is_floating_point() else tensor
@@ -93,43 +125,68 @@ def save_network(
     return path
 
 
-def _read_card(folder: Path, name: str) -> dict[str, Any]:
+def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], Network]) -> Network:
+    """Load any network that ``save_network`` wrote, in evaluation mode.
+
+    Args:
+        folder: holds the two files.
+        name: of the files, without suffix.
+        build: makes the network from its settings.
+
+    Raises:
+        InputError: if a file is missing, damaged, or does not fit its settings.
+    """
     path = require_file(folder / f"{name}.json", f"the settings of {name}")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return card | {"config": _tuples(card["config"])}
+        config = current_settings(json.loads(path.read_text(encoding="utf-8"))["config"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no description of a network ({error}): {REMEDY}") from error
-
-
-def _build(folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]) -> nn.Module:
-    """Build a network from its settings, which somebody may have written by hand."""
-    config = _read_card(folder, name)["config"]
     try:
-        return build(config)
+        network = build(config)
     except (ValueError, TypeError) as error:
-        path = folder / f"{name}.json"
         raise InputError(f"{path} holds settings of no network ({error}): {REMEDY}") from error
+    return _load_into(network, path.with_suffix(".safetensors"))
 
 
-def _tuples(config: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples: turn its lists back into them, also those of settings inside settings."""
+def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a network as its dataclass takes them, from a JSON of any version.
 
-    def back(value: Any) -> Any:
+    Lists become tuples, which JSON does not have. Version 0.1 described the form of a mapping by
+    four flags, which become one name. Settings inside settings are treated alike.
+
+    Raises:
+        InputError: if the flags describe a form that no longer exists.
+
+    >>> current_settings({"widths_in": [64, 128], "fusion": "serial", "masked": False})
+    {'widths_in': (64, 128), 'form': 'unmasked'}
+    """
+    result: dict[str, Any] = {}
+    for name, value in config.items():
         if isinstance(value, dict):
-            return _tuples(value)
-        return tuple(value) if isinstance(value, list) else value
+            value = current_settings(value)
+        result[name] = tuple(value) if isinstance(value, list) else value
+    if "fusion" in result:
+        # The newer a flag is, the fewer files have it. A missing one had the effect of its default.
+        fusion, masked = result.pop("fusion"), result.pop("masked", True)
+        soft_mask, fill_holes = result.pop("soft_mask", False), result.pop("fill_holes", False)
+        form = _FORM_BY_FLAGS.get((fusion, masked, soft_mask, fill_holes))
+        if form is None:
+            raise InputError(
+                f"no mapping has fusion {fusion}, masked {masked}, soft_mask {soft_mask} and "
+                f"fill_holes {fill_holes}"
+            )
+        result["form"] = form
+    return result
 
-    return {key: back(value) for key, value in config.items()}
 
-
-def _load_into(network: nn.Module, path: Path) -> nn.Module:
+def _load_into(network: Network, path: Path) -> Network:
     """Load a file of weights, strictly, and set the network to evaluation."""
     require_file(path, "a file of weights")
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}): {REMEDY}") from error
+    # Files hold half precision, networks compute in float32.
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     shapes = {name: like.shape for name, like in network.state_dict().items()}
     misfit = first_misfit(shapes, floats)
@@ -139,27 +196,26 @@ def _load_into(network: nn.Module, path: Path) -> nn.Module:
     return network.eval()
 
 
-def load_network(
-    folder: Path, name: str, build: Callable[[dict[str, Any]], nn.Module]
-) -> nn.Module:
-    """Load any network that ``save_network`` wrote; ``build`` makes it from its settings.
+def load_vae(folder: Path, name: str) -> VAE:
+    """Load ``vae_degraded`` or ``vae_clean`` from a folder of weights.
 
     Raises:
         InputError: if a file is missing, damaged, or does not fit its settings.
+
+    >>> load_vae(find_weights("small"), "vae_clean").config.latent_channels
+    32
     """
-    return _load_into(_build(folder, name, build), folder / f"{name}.safetensors")
-
-
-def load_vae(folder: Path, name: str) -> VAE:
-    """Load ``vae_degraded`` or ``vae_clean`` from a folder of weights."""
     return load_network(folder, name, lambda config: VAE(VAEConfig(**config)))
 
 
-def load_mapping(folder: Path, variant: str) -> nn.Module:
+def load_mapping(folder: Path, variant: str) -> LatentMapping:
     """Load the mapping of a variant from a folder of weights.
 
     Raises:
         InputError: if the folder has none of this variant, naming those it has.
+
+    >>> load_mapping(find_weights("small"), "scratch").config.form
+    'ours'
     """
     require_in(variant, tuple(MAPPINGS), "variant")
     name = mapping_name(variant)
@@ -170,7 +226,11 @@ def load_mapping(folder: Path, variant: str) -> nn.Module:
 
 
 def available_variants(folder: Path) -> list[str]:
-    """Return the variants that a folder has a mapping for, the default first."""
+    """Return the variants that a folder has a mapping for, the default first.
+
+    >>> available_variants(find_weights("small"))
+    ['scratch', 'quality', 'hr']
+    """
     return [v for v in MAPPINGS if (folder / f"{mapping_name(v)}.json").is_file()]
 
 
@@ -184,6 +244,10 @@ def load_weights(name_or_folder: str | Path, variant: str | None = None) -> Rest
 
     Raises:
         InputError: if a file is missing, damaged, or does not fit its settings.
+
+    >>> import torch
+    >>> load_weights("small")(torch.zeros(1, 3, 32, 48)).shape
+    torch.Size([1, 3, 32, 48])
     """
     folder = find_weights(name_or_folder)
     if variant is None:
@@ -200,6 +264,9 @@ def load_detector_weights(name_or_folder: str | Path) -> ScratchUNet:
 
     Raises:
         InputError: if the folder has none, or the file is damaged.
+
+    >>> load_detector_weights("small").size_multiple
+    8
     """
     folder = find_weights(name_or_folder)
     if not (folder / f"{DETECTOR}.json").is_file():

@@ -22,9 +22,10 @@ from oldphoto.networks.mapping import (
     OFFICIAL_HR,
     OFFICIAL_PLAIN,
     OFFICIAL_SCRATCH,
-    PartialNonlocalMapping,
+    AuthorsMapping,
     PatchAttentionMapping,
     PlainMapping,
+    scratch_mapping,
 )
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
@@ -40,7 +41,7 @@ def build(preset_name: str, variant: str) -> RestorationNetwork:
     if variant == "hr":
         mapping = PatchAttentionMapping(dataclasses.replace(config, num_blocks=8))
     elif variant == "scratch":
-        mapping = PartialNonlocalMapping(config, authors_softmax=preset_name == "paper")
+        mapping = AuthorsMapping(config) if preset_name == "paper" else scratch_mapping(config)
     else:
         mapping = PlainMapping(config)
     return RestorationNetwork(VAE(preset.vae), VAE(preset.vae), mapping).eval()

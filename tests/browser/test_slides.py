@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from oldphoto.course.publishing.notebooks import all_notebooks
-from oldphoto.course.publishing.slide_pages import write_decks
-from oldphoto.course.publishing.slides import plan_slides
+from oldphoto.course.publishing.slides import deck_of, num_slides, write_decks
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "out" / "screenshots"
@@ -38,7 +37,7 @@ def test_deck_in_the_browser(page, notebook, tmp_path):
     page.wait_for_function("() => window.Reveal && Reveal.isReady()")
     page.screenshot(path=SCREENSHOTS / f"{notebook.name}_deck.png")
     seen = page.evaluate(WALK)
-    assert len(seen) == len(plan_slides(notebook.node))
+    assert len(seen) == num_slides(deck_of(notebook.node))
     assert [slide for slide in seen if slide["high"] > 2 or slide["wide"] > 2] == []
     # Pictures are inside the file; nothing was asked of another machine.
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
@@ -55,7 +54,9 @@ def test_the_question_comes_before_its_answer_and_notes_are_the_speakers(page, t
     assert "40 minutes" in page.evaluate(notes)
     for _ in range(10):
         page.keyboard.press("Space")
-        if page.evaluate("() => Reveal.getCurrentSlide().querySelector('.question') !== null"):
+        if page.evaluate(
+            "() => Reveal.getCurrentSlide().querySelector('.celltag_question') !== null"
+        ):
             break
     shown = page.evaluate("() => Reveal.getCurrentSlide().innerText")
     assert shown.startswith("Decide first.") and "restorer" not in shown

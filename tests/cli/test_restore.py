@@ -16,7 +16,7 @@ from oldphoto.config import PRESETS
 from oldphoto.inference.batch import find_photos, plan_jobs
 from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.vae import VAE
 from oldphoto.weights.store import load_weights, save_network
 
@@ -31,7 +31,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     for name in ("vae_degraded", "vae_clean"):
         save_network(folder, name, VAE(TINY.vae), TINY.vae, {})
-    mapping = PartialNonlocalMapping(TINY.mapping)
+    mapping = scratch_mapping(TINY.mapping)
     save_network(folder, "mapping_scratch", mapping, TINY.mapping, {})
     save_network(folder, "mapping_quality", PlainMapping(TINY.mapping), TINY.mapping, {})
     return folder

@@ -13,7 +13,7 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.course import figures
-from oldphoto.course.diagrams import networks as diagrams
+from oldphoto.course.diagrams.memory_chart import memory_chart, readable_bytes
 
 ALT = "Two lines that rise from left to right."
 
@@ -100,7 +100,7 @@ def test_type_is_large_enough():
 
 
 def test_memory_chart_says_the_predicted_bytes():
-    _, words = diagrams.memory_chart((1472, 1984), 0.1)
+    _, words = memory_chart((1472, 1984), 0.1)
     # 182,528 positions; four tables of 4-byte numbers: 4 * 4 * 182,528^2 bytes.
     assert "182,528 latent positions" in words
     assert f"{16 * 182_528**2 / 2**30:.3g} GiB" in words
@@ -110,7 +110,7 @@ def test_memory_chart_says_the_predicted_bytes():
     ("size_bytes", "text"), [(2**20, "1 MiB"), (1536 * 2**20, "1.5 GiB"), (2**41, "2,048 GiB")]
 )
 def test_bytes_are_readable(size_bytes, text):
-    assert diagrams.readable_bytes(size_bytes) == text
+    assert readable_bytes(size_bytes) == text
 
 
 def drawn(width: float, label: str = "") -> Figure:

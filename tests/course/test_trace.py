@@ -10,7 +10,7 @@ import oldphoto.course
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.course.trace import trace
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 
@@ -57,7 +57,7 @@ def test_any_function_and_names_of_several_networks():
 def test_the_restoration_network_as_text_and_drawing():
     tiny = PRESETS["tiny"]
     vaes = VAE(tiny.vae), VAE(tiny.vae)
-    network = RestorationNetwork(*vaes, PartialNonlocalMapping(tiny.mapping)).eval()
+    network = RestorationNetwork(*vaes, scratch_mapping(tiny.mapping)).eval()
     found = oldphoto.course.trace(network, torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32))
     text = found.text(depth=2)
     names = ["vae_degraded.encoder", "mapping", "vae_clean.decoder"]

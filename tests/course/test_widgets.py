@@ -13,7 +13,7 @@ from oldphoto.checks import InputError
 from oldphoto.config import MappingConfig, VAEConfig
 from oldphoto.course import widgets
 from oldphoto.course.lessons.nonlocal_block import attention
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.partial_nonlocal import PartialNonlocal
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
@@ -119,9 +119,9 @@ def scene() -> attention.Scene:
     features = torch.zeros(1, 2, 6, 8)
     features[:, 0, :, :4] = 2.0
     features[:, 1, :, 4:] = 2.0
-    keep = torch.ones(1, 1, 6, 8)
-    keep[:, :, 2:4, 3:5] = 0
-    return attention.Scene(block, features, keep, np.full((48, 64, 3), 200, np.uint8))
+    validity = torch.ones(1, 1, 6, 8)
+    validity[:, :, 2:4, 3:5] = 0
+    return attention.Scene(block, features, validity, np.full((48, 64, 3), 200, np.uint8))
 
 
 def test_row_of_the_hand_made_scene_is_the_predicted_one(scene):
@@ -188,7 +188,7 @@ def network(mapping: type) -> RestorationNetwork:
 def test_scene_of_a_network_has_its_features():
     mask = torch.zeros(1, 1, 32, 40)
     mask[:, :, 8:16, 8:16] = 1
-    scene = attention.scene_of(network(PartialNonlocalMapping), torch.zeros(1, 3, 32, 40), mask)
+    scene = attention.scene_of(network(scratch_mapping), torch.zeros(1, 3, 32, 40), mask)
     assert scene.size == (8, 10)
     assert scene.features.shape == (1, 8, 8, 10)
     assert scene.is_damaged((2, 2)) and not scene.is_damaged((7, 9))

@@ -48,7 +48,7 @@ def _context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
         "data_tools.collectors.crawl", "data_tools.collectors.sources",
-        "data_tools.collectors.pipeline", "data_tools.collectors.page_cache",
+        "data_tools.collectors.middlewares",
         "scrapy.core.downloader.handlers.http11",
     ])  # fmt: skip
     return context

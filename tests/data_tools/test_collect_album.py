@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
-from data_tools.collectors.album import Album, one_writer, require_sniffed, sniff
+from data_tools.collectors.album import Album, one_writer, photo_extension
 from oldphoto.checks import InputError
 from oldphoto.system.files import sha256_of
 
@@ -23,7 +23,7 @@ def picture(kind: str = "JPEG") -> bytes:
 
 
 def arrive(album: Album, body: bytes, row: CatalogueRow = ROW) -> Path:
-    path = album.incoming / album.incoming_name(row)
+    path = album.arrival(row)
     path.write_bytes(body)
     return path
 
@@ -152,13 +152,27 @@ def test_names_of_hostile_items_stay_in_the_folder(tmp_path: Path) -> None:
     assert (tmp_path / kept.path).resolve().is_relative_to(tmp_path.resolve() / "photos" / "loc")
 
 
-def test_sniffing() -> None:
-    assert sniff(b"\xff\xd8\xff\xe0" + bytes(12)) == "jpeg"
-    assert sniff(b"RIFF\x00\x00\x00\x00WEBPVP8 ") == "webp"
-    assert sniff(b"RIFF\x00\x00\x00\x00WAVEfmt ") is None
-    assert sniff(b"") is None
+@pytest.mark.parametrize(
+    ("head", "extension"),
+    [
+        (b"\xff\xd8\xff\xe0" + bytes(12), ".jpg"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", ".webp"),
+        (b"RIFF\n\x00\x00\x00WEBPVP8 ", ".webp"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", ""),
+        (b"", ""),
+        (b"<!DOCTYPE html>", ""),
+    ],
+)
+def test_the_first_bytes_tell_the_kind_of_photo(
+    head: bytes, extension: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(head)
+    if extension:
+        assert photo_extension(path) == extension
+        return
     with pytest.raises(InputError, match="expected a JPEG, PNG, TIFF or WebP photo"):
-        require_sniffed(b"<!DOCTYPE html>")
+        photo_extension(path)
 
 
 def test_one_crawl_at_a_time(tmp_path: Path) -> None:

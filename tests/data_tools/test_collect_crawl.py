@@ -2,8 +2,11 @@
 
 import gzip
 import importlib
+import json
 import math
+import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -189,6 +192,24 @@ def test_killed_at_random_and_started_again(server: Any, tmp_path: Path) -> None
     assert not list((album / ".collect" / "incoming").iterdir())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for other processes")
+def test_ctrl_c_stops_at_once_and_the_next_crawl_goes_on(server: Any, tmp_path: Path) -> None:
+    fill(server, 6, per_page=6)
+    server.answer_photos(2)  # the third is asked for, but never comes
+    process = run_crawl.start("commons", tmp_path, root=server.root)
+    wait_for_photos(server, 3)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(30)
+    assert process.exitcode == 0
+    stopped = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert "the crawl was stopped: start the same command again" in stopped["problem"]
+    assert (stopped["num_photos"], stopped["failures"]) == (2, [])
+    server.answer_photos(math.inf)
+    done = run_crawl.run("commons", tmp_path, root=server.root)
+    assert (done["problem"], done["num_photos"], done["num_added"]) == ("", 6, 4)
+    require_agreement(tmp_path)
+
+
 def wait_for_photos(server: Any, num: int) -> None:
     """Return once ``num`` photos have been asked for in all."""
     latest = time.monotonic() + 120
@@ -274,6 +295,13 @@ def test_results_without_an_allowed_photo_end_the_crawl(server: Any, tmp_path: P
     assert "20 pages of results in a row held no photo that is allowed" in done["problem"]
     assert len(server.asked("api.php")) == 20
     assert done["skipped"] == {"licence not allowed": 20}
+
+
+def test_an_answer_of_another_shape_is_a_problem(server: Any, tmp_path: Path) -> None:
+    server.pages = lambda path, query: {"query": {"pages": [{"title": "x", "imageinfo": [3]}]}}
+    done = run_crawl.run("commons", tmp_path, root=server.root)
+    assert "an answer could not be read, see" in done["problem"]
+    assert "AttributeError" in (tmp_path / ".collect" / "log.txt").read_text(encoding="utf-8")
 
 
 def test_two_crawls_in_one_process(server: Any, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_pages_go_on_to_the_end_and_hold_every_item():
 
 def test_archive_listens_on_this_machine_only_and_says_what_it_does_not_have():
     with DemoArchive() as archive:
-        assert archive._server.server_address[0] == LOOPBACK == "127.0.0.1"
+        assert archive.server_address[0] == LOOPBACK == "127.0.0.1"
         assert archive.answer("/robots.txt")[2].decode().endswith("Disallow: /private/\n")
         assert archive.answer("/photos/nobody.jpg")[0] == 404
         assert archive.answer("/photos/interview.jpg")[0] == 404

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_tools.collectors.names import MAX_LENGTH, safe_name
+from data_tools.collectors.album import MAX_NAME_LENGTH, safe_name
 
 DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
 ANY_TEXT = st.text(max_size=300) | st.sampled_from(
@@ -20,7 +20,7 @@ ANY_TEXT = st.text(max_size=300) | st.sampled_from(
 def test_only_safe_characters_and_lengths(text: str) -> None:
     name = safe_name(text)
     assert re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name)
-    assert len(name) <= MAX_LENGTH
+    assert len(name) <= MAX_NAME_LENGTH
     assert name not in DEVICES
 
 

@@ -15,18 +15,19 @@ from scrapy.http import JsonResponse, Response
 from scrapy.settings import Settings
 from twisted.internet import defer
 
-from data_tools.collectors.addresses import (
+from data_tools.collectors.crawl import crawl_settings
+from data_tools.collectors.middlewares import (
     ALLOWED_SETTING,
+    GoodPagesPolicy,
+    PageCache,
     PrivateAddressError,
     PublicOnlyMiddleware,
     PublicResolver,
     is_public,
+    retry_after,
 )
-from data_tools.collectors.base import PAGE_SLOT
-from data_tools.collectors.crawl import crawl_settings
-from data_tools.collectors.page_cache import GoodPagesPolicy, PageCache
-from data_tools.collectors.patience import retry_after
 from data_tools.collectors.sources import SPIDERS
+from data_tools.collectors.spider import PAGE_SLOT
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 # Seconds between two requests that each archive's published or reported limit leaves.

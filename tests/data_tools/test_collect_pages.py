@@ -12,10 +12,9 @@ pytest.importorskip("scrapy")
 from data_tools.catalogue import CatalogueRow
 from data_tools.collectors import SOURCE_NAMES
 from data_tools.collectors.album import Album
-from data_tools.collectors.base import PhotoSpider
-from data_tools.collectors.loc import largest
-from data_tools.collectors.payloads import error_of, first_text, texts
-from data_tools.collectors.sources import SPIDERS
+from data_tools.collectors.answers import error_of, first_text, texts
+from data_tools.collectors.sources import SPIDERS, largest
+from data_tools.collectors.spider import PhotoSpider
 
 
 def spider(name: str, folder: Path, query: str = "old photo", key: str = "K3Y") -> PhotoSpider:
@@ -97,8 +96,8 @@ def test_loc_asks_the_item_when_the_results_do_not_tell_the_rights(tmp_path: Pat
     assert row.licence == ""
     assert loc.detail_url(row) == "https://www.loc.gov/item/2014683021/?fo=json&at=item,resources"
     free = {"item": {"rights_advisory": "No known restrictions on publication."}}
-    assert loc.parse_detail(free, row).licence == "No known restrictions"
-    assert loc.parse_detail({}, row).licence == ""
+    assert loc.read_detail(free, row).licence == "No known restrictions"
+    assert loc.read_detail({}, row).licence == ""
 
 
 def test_loc_believes_the_stricter_of_two_statements(tmp_path: Path) -> None:
@@ -201,12 +200,12 @@ def test_internet_archive(tmp_path: Path) -> None:
         {"name": "plate1_thumb.jpg", "source": "derivative", "format": "JPEG", "size": "1300000"},
         {"name": "no_size.jpg", "source": "original", "format": "JPEG"},
     ]
-    row = archive.parse_detail({"files": files, "metadata": free}, first)
+    row = archive.read_detail({"files": files, "metadata": free}, first)
     assert row.image_url == "https://archive.org/download/glass-plates/plate%201.jpg"
     assert row.licence == "Public domain"
-    assert archive.parse_detail({"files": files, "metadata": limited}, first).licence == ""
-    assert archive.parse_detail({"files": files, "is_dark": True}, first).image_url == ""
-    assert archive.parse_detail({}, first).image_url == ""
+    assert archive.read_detail({"files": files, "metadata": limited}, first).licence == ""
+    assert archive.read_detail({"files": files, "is_dark": True}, first).image_url == ""
+    assert archive.read_detail({}, first).image_url == ""
 
 
 def test_smithsonian(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from oldphoto.degradations import (
     sample_jpeg,
     sample_low_resolution,
 )
-from oldphoto.degradations.resample import encode_jpeg
+from oldphoto.degradations.resample import encode_jpeg, quantization_table
 
 
 @pytest.mark.parametrize("smooth", [True, False])
@@ -90,3 +90,9 @@ def test_refusals(photo):
         apply_low_resolution(photo, LowResolution(0.5, 1.5, True))
     with pytest.raises(InputError, match="pitch of a halftone"):
         apply_halftone(photo, Halftone(0.5, 0.0, 1.0))
+
+
+@pytest.mark.parametrize("quality", [1, 10, 25, 49, 50, 75, 90, 100])
+def test_the_quantization_table_is_the_one_in_the_file(photo, quality):
+    with Image.open(BytesIO(encode_jpeg(photo, Jpeg(quality)))) as file:
+        assert quantization_table(quality).reshape(-1).tolist() == list(file.quantization[0])

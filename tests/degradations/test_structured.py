@@ -13,8 +13,8 @@ from oldphoto.degradations.layers import Canvas, blend, paint, spline
 from oldphoto.degradations.paper import paper_sheet, sample_stains
 from oldphoto.degradations.scratches import draw_scratches, sample_scratches
 
-STRUCTURED = [damage for damage in DAMAGES.values() if damage.structured]
-names = pytest.mark.parametrize("damage", STRUCTURED, ids=lambda damage: damage.name)
+STRUCTURED = {name: damage for name, damage in DAMAGES.items() if damage.structured}
+names = pytest.mark.parametrize("damage", STRUCTURED.values(), ids=STRUCTURED)
 
 
 @names
@@ -66,7 +66,7 @@ def test_small_and_narrow_photos_work(damage, size):
 @pytest.mark.parametrize("ratio", [0.0, 0.02, 0.15, 0.35, 0.6])
 def test_lost_pieces_take_the_wanted_share(photo, sample, ratio):
     parameters = sample(np.random.default_rng(5), ratio=ratio)
-    damage = next(d for d in STRUCTURED if d.parameters is type(parameters))
+    damage = next(d for d in STRUCTURED.values() if d.parameters is type(parameters))
     _, mask = damage.apply(photo, parameters)
     assert mask.mean() == pytest.approx(ratio, abs=0.002)
 

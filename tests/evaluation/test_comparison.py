@@ -10,14 +10,21 @@ import pytest
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation import comparison_table
-from oldphoto.evaluation.comparison import Contender, Metric, best, difference, measure, metrics
+from oldphoto.evaluation.comparison import (
+    ComparedMethod,
+    Metric,
+    best,
+    difference,
+    measure,
+    metrics,
+)
 from oldphoto.evaluation.comparison_table import NOT_AVAILABLE, PAPER, as_csv, as_html, as_markdown
 from oldphoto.evaluation.methods import (
     METHODS,
     OURS,
     OURS_PLAIN,
     Sources,
-    contenders,
+    compared_methods,
     training_note,
 )
 from oldphoto.evaluation.test_photos import TestPhoto
@@ -49,11 +56,11 @@ def _rows():
         return photo - np.uint8(10)
 
     made = [
-        Contender("Input", lambda photo, mask: photo),
-        Contender("Pix2Pix", None, missing="train it"),
-        Contender(OURS, darker, num_parameters=1234567, note="trained on 5 photos"),
+        ComparedMethod("Input", lambda photo, mask: photo),
+        ComparedMethod("Pix2Pix", None, missing="train it"),
+        ComparedMethod(OURS, darker, num_parameters=1234567, note="trained on 5 photos"),
     ]
-    return [measure(contender, PHOTOS, COLUMNS) for contender in made]
+    return [measure(compared, PHOTOS, COLUMNS) for compared in made]
 
 
 def test_every_photo_is_measured_and_missing_things_stay_empty():
@@ -124,7 +131,7 @@ class _Pictures(HTMLParser):
 
 def test_html_holds_all_pictures_itself():
     rows = _rows()
-    rows[0].contender = Contender("<Input>", rows[0].contender.method)
+    rows[0].compared = ComparedMethod("<Input>", rows[0].compared.method)
     page = as_html(rows, COLUMNS, PHOTOS, OURS)
     parser = _Pictures()
     parser.feed(page)
@@ -176,13 +183,13 @@ def test_what_is_said_of_a_training_is_what_its_json_holds(tmp_path):
 
 
 def test_rows_come_in_the_order_of_the_slides_and_name_what_they_lack(tmp_path):
-    found = contenders(["ours", "pix2pix", "input"], Sources(baselines=tmp_path))
+    found = compared_methods(["ours", "pix2pix", "input"], Sources(baselines=tmp_path))
     assert [c.name for c in found] == ["Input", "Pix2Pix", OURS]
     assert found[1].method is None and "oldphoto baseline pix2pix" in found[1].missing
     assert found[2].num_parameters > 100_000 and "trained on" in found[2].note
-    titles = [c.name for c in contenders(list(METHODS), Sources())]
+    titles = [c.name for c in compared_methods(list(METHODS), Sources())]
     assert [name for name in titles if name in PAPER] == [n for n in PAPER if n in titles]
     with pytest.raises(InputError, match="method must be one of"):
-        contenders(["magic"], Sources())
+        compared_methods(["magic"], Sources())
     with pytest.raises(InputError, match="size of DIP"):
         Sources(dip_size="huge")

@@ -12,7 +12,7 @@ from oldphoto.config import PRESETS
 from oldphoto.inference import masks as mask_choice
 from oldphoto.inference.masks import MaskError, choose_masks, has_detector, keep_masks, pair_masks
 from oldphoto.inference.restorer import Restorer
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
@@ -24,7 +24,7 @@ PIXELS = np.zeros((24, 20, 3), np.uint8)
 
 def restorer(plain: bool = False) -> Restorer:
     torch.manual_seed(0)
-    mapping = PlainMapping(TINY.mapping) if plain else PartialNonlocalMapping(TINY.mapping)
+    mapping = PlainMapping(TINY.mapping) if plain else scratch_mapping(TINY.mapping)
     network = RestorationNetwork(VAE(TINY.vae), VAE(TINY.vae), mapping)
     return Restorer(network, device="cpu", precision="fp32")
 

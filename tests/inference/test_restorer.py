@@ -14,7 +14,7 @@ from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.inference import restorer as module
 from oldphoto.inference.restorer import Restorer, TilingWarning, dilate, load_mask
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.system.memory import GIB
@@ -27,7 +27,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 def network(norm: bool = False) -> RestorationNetwork:
     torch.manual_seed(0)
     vae = dataclasses.replace(TINY.vae, norm=norm)
-    mapping = PartialNonlocalMapping(dataclasses.replace(TINY.mapping, norm=norm))
+    mapping = scratch_mapping(dataclasses.replace(TINY.mapping, norm=norm))
     return RestorationNetwork(VAE(vae), VAE(vae), mapping)
 
 

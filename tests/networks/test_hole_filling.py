@@ -8,7 +8,7 @@ import torch
 from oldphoto.checks import InputError
 from oldphoto.config import SMALL, TINY, LossWeights
 from oldphoto.networks.hole_filling import fill_holes
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.training.objectives import MappingObjective
@@ -109,28 +109,28 @@ def test_refusals():
         fill_holes(photo, mask[:1])
 
 
-def networks(form, **changes):
+def networks(mapping, **changes):
     torch.manual_seed(0)
     config = replace(TINY.mapping, **changes)
-    return VAE(TINY.vae).eval(), VAE(TINY.vae).eval(), form(config).eval()
+    return VAE(TINY.vae).eval(), VAE(TINY.vae).eval(), mapping(config).eval()
 
 
-@pytest.mark.parametrize("form", [PlainMapping, PartialNonlocalMapping])
-def test_the_network_sees_filled_holes_where_the_mapping_asks_for_it(form):
+@pytest.mark.parametrize("mapping", [PlainMapping, scratch_mapping])
+def test_the_network_sees_filled_holes_where_the_mapping_asks_for_it(mapping):
     photo, mask = photo_and_mask(36, 52)
     white, black = photo.masked_fill(mask > 0, 1.0), photo.masked_fill(mask > 0, -1.0)
     with torch.no_grad():
-        filling = RestorationNetwork(*networks(form, fill_holes=True))
+        filling = RestorationNetwork(*networks(mapping, form="ours"))
         assert torch.equal(filling(white, mask), filling(black, mask))
         assert torch.equal(filling(white, mask), filling(fill_holes(photo, mask), mask))
         assert not torch.equal(filling(white), filling(black)), "without a mask nothing is filled"
-        seeing = RestorationNetwork(*networks(form))
+        seeing = RestorationNetwork(*networks(mapping))
         assert not torch.equal(seeing(white, mask), seeing(black, mask))
 
 
 def test_training_sees_what_the_network_sees():
     photo, mask = photo_and_mask(36, 52)
-    vae_degraded, vae_clean, mapping = networks(PartialNonlocalMapping, fill_holes=True)
+    vae_degraded, vae_clean, mapping = networks(scratch_mapping, form="ours")
     weights = LossWeights(adversarial_weight=0, feature_matching_weight=0, perceptual_weight=0)
     loss = MappingObjective(mapping, vae_degraded, vae_clean, weights)
     batch = {"degraded": photo.masked_fill(mask > 0, 1.0), "clean": photo, "scratch_mask": mask}
@@ -142,4 +142,4 @@ def test_training_sees_what_the_network_sees():
 
 
 def test_presets():
-    assert SMALL.mapping.fill_holes and not TINY.mapping.fill_holes
+    assert SMALL.mapping.form == "ours" and TINY.mapping.form == "serial"

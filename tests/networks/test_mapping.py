@@ -7,15 +7,21 @@ import torch
 
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS, MappingConfig
+from oldphoto.networks.hole_filling import fill_holes
 from oldphoto.networks.mapping import (
     OFFICIAL_HR,
     OFFICIAL_PLAIN,
     OFFICIAL_SCRATCH,
-    PartialNonlocalMapping,
+    AuthorsMapping,
+    OurMapping,
+    PaperMapping,
     PatchAttentionMapping,
     PlainMapping,
+    SerialMapping,
+    UnmaskedMapping,
+    scratch_mapping,
 )
-from oldphoto.networks.partial_nonlocal import keep_at_latent, sound_share_at_latent
+from oldphoto.networks.partial_nonlocal import soft_validity_at_latent, validity_at_latent
 
 SMALL = MappingConfig(
     latent_channels=4,
@@ -24,7 +30,14 @@ SMALL = MappingConfig(
     num_blocks=4,
     num_global_blocks=1,
 )
-FORMS = [PlainMapping, PartialNonlocalMapping, PatchAttentionMapping]
+FORMS = [
+    PlainMapping,
+    PaperMapping,
+    SerialMapping,
+    AuthorsMapping,
+    OurMapping,
+    PatchAttentionMapping,
+]
 
 
 def make(form, **changes):
@@ -40,7 +53,7 @@ def make(form, **changes):
     ("form", "config", "num_parameters", "num_tensors"),
     [
         (PlainMapping, OFFICIAL_PLAIN, 36_135_232, 40),
-        (PartialNonlocalMapping, OFFICIAL_SCRATCH, 51_344_704, 60),
+        (AuthorsMapping, OFFICIAL_SCRATCH, 51_344_704, 60),
         (PatchAttentionMapping, OFFICIAL_HR, 73_904_448, 66),
     ],
 )
@@ -53,7 +66,7 @@ def test_sizes_of_the_authors_checkpoints(form, config, num_parameters, num_tens
 
 def test_names_can_be_read():
     with torch.device("meta"):
-        names = set(PartialNonlocalMapping(OFFICIAL_SCRATCH).state_dict())
+        names = set(AuthorsMapping(OFFICIAL_SCRATCH).state_dict())
         hr_names = set(PatchAttentionMapping(OFFICIAL_HR).state_dict())
     assert names > {
         "widen.0.conv.weight",
@@ -68,7 +81,7 @@ def test_names_can_be_read():
 
 def test_preset_paper_is_the_architecture_table():
     with torch.device("meta"):
-        mapping = PartialNonlocalMapping(PRESETS["paper"].mapping)
+        mapping = scratch_mapping(PRESETS["paper"].mapping)
     state = mapping.state_dict()
     rows = [(3, 128), (3, 256), (3, 512)]  # kernel, channels
     shapes = [state[f"widen.{n}.conv.weight"].shape for n in range(3)]
@@ -79,75 +92,67 @@ def test_preset_paper_is_the_architecture_table():
     shapes.append(state["to_latent.weight"].shape)
     assert [(shape[2], shape[0]) for shape in shapes] == [(3, 256), (3, 128), (3, 64), (3, 64)]
     assert len(mapping.widen) == len(mapping.narrow) == 3
-    assert mapping.config.fusion == "parallel"
+    assert type(mapping) is PaperMapping
 
 
-def slow_fusion(mapping, latent, mask, fusion):
+def slow_fusion(mapping, latent, mask):
     features = mapping.widen(latent)
-    keep = keep_at_latent(mask, (10, 13))
-    over_all = mapping.partial_nonlocal.attend(features, keep)
+    validity = validity_at_latent(mask, (10, 13))
+    over_all = mapping.partial_nonlocal.attend(features, validity)
     restored = mapping.partial_nonlocal.blocks(over_all)
-    if fusion == "parallel":
-        fused = keep * mapping.blocks(features) + (1 - keep) * restored
+    if isinstance(mapping, PaperMapping):
+        fused = validity * mapping.blocks(features) + (1 - validity) * restored
     else:
-        fused = mapping.blocks(keep * features + (1 - keep) * restored)
+        fused = mapping.blocks(validity * features + (1 - validity) * restored)
     return mapping.to_latent(mapping.narrow(fused))
 
 
 @pytest.mark.parametrize("norm", [True, False])
-@pytest.mark.parametrize("fusion", ["parallel", "serial"])
-def test_fusion(fusion, norm):
-    mapping, latent, mask = make(PartialNonlocalMapping, fusion=fusion, norm=norm)
-    expected = slow_fusion(mapping, latent, mask, fusion)
+@pytest.mark.parametrize("form", [PaperMapping, SerialMapping, AuthorsMapping])
+def test_fusion(form, norm):
+    mapping, latent, mask = make(form, norm=norm)
+    expected = slow_fusion(mapping, latent, mask)
     assert torch.allclose(mapping(latent, mask), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("fill_holes", [True, False])
 @pytest.mark.parametrize("skip", [True, False])
-@pytest.mark.parametrize("fusion", ["parallel", "serial"])
-def test_fusion_by_shares(fusion, skip, fill_holes):
-    options = dict(fusion=fusion, norm=False, skip=skip, soft_mask=True, fill_holes=fill_holes)
-    mapping, latent, mask = make(PartialNonlocalMapping, **options)
+def test_fusion_with_a_soft_mask(skip):
+    mapping, latent, mask = make(OurMapping, norm=False, skip=skip)
     mask[0, :, 24, 12:36] = 1  # a quarter of each position below
-    features, keep = mapping.widen(latent), sound_share_at_latent(mask, (10, 13))
-    assert keep.unique().tolist() == [0, 0.75, 1]
-    filled = mapping.partial_nonlocal.blocks(mapping.partial_nonlocal.attend(features, keep))
-    believed = 1 if fill_holes else keep
-    if fusion == "parallel":
-        fused = believed * mapping.blocks(features) + (1 - keep) * filled
-    else:
-        fused = mapping.blocks(believed * features + (1 - keep) * filled)
+    features, validity = mapping.widen(latent), soft_validity_at_latent(mask, (10, 13))
+    assert validity.unique().tolist() == [0, 0.75, 1]
+    borrowed = mapping.partial_nonlocal.blocks(mapping.partial_nonlocal.attend(features, validity))
+    fused = mapping.blocks(features + (1 - validity) * borrowed)
     expected = mapping.to_latent(mapping.narrow(fused)) + (latent if skip else 0)
     torch.testing.assert_close(mapping(latent, mask), expected, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(mapping.keep(latent, mask), keep)
+    torch.testing.assert_close(mapping.validity(latent, mask), validity)
 
 
-def test_shares_change_nothing_where_there_is_no_damage():
-    hard, latent, mask = make(PartialNonlocalMapping, norm=False, skip=True)
-    soft = make(PartialNonlocalMapping, norm=False, skip=True, soft_mask=True)[0]
+def test_a_soft_mask_changes_nothing_where_there_is_no_damage():
+    hard, latent, mask = make(SerialMapping, norm=False, skip=True)
+    soft = make(OurMapping, norm=False, skip=True)[0]
     soft.load_state_dict(hard.state_dict())
     assert torch.equal(hard(latent), soft(latent))
     mask[0, :, 24, 12:36] = 1  # a quarter of each position below
     assert not torch.allclose(hard(latent, mask)[:1], soft(latent, mask)[:1])
 
 
-@pytest.mark.parametrize("fill_holes", [True, False])
-def test_what_the_latent_of_a_hole_holds_counts_only_where_the_hole_was_filled(fill_holes):
-    options = dict(fusion="serial", norm=False, soft_mask=True, fill_holes=fill_holes)
-    mapping, latent, mask = make(PartialNonlocalMapping, **options)
+@pytest.mark.parametrize("form", [OurMapping, SerialMapping])
+def test_what_the_latent_of_a_hole_holds_counts_only_where_the_hole_was_filled(form):
+    mapping, latent, mask = make(form, norm=False)
     mapping.widen = torch.nn.Conv2d(4, 8, 1)  # sees its own position alone
-    torch.nn.init.zeros_(mapping.partial_nonlocal.query.weight)  # a hole asks what its code says
+    torch.nn.init.zeros_(mapping.partial_nonlocal.query.weight)  # all holes ask the same
     mask[:, :, 8:24, 12:36] = 1
     other = latent.clone()
     other[:, :, 2:6, 3:9] = 7.0
     # Otherwise not even elsewhere: a damaged position is no key, and the fusion drops its features.
     same = torch.allclose(mapping(latent, mask), mapping(other, mask), atol=1e-6)
-    assert same is not fill_holes
+    assert same is (form is SerialMapping)
 
 
-@pytest.mark.parametrize("fusion", ["parallel", "serial"])
-def test_without_damage_the_global_branch_is_skipped_unless_training(fusion, monkeypatch):
-    mapping, latent, _ = make(PartialNonlocalMapping, fusion=fusion)
+@pytest.mark.parametrize("form", [PaperMapping, SerialMapping, OurMapping])
+def test_without_damage_the_global_branch_is_skipped_unless_training(form, monkeypatch):
+    mapping, latent, _ = make(form)
     expected = mapping(latent).detach()
     monkeypatch.setattr(mapping.partial_nonlocal, "forward", None)  # a call would fail
     with torch.no_grad():
@@ -171,19 +176,15 @@ def test_plain_ignores_the_mask_and_the_others_do_not():
         assert torch.equal(mapping(latent), mapping(latent, mask)) == (form is PlainMapping)
 
 
-@pytest.mark.parametrize("fusion", ["parallel", "serial"])
-def test_unmasked_is_an_ordinary_non_local_block_fused_half_and_half(fusion):
-    mapping, latent, mask = make(PartialNonlocalMapping, fusion=fusion, norm=False, masked=False)
+def test_unmasked_is_an_ordinary_non_local_block_fused_half_and_half():
+    mapping, latent, mask = make(UnmaskedMapping, norm=False)
     features = mapping.widen(latent)
     block = mapping.partial_nonlocal
     q, k, v = (part(features).flatten(2) for part in (block.query, block.key, block.value))
     share = torch.softmax(q.transpose(1, 2) @ k, dim=2)  # every position, damaged or not
     attended = block.project((v @ share.transpose(1, 2)).view_as(features))
     everywhere = block.blocks(attended)
-    if fusion == "parallel":
-        fused = 0.5 * mapping.blocks(features) + 0.5 * everywhere
-    else:
-        fused = mapping.blocks(0.5 * features + 0.5 * everywhere)
+    fused = mapping.blocks(0.5 * features + 0.5 * everywhere)
     expected = mapping.to_latent(mapping.narrow(fused))
     for given in (mask, None):
         torch.testing.assert_close(mapping(latent, given), expected, rtol=0, atol=1e-5)
@@ -217,13 +218,13 @@ def test_every_weight_gets_a_gradient(form):
 def test_starts_with_an_output_of_ordinary_size(norm):
     torch.manual_seed(0)
     config = dataclasses.replace(PRESETS["tiny"].mapping, norm=norm)
-    out = PartialNonlocalMapping(config)(torch.randn(1, config.latent_channels, 16, 16))
+    out = scratch_mapping(config)(torch.randn(1, config.latent_channels, 16, 16))
     assert 0.02 < out.std() < 5
 
 
 def test_the_form_without_norm_learns():
     torch.manual_seed(0)
-    mapping, latent, mask = make(PartialNonlocalMapping, norm=False, fusion="serial")
+    mapping, latent, mask = make(SerialMapping, norm=False)
     goal = latent.flip(1)
     optimizer = torch.optim.Adam(mapping.parameters(), lr=5e-3)
     losses = []
@@ -282,3 +283,23 @@ def test_patch_attention_counts_any_touched_position_as_damaged():
     mapping, latent, mask = make(PatchAttentionMapping)
     faint = torch.where(mask == 1, 0.1, 0.0)
     assert torch.equal(mapping(latent, faint), mapping(latent, mask))
+
+
+@pytest.mark.parametrize("form", ["paper", "serial", "ours", "unmasked"])
+def test_the_settings_build_their_form_again(form):
+    mapping = scratch_mapping(dataclasses.replace(SMALL, form=form))
+    assert mapping.config.form == mapping.form == form
+    assert type(scratch_mapping(mapping.config)) is type(mapping)
+
+
+def test_what_is_trained_from_the_authors_weights_is_saved_as_serial():
+    assert make(AuthorsMapping)[0].config.form == "serial"
+
+
+@pytest.mark.parametrize("variant", [scratch_mapping, PlainMapping, PatchAttentionMapping])
+def test_only_our_form_fills_holes_before_the_encoder(variant):
+    photo, mask = torch.rand(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
+    mask[..., 4:9, 4:9] = 1
+    serial, ours = (variant(dataclasses.replace(SMALL, form=form)) for form in ("serial", "ours"))
+    assert serial.prepare(photo, mask) is photo and ours.prepare(photo, None) is photo
+    assert torch.equal(ours.prepare(photo, mask), fill_holes(photo, mask))

@@ -8,14 +8,19 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS, MappingConfig, VAEConfig
-from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapping, PlainMapping
+from oldphoto.networks.mapping import (
+    PatchAttentionMapping,
+    PlainMapping,
+    UnmaskedMapping,
+    scratch_mapping,
+)
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 
 TINY = PRESETS["tiny"]
 FORMS = {
     "quality": PlainMapping,
-    "scratch": PartialNonlocalMapping,
+    "scratch": scratch_mapping,
     "hr": lambda config: PatchAttentionMapping(dataclasses.replace(config, num_blocks=4)),
 }
 
@@ -85,7 +90,7 @@ def test_nothing_beyond_the_reach_changes_an_output_pixel(build_one):
 
 def test_attention_without_a_mask_reaches_everywhere():
     network = build()
-    network.mapping.config = dataclasses.replace(TINY.mapping, masked=False)
+    network.mapping = UnmaskedMapping(TINY.mapping)
     assert network.reach is None
 
 

@@ -4,61 +4,65 @@ import pytest
 import torch
 
 from oldphoto.checks import InputError
-from oldphoto.networks.partial_nonlocal import keep_at_latent, predict_memory, sound_share_at_latent
+from oldphoto.networks.partial_nonlocal import (
+    predict_memory,
+    soft_validity_at_latent,
+    validity_at_latent,
+)
 
 
-def test_keep_at_latent_grows_the_hole():
+def test_validity_at_latent_grows_the_hole():
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., 5, 6] = 1  # row 5 is one of the two that bilinear reduction by 4 looks at
-    keep = keep_at_latent(mask, (4, 4))
+    validity = validity_at_latent(mask, (4, 4))
     expected = torch.ones(4, 4)
     expected[1, 1] = 0
-    assert torch.equal(keep[0, 0], expected)
+    assert torch.equal(validity[0, 0], expected)
 
 
-def test_keep_at_latent_looks_at_three_of_four_rows():
+def test_validity_at_latent_looks_at_three_of_four_rows():
     unseen = []
     for row in range(4, 8):
         mask = torch.zeros(1, 1, 16, 16)
         mask[:, :, row] = 1
-        if keep_at_latent(mask, (4, 4)).eq(1).all():
+        if validity_at_latent(mask, (4, 4)).eq(1).all():
             unseen.append(row - 4)
     assert unseen == [3]
 
 
-def test_keep_at_latent_of_a_grey_mask():
+def test_validity_at_latent_of_a_grey_mask():
     mask = torch.zeros(1, 1, 8, 8)
     mask[..., 0, 0] = 0.25  # seen by the nearest pixel alone
-    assert keep_at_latent(mask, (2, 2)).flatten().tolist() == [0.75, 1, 1, 1]
+    assert validity_at_latent(mask, (2, 2)).flatten().tolist() == [0.75, 1, 1, 1]
 
 
-def test_sound_share_counts_every_pixel_of_a_position():
+def test_soft_validity_counts_every_pixel_of_a_position():
     mask = torch.zeros(1, 1, 8, 8)
     mask[..., 3, 3] = 1  # the corner that the authors' reduction does not look at
     mask[..., 4:, 4:] = 1
     mask[..., :2, 4:] = 1
     assert torch.equal(
-        mask.new_tensor([[15 / 16, 0.5], [1, 0]]), sound_share_at_latent(mask, (2, 2))[0, 0]
+        mask.new_tensor([[15 / 16, 0.5], [1, 0]]), soft_validity_at_latent(mask, (2, 2))[0, 0]
     )
 
 
 @pytest.mark.parametrize("size", [(40, 52), (37, 50), (3, 5)])
 def test_without_damage_all_is_sound_to_the_last_bit(size):
-    assert sound_share_at_latent(torch.zeros(2, 1, *size), (10, 13)).eq(1).all()
-    assert sound_share_at_latent(torch.ones(2, 1, *size), (10, 13)).eq(0).all()
+    assert soft_validity_at_latent(torch.zeros(2, 1, *size), (10, 13)).eq(1).all()
+    assert soft_validity_at_latent(torch.ones(2, 1, *size), (10, 13)).eq(0).all()
 
 
 def test_whatever_the_authors_reduction_calls_sound_is_nearly_so():
     generator = torch.Generator().manual_seed(0)
     mask = (torch.rand(1, 1, 64, 64, generator=generator) > 0.97).float()
-    share = sound_share_at_latent(mask, (16, 16))
-    assert share[keep_at_latent(mask, (16, 16)) == 1].min() >= 9 / 16  # 7 pixels go unseen
+    share = soft_validity_at_latent(mask, (16, 16))
+    assert share[validity_at_latent(mask, (16, 16)) == 1].min() >= 9 / 16  # 7 pixels go unseen
     assert share.mean() == pytest.approx(float(1 - mask.mean()), abs=1e-6)
 
 
-def test_sound_share_refuses_a_mask_without_batch():
+def test_soft_validity_refuses_a_mask_without_batch():
     with pytest.raises(InputError, match="expected"):
-        sound_share_at_latent(torch.zeros(8, 8), (2, 2))
+        soft_validity_at_latent(torch.zeros(8, 8), (2, 2))
 
 
 def test_predict_memory_of_the_known_complaint():

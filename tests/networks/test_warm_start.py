@@ -8,8 +8,9 @@ import torch
 from oldphoto.checks import InputError
 from oldphoto.config import MappingConfig
 from oldphoto.networks.mapping import (
-    PartialNonlocalMapping,
+    PaperMapping,
     PatchAttentionMapping,
+    SerialMapping,
     with_equal_groups,
 )
 from oldphoto.networks.warm_start import patch_attention_from, plain_from
@@ -20,16 +21,16 @@ CONFIG = MappingConfig(
     widths_out=(6,),
     num_blocks=6,
     num_global_blocks=1,
-    fusion="serial",
+    form="serial",
     norm=False,
     skip=True,
 )
 
 
 @pytest.fixture
-def trained() -> PartialNonlocalMapping:
+def trained() -> SerialMapping:
     torch.manual_seed(1)
-    return PartialNonlocalMapping(CONFIG).eval()
+    return SerialMapping(CONFIG).eval()
 
 
 @pytest.fixture
@@ -63,9 +64,8 @@ def test_everything_that_was_added_can_learn(trained, latent):
 
 
 def test_what_does_not_fit_is_refused(trained):
-    parallel = PartialNonlocalMapping(replace(CONFIG, fusion="parallel"))
-    with pytest.raises(InputError, match="fusion is serial, got parallel"):
-        plain_from(parallel)
+    with pytest.raises(InputError, match='of form "serial" or "ours", got "paper"'):
+        plain_from(PaperMapping(CONFIG))
     with pytest.raises(InputError, match="at least 6 residual blocks"):
         patch_attention_from(trained, PatchAttentionMapping(replace(CONFIG, num_blocks=4)))
     wider = with_equal_groups(replace(CONFIG, widths_in=(7, 8)))

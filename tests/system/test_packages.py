@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from oldphoto.system import packages as installed
 
 LINES = ["torch>=2.4", "opencv-python >= 4.8", "zzz[extra]>=1.2.3", "other"]
@@ -17,17 +15,9 @@ def test_lowest_versions_of_the_package_and_of_an_extra():
     assert installed.lowest_versions(LINES, "course") == own | {"jupyterlab": "4"}
 
 
-@pytest.mark.parametrize(
-    ("version", "numbers"),
-    [("2.13.0+cpu", (2, 13, 0)), ("4", (4,)), ("5.0.0.93", (5, 0, 0)), ("3.1rc1", (3, 1, 1))],
-)
-def test_versions_become_numbers(version, numbers):
-    assert installed.as_numbers(version) == numbers
-
-
 def test_missing_and_too_old():
-    needs = {"a": "2.4", "b": "1.26", "c": "10"}
-    versions = {"a": "2.10.0", "b": "1.9", "c": None}
+    needs = {"a": "2.4", "b": "1.26", "c": "10", "d": "2.4"}
+    versions = {"a": "2.10.0", "b": "1.9", "c": None, "d": "2.13.0+cpu"}
     assert installed.missing(needs, versions) == ["c"]
     assert installed.too_old(needs, versions) == ["b"]  # 1.9 comes before 1.26
 
@@ -60,3 +50,11 @@ def test_only_the_standard_library_is_imported():
         "assert not {'torch', 'numpy', 'psutil', 'nbformat'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_conflicts_are_those_of_pip_check(monkeypatch):
+    words = "a 1.0 has requirement b>=2, but you have b 1.9.\n"
+    words += "c 1.0 requires d, which is not installed.\nNo broken requirements found.\n"
+    done = subprocess.CompletedProcess([], 1, stdout=words)
+    monkeypatch.setattr(installed.subprocess, "run", lambda *args, **kwargs: done)
+    assert [line.split()[0] for line in installed.conflicts()] == ["a", "c"]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.config import PRESETS, LossWeights
 from oldphoto.networks.discriminators import PatchDiscriminator
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.training import objectives
@@ -131,7 +131,7 @@ def test_the_generator_step_leaves_the_discriminators_without_gradient():
 def test_mapping_loss_trains_the_mapping_alone():
     torch.manual_seed(0)
     vaes = VAE(TINY.vae), VAE(TINY.vae)
-    mapping = PartialNonlocalMapping(TINY.mapping)
+    mapping = scratch_mapping(TINY.mapping)
     loss, discriminator, batch = (
         objectives.MappingObjective(mapping, *vaes, WEIGHTS),
         discriminators(6),
@@ -206,6 +206,6 @@ def test_without_adversarial_terms_no_discriminator_is_needed():
     batch = {"clean": photos(), "seed": torch.tensor([3, 4])}
     terms, _ = objectives.VAEObjective(VAE(TINY.vae), weights)(batch, nn.ModuleDict())
     assert set(terms) == {"l1", "kl"}
-    mapping = PartialNonlocalMapping(TINY.mapping)
+    mapping = scratch_mapping(TINY.mapping)
     loss = objectives.MappingObjective(mapping, VAE(TINY.vae), VAE(TINY.vae), weights)
     assert set(loss(pair_batch(), nn.ModuleDict())[0]) == {"l1", "latent_l1"}

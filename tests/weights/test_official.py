@@ -11,21 +11,19 @@ import torch
 
 from oldphoto.checks import InputError
 from oldphoto.config import DetectorConfig, MappingConfig, VAEConfig
-from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapping, PlainMapping
+from oldphoto.networks.mapping import AuthorsMapping, PatchAttentionMapping, PlainMapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.weights import official
-from oldphoto.weights import official_names as official_keys
+from oldphoto.weights.official_names import official_name
 
 # The authors' layouts at a width that is written and read in no time.
-NARROW = dict(latent_channels=4, widths_in=(6, 8, 8, 8), widths_out=(8, 8, 6), fusion="serial")
+NARROW = dict(latent_channels=4, widths_in=(6, 8, 8, 8), widths_out=(8, 8, 6), form="serial")
 SMALL = {
     "vae": lambda: VAE(VAEConfig(width=4, latent_channels=4)),
     "quality": lambda: PlainMapping(MappingConfig(**NARROW)),
-    "scratch": lambda: PartialNonlocalMapping(
-        MappingConfig(**NARROW, num_global_blocks=3), authors_softmax=True
-    ),
+    "scratch": lambda: AuthorsMapping(MappingConfig(**NARROW, num_global_blocks=3)),
     "hr": lambda: PatchAttentionMapping(MappingConfig(**NARROW, num_blocks=8)),
     "detector": lambda: ScratchUNet(DetectorConfig(width=4)),
 }
@@ -49,8 +47,7 @@ def small(monkeypatch):
 def write(root, file, network, legacy=True, **changes):
     """Write a network's weights as the authors would; a change to None leaves a tensor out."""
     state = {
-        official_keys.official_name(ours, file.modules): tensor
-        for ours, tensor in network.state_dict().items()
+        official_name(ours, file.modules): tensor for ours, tensor in network.state_dict().items()
     }
     state = {key: value for key, value in (state | changes).items() if value is not None}
     path = root / file.path

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from oldphoto.weights import official
-from oldphoto.weights import official_names as official_keys
+from oldphoto.weights.official_names import official_name
 
 FILES = {
     "vae": official.VAE_DEGRADED,
@@ -142,7 +142,7 @@ def test_counts_and_shapes_are_the_authors(name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_tensors_of_equal_shape_are_not_mixed_up(name):
-    found = {ours: official_keys.official_name(ours, FILES[name].modules) for ours in PAIRS[name]}
+    found = {ours: official_name(ours, FILES[name].modules) for ours in PAIRS[name]}
     assert found == PAIRS[name]
 
 

@@ -7,7 +7,7 @@ import torch
 
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS, DetectorConfig, VAEConfig
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping, scratch_mapping
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -126,7 +126,7 @@ def test_refusals(name, message):
 
 @pytest.mark.parametrize("variant", ["quality", "hr"])
 def test_a_mapping_that_is_not_there_begins_as_the_scratch_one(own, tmp_path, variant):
-    trained = PartialNonlocalMapping(TINY.mapping)
+    trained = scratch_mapping(TINY.mapping)
     save_network(own.folder, "mapping_scratch", trained, TINY.mapping, {})
     plan = replace(make_plan(tmp_path / "second", own), variant=variant)
     copy_missing_vaes(plan)
@@ -138,7 +138,7 @@ def test_a_mapping_that_is_not_there_begins_as_the_scratch_one(own, tmp_path, va
 
 
 def test_a_mapping_that_is_there_is_taken(own, tmp_path):
-    for name, network in (("scratch", PartialNonlocalMapping), ("quality", PlainMapping)):
+    for name, network in (("scratch", scratch_mapping), ("quality", PlainMapping)):
         save_network(own.folder, f"mapping_{name}", network(TINY.mapping), TINY.mapping, {})
     taken, lent = own.mapping("quality"), own.mapping("hr")
     assert torch.equal(taken.to_latent.weight, load_mapping(own.folder, "quality").to_latent.weight)

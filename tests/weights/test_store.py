@@ -77,6 +77,48 @@ def test_the_detector_round_trips_with_its_running_means(tmp_path):
     assert not loaded.training
 
 
+FLAGS = ("fusion", "masked", "soft_mask", "fill_holes")
+
+
+@pytest.mark.parametrize(
+    ("flags", "form"),
+    [
+        (("parallel", True, False, False), "paper"),
+        (("serial", True, False, False), "serial"),
+        (("serial", True, True, True), "ours"),
+        (("serial", False, False, False), "unmasked"),
+        (("serial", True), "serial"),  # before soft_mask and fill_holes existed
+    ],
+)
+def test_flags_of_version_0_1_become_a_form(flags, form):
+    old = dict(zip(FLAGS, flags, strict=False)) | {"widths_in": [8, 6], "skip": True}
+    expected = {"widths_in": (8, 6), "skip": True, "form": form}
+    assert weights.current_settings(old) == expected
+    assert weights.current_settings({"mapping": old, "variant": "hr"})["mapping"] == expected
+    assert weights.current_settings(expected) == expected
+
+
+def test_flags_of_a_form_that_no_longer_exists_are_refused(tmp_path):
+    write_all(tmp_path)
+    path = tmp_path / "mapping_scratch.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    del card["config"]["form"]
+    card["config"] |= dict(zip(FLAGS, ("parallel", True, True, False), strict=True))
+    path.write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(InputError, match="no mapping has fusion parallel, masked True, soft_mask"):
+        weights.load_weights(tmp_path)
+
+
+def test_shipped_weights_build_the_form_they_were_trained_as():
+    small = weights.find_weights("small")
+    forms = [weights.load_mapping(small, variant).config.form for variant in weights.MAPPINGS]
+    assert forms == ["ours"] * 3
+    for path in (weights.SHIPPED / "ablation").glob("*_seed?.json"):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        form = weights.current_settings(card["config"])["mapping"]["form"]
+        assert form == ("unmasked" if path.name.startswith("without_mask") else "serial")
+
+
 def test_unknown_name(tmp_path):
     with pytest.raises(InputError, match="expected the name of shipped weights"):
         weights.load_weights("large")

@@ -1,21 +1,19 @@
 """Is this machine ready for a lesson? Facts in, findings out; nothing is measured here.
 
-``doctor_facts`` looks at the machine. What it found is judged here, so that every judgement can be
-tested with made-up facts.
+``facts`` looks at the machine. Every check here can be tested with made-up facts.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from oldphoto.system.memory import GIB
 from oldphoto.system.packages import INSTALL_ALL, missing, too_old
 
-GIB = 1024**3
-MIB = 1024**2
 MIN_MEMORY = 2 * GIB  # the largest notebook, its kernel and a browser's tab
 MIN_DISK = 1 * GIB
 TESTED_PYTHONS = ((3, 11), (3, 12))
-# Seconds of ``doctor_facts.benchmark_seconds`` on the machine whose times the notebooks store.
+# Seconds of ``facts.benchmark_seconds`` on the machine whose times the notebooks store.
 REFERENCE_SECONDS = 0.017
 
 
@@ -30,15 +28,16 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class Facts:
-    """What there is on a machine. Sizes are in bytes; an empty text means "nothing wrong".
+    """Facts about a machine. Sizes are in bytes; an empty text means that nothing is wrong.
 
     Attributes:
         needs: lowest version of each package.
         versions: version of each package; None where it is missing.
+        conflicts: lines of ``pip check``.
         gpu: its name; "" without one that torch can use.
         unused_gpu: whether a graphics card is here that this torch was not built for.
         not_writable: what each folder is for, and the folder, of those that cannot be written.
-        torchvision: "whole", "cured" (by ``torchvision_compat``), or what went wrong.
+        torchvision: "ok", "patched" (by ``torchvision_compat``), or what went wrong.
         damaged: shipped files that are missing or not as they were shipped.
         font_error, widget_error: what went wrong when they were tried.
         runs: the stored run of each notebook; empty where there are no notebooks.
@@ -48,6 +47,7 @@ class Facts:
     python: tuple[int, ...] = (3, 11, 0)
     needs: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str | None] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
     memory: int = 8 * GIB
     free_memory: int = 4 * GIB
     cores: int = 2
@@ -55,7 +55,7 @@ class Facts:
     unused_gpu: bool = False
     not_writable: Mapping[str, str] = field(default_factory=dict)
     free_disk: int = 10 * GIB
-    torchvision: str = "whole"
+    torchvision: str = "ok"
     damaged: tuple[str, ...] = ()
     font_error: str = ""
     widget_error: str = ""
@@ -94,6 +94,8 @@ def _packages(facts: Facts) -> Iterator[Finding]:
     if not missing(needs, versions) and not too_old(needs, versions):
         shown = ", ".join(f"{name} {versions[name]}" for name in here[:3])
         yield Finding("ok", f"all {len(here)} packages are new enough ({shown} ...)")
+    for line in facts.conflicts:
+        yield Finding("note", f"pip check: {line}")
 
 
 def _python(facts: Facts) -> Iterator[Finding]:
@@ -126,7 +128,7 @@ def _cores(facts: Facts) -> Iterator[Finding]:
         yield Finding("ok", f"graphics card: {facts.gpu}")
     elif facts.unused_gpu:
         text = "a graphics card is here, but this torch was built without it"
-        remedy = "reinstall torch for CUDA as its own page tells"
+        remedy = "reinstall torch for CUDA as pytorch.org describes"
         yield Finding("note", text, f"none is needed; to use it, {remedy}")
     else:
         yield Finding("ok", "no graphics card, and none is needed")
@@ -166,13 +168,13 @@ def _weights(facts: Facts) -> Iterator[Finding]:
         remedy = "reinstall the package, or `git checkout` the file in a clone"
         yield Finding("problem", f"{name} is missing or damaged", remedy)
     if not facts.damaged:
-        yield Finding("ok", "the shipped weights and photos are whole")
+        yield Finding("ok", "the shipped weights and photos are intact")
 
 
 def _torchvision(facts: Facts) -> Iterator[Finding]:
-    if facts.torchvision == "whole":
+    if facts.torchvision == "ok":
         yield Finding("ok", "torchvision loads")
-    elif facts.torchvision == "cured":
+    elif facts.torchvision == "patched":
         text = "torchvision was built for another torch; the package works around it"
         yield Finding("note", text)
     else:
@@ -182,8 +184,8 @@ def _torchvision(facts: Facts) -> Iterator[Finding]:
 
 def _notebooks(facts: Facts) -> Iterator[Finding]:
     if not facts.runs:
-        text = "no notebooks found here, so no times can be told"
-        yield Finding("note", text, "run this where they lie, or name their folder: --notebooks")
+        text = "no notebooks found here, so no times can be estimated"
+        yield Finding("note", text, "run this in their folder, or name it with --notebooks")
         return
     total = 0.0
     for run in facts.runs:

@@ -1,4 +1,4 @@
-"""Looking at this machine for ``oldphoto doctor``: what is here, and what was tried."""
+"""The facts about this machine for ``oldphoto doctor``: what is installed, and what works."""
 
 import csv
 import importlib
@@ -17,12 +17,12 @@ from torch.nn import functional as F
 
 from oldphoto import metrics, samples
 from oldphoto.checks import InputError
-from oldphoto.course.doctor.checks import MIB, Facts, StoredRun
+from oldphoto.course.doctor.checks import Facts, StoredRun
 from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.course.setting_up import on_colab
 from oldphoto.system.files import sha256_of
 from oldphoto.system.memory import available_bytes
-from oldphoto.system.packages import needed_here, version_of
+from oldphoto.system.packages import conflicts, needed_here, version_of
 from oldphoto.weights.store import RESULTS_FILE, SHIPPED
 
 METRIC_FILES = Path(metrics.__file__).parent / "weights"
@@ -46,6 +46,7 @@ def look(notebooks: Path | None = None) -> Facts:
         python=tuple(sys.version_info[:3]),
         needs=needs,
         versions={name: version_of(name) for name in needs},
+        conflicts=tuple(conflicts()),
         memory=psutil.virtual_memory().total,
         free_memory=available_bytes(torch.device("cpu")),
         cores=os.cpu_count() or 1,
@@ -91,16 +92,16 @@ def can_write(folder: Path) -> bool:
 
 
 def torchvision_state() -> str:
-    """Return "whole", "cured", or in one line why torchvision does not load."""
+    """Return "ok", "patched", or in one line why torchvision does not load."""
     try:
         compat = importlib.import_module("oldphoto.system.torchvision_compat")
     except (ImportError, RuntimeError, OSError) as error:
         return " ".join(str(error).split())[:150]
-    return "cured" if compat.was_needed() else "whole"
+    return "patched" if compat.was_needed() else "ok"
 
 
 def damaged_weights(folder: Path) -> list[str]:
-    """Return the files of weights below folder whose content is not what their card says."""
+    """Return the files of weights below folder that differ from the checksum in their card."""
     cards = sorted(card for card in folder.glob("*/*.json") if card.name != RESULTS_FILE)
     if not cards:
         return [f"the folder of weights {folder.name}"]
@@ -140,7 +141,7 @@ def missing_samples() -> list[str]:
 
 
 def _font_error() -> str:
-    """Look for the font that the figures ask for, without a substitute."""
+    """Look for the font of the figures, without a substitute."""
     from matplotlib import font_manager, rcParams
 
     try:
@@ -151,7 +152,7 @@ def _font_error() -> str:
 
 
 def _widget_error() -> str:
-    """Make a slider, and see that JupyterLab has the part that draws it."""
+    """Make a slider, and check that JupyterLab can draw it."""
     try:
         widgets = importlib.import_module("ipywidgets")
         widgets.IntSlider()
@@ -163,7 +164,7 @@ def _widget_error() -> str:
 
 
 def stored_runs(folder: Path | None) -> tuple[StoredRun, ...]:
-    """Return what the notebooks say about their stored runs; nothing where there are none.
+    """Return the stored runs of the notebooks; nothing where there are no notebooks.
 
     Raises:
         InputError: if a folder is named and holds no notebooks.
@@ -175,7 +176,7 @@ def stored_runs(folder: Path | None) -> tuple[StoredRun, ...]:
             raise
         return ()
     return tuple(
-        StoredRun(n.name, float(m["seconds"]), int(float(m["peak_memory_mib"]) * MIB))
+        StoredRun(n.name, float(m["seconds"]), int(float(m["peak_memory_mib"]) * 2**20))
         for n in notebooks
         if {"seconds", "peak_memory_mib"} <= (m := n.measured).keys()
     )

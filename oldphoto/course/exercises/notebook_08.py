@@ -7,14 +7,14 @@ from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
 _noise = torch.Generator().manual_seed(8)
 _scores = 2 * torch.randn(4, 6, generator=_noise)
-_keep = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+_validity = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
 _local = torch.randn(1, 3, 4, 5, generator=_noise)
 _global = torch.randn(1, 3, 4, 5, generator=_noise)
-_keep_map = (torch.rand(1, 1, 4, 5, generator=_noise) > 0.4).float()
+_validity_map = (torch.rand(1, 1, 4, 5, generator=_noise) > 0.4).float()
 
 
-def _masked_softmax(scores: Tensor, keep: Tensor) -> Tensor:
-    without_damaged = scores.masked_fill(keep == 0, float("-inf"))
+def _masked_softmax(scores: Tensor, validity: Tensor) -> Tensor:
+    without_damaged = scores.masked_fill(validity == 0, float("-inf"))
     return without_damaged.softmax(dim=-1)
 
 
@@ -23,42 +23,46 @@ masked_softmax = Exercise(
     level="complete a line",
     solution=_masked_softmax,
     trials=(
-        (_scores, _keep),
-        (_scores - 50, _keep),
+        (_scores, _validity),
+        (_scores - 50, _validity),
         (3 * _scores, torch.ones(6)),
-        (_scores + 100, _keep),  # exp() of these is infinite in float32
+        (_scores + 100, _validity),  # exp() of these is infinite in float32
     ),
     limits=(0.0, 1.0),
     misconceptions=(
         Misconception(
-            lambda scores, keep: scores.softmax(dim=-1),
+            lambda scores, validity: scores.softmax(dim=-1),
             "Damaged positions still get a share: the mask is not used.",
         ),
         Misconception(
-            lambda scores, keep: scores.softmax(dim=-1) * keep,
+            lambda scores, validity: scores.softmax(dim=-1) * validity,
             "Damaged positions get 0, but the shares of the sound ones no longer add up to 1.",
         ),
         Misconception(
-            lambda scores, keep: scores.masked_fill(keep == 1, float("-inf")).softmax(dim=-1),
+            lambda scores, validity: scores.masked_fill(validity == 1, float("-inf")).softmax(
+                dim=-1
+            ),
             "The mask is the wrong way round: only damaged positions get a share.",
         ),
         Misconception(
-            lambda scores, keep: (scores * keep).softmax(dim=-1),
+            lambda scores, validity: (scores * validity).softmax(dim=-1),
             "A score of 0 is not a share of 0: exp(0) is 1, so damaged positions still count.",
         ),
         Misconception(
-            lambda scores, keep: (
-                scores.masked_fill(keep == 0, float("-inf")).softmax(dim=0).nan_to_num(0.0)
+            lambda scores, validity: (
+                scores.masked_fill(validity == 0, float("-inf")).softmax(dim=0).nan_to_num(0.0)
             ),
             "The shares of one position i must add up to 1; yours add up over the wrong axis.",
         ),
         Misconception(
-            lambda scores, keep: scores.masked_fill(keep == 0, float("-inf")).softmax(dim=0),
+            lambda scores, validity: scores.masked_fill(validity == 0, float("-inf")).softmax(
+                dim=0
+            ),
             "A whole column has no share at all, 0/0: the shares are taken over the wrong axis.",
         ),
         Misconception(
-            lambda scores, keep: (
-                (scores.exp() * keep) / (scores.exp() * keep).sum(dim=-1, keepdim=True)
+            lambda scores, validity: (
+                (scores.exp() * validity) / (scores.exp() * validity).sum(dim=-1, keepdim=True)
             ),
             "exp() of a large score is infinite. PyTorch's softmax takes off the largest first.",
         ),
@@ -113,43 +117,43 @@ table_bytes = Exercise(
 )
 
 
-def _fuse(local: Tensor, borrowed: Tensor, keep: Tensor) -> Tensor:
-    return keep * local + (1 - keep) * borrowed
+def _fuse(local: Tensor, borrowed: Tensor, validity: Tensor) -> Tensor:
+    return validity * local + (1 - validity) * borrowed
 
 
 fuse = Exercise(
     title="the fusion of the two branches",
     level="modify",
     solution=_fuse,
-    trials=((_local, _global, _keep_map), (_local, _global, torch.ones(1, 1, 4, 5))),
+    trials=((_local, _global, _validity_map), (_local, _global, torch.ones(1, 1, 4, 5))),
     misconceptions=(
         Misconception(
-            lambda local, borrowed, keep: (1 - keep) * local + keep * borrowed,
-            "The mask is the wrong way round: keep is 1 where the photo is SOUND.",
+            lambda local, borrowed, validity: (1 - validity) * local + validity * borrowed,
+            "The mask is the wrong way round: validity is 1 where the photo is SOUND.",
         ),
         Misconception(
-            lambda local, borrowed, keep: local + (1 - keep) * borrowed,
+            lambda local, borrowed, validity: local + (1 - validity) * borrowed,
             "Damaged positions still hold their own features: they were painted white, not empty.",
         ),
         Misconception(
-            lambda local, borrowed, keep: local + borrowed,
+            lambda local, borrowed, validity: local + borrowed,
             "Both branches count everywhere. The mask decides which one counts where.",
         ),
         Misconception(
-            lambda local, borrowed, keep: keep * (local + borrowed),
+            lambda local, borrowed, validity: validity * (local + borrowed),
             "The mask multiplies both branches, so damaged positions end up with nothing.",
         ),
         Misconception(
-            lambda local, borrowed, keep: keep * local,
+            lambda local, borrowed, validity: validity * local,
             "Sound positions are right, but damaged ones are empty: they take what was borrowed.",
         ),
         Misconception(
-            lambda local, borrowed, keep: (local + borrowed) / 2,
+            lambda local, borrowed, validity: (local + borrowed) / 2,
             "An average uses both branches everywhere. The mask decides which one counts where.",
         ),
     ),
     hints=(
-        "Write it for one position first: what should come out if keep is 1? And if it is 0?",
+        "Write it for one position first: what should come out if validity is 1? And if it is 0?",
         "Each branch is multiplied by a weight, and the two weights add up to 1.",
     ),
     praise="Sound positions pass the local branch, damaged ones the global branch.",
@@ -167,7 +171,7 @@ faulty_line = Exercise(
     misconceptions=(
         Misconception("a", "Line a is right: it compares every query with every key."),
         Misconception("c", "Line c is right: it takes the mean of the values, weighted by shares."),
-        Misconception("d", "Line d is right: keep is 1 where the photo is sound."),
+        Misconception("d", "Line d is right: validity is 1 where the photo is sound."),
     ),
     hints=(
         "Where does a hole borrow from in the picture? Which line decides that?",

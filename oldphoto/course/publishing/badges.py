@@ -1,8 +1,7 @@
-"""The address of the repository, which stands in one place and is stamped everywhere else.
+"""The repository's address: ``[project.urls]`` of pyproject.toml, repeated in badges and links.
 
-The place is ``[project.urls]`` of pyproject.toml: ``Repository`` is the repository, ``Notebooks``
-its folder of notebooks at the branch or tag that readers should get. The Colab badges of the
-notebooks and of the README, and the line that installs the package on Colab, repeat it.
+``Repository`` is the repository, ``Notebooks`` its folder of notebooks at the branch or tag that
+readers should get. The Colab badges and the line that installs the package on Colab repeat it.
 """
 
 import re
@@ -15,55 +14,57 @@ from oldphoto.checks import InputError, require_file
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 COLAB = re.compile(r"colab\.research\.google\.com/github/([^/\s]+/[^/\s]+)/blob/(\S+?)/notebooks/")
 INSTALL = re.compile(r"git\+https://github\.com/([^/\s]+/[^@\s\"]+)@([\w./-]+)")
-GITHUB = re.compile(r"https://github\.com/([\w-]+/[\w.-]+)")
+NOTEBOOKS = re.compile(r"https://github\.com/([\w-]+/[\w.-]+)/tree/(\S+)/notebooks")
 REPOSITORY = re.compile(r"[\w-]+/[\w.-]*[\w-]")
 REFERENCE = re.compile(r"\w[\w./-]*")
 
 
 @dataclass(frozen=True)
 class Address:
-    """A repository on GitHub, ``owner/name``, at a branch or tag."""
+    """A repository on GitHub, ``owner/name``, at a branch or tag.
+
+    >>> Address("ann/photos", "v1.2").install
+    'git+https://github.com/ann/photos@v1.2'
+    """
 
     repository: str
     reference: str = "main"
 
     def badge(self, file_name: str) -> str:
         """Return the Markdown of the badge that opens a notebook in Colab."""
-        link = f"https://{self.colab}{file_name}"
-        return f"[![Open In Colab]({BADGE_IMAGE})]({link})"
+        return f"[![Open In Colab]({BADGE_IMAGE})](https://{self.colab}{file_name})"
+
+    @property
+    def home(self) -> str:
+        """The page of the repository."""
+        return f"https://github.com/{self.repository}"
 
     @property
     def colab(self) -> str:
         """Where Colab opens the notebooks, without the file name."""
-        return (
-            f"colab.research.google.com/github/{self.repository}/blob/{self.reference}/notebooks/"
-        )
+        path = f"{self.repository}/blob/{self.reference}/notebooks/"
+        return f"colab.research.google.com/github/{path}"
 
     @property
     def install(self) -> str:
         """What pip installs on Colab."""
-        return f"git+https://github.com/{self.repository}@{self.reference}"
-
-    @property
-    def urls(self) -> dict[str, str]:
-        """The entries of ``[project.urls]``."""
-        home = f"https://github.com/{self.repository}"
-        return {"Repository": home, "Notebooks": f"{home}/tree/{self.reference}/notebooks"}
+        return f"git+{self.home}@{self.reference}"
 
 
 def read_address(root: Path) -> Address:
-    """Read the one place: ``[project.urls]`` of pyproject.toml in the folder ``root``.
+    """Read the address from ``[project.urls]`` of pyproject.toml in the folder ``root``.
 
     Raises:
-        InputError: if the file or its ``Repository`` is missing.
+        InputError: if the file or its ``Notebooks`` is missing.
     """
     path = require_file(root / "pyproject.toml", "the project's pyproject.toml")
     urls = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("urls", {})
-    repository = GITHUB.match(urls.get("Repository", ""))
-    if not repository:
-        raise InputError(f"expected https://github.com/OWNER/NAME as Repository in {path}")
-    reference = re.search(r"/tree/(\S+)/notebooks$", urls.get("Notebooks", ""))
-    return Address(repository.group(1), reference.group(1) if reference else "main")
+    found = NOTEBOOKS.fullmatch(urls.get("Notebooks", ""))
+    if not found:
+        raise InputError(
+            f"expected https://github.com/OWNER/NAME/tree/BRANCH/notebooks as Notebooks in {path}"
+        )
+    return Address(*found.groups())
 
 
 def stamp(root: Path, repository: str, reference: str = "main") -> list[Path]:
@@ -85,12 +86,15 @@ def stamp(root: Path, repository: str, reference: str = "main") -> list[Path]:
     if not REFERENCE.fullmatch(reference):
         raise InputError(f"--ref must be the name of a branch or a tag, got {reference!r}")
     old, new = read_address(root), Address(repository, reference)
+    folder = re.compile(re.escape(f"{old.home}/tree/{old.reference}/"))
+    home = re.compile(rf"{re.escape(old.home)}(?![\w-])")
     changed = []
     for path in _files(root):
-        text = path.read_text(encoding="utf-8")
-        stamped = _set_urls(text, new) if path.name == "pyproject.toml" else _set(text, old, new)
-        if stamped != text:
-            path.write_text(stamped, encoding="utf-8", newline="\n")
+        before = path.read_text(encoding="utf-8")
+        text = COLAB.sub(new.colab, INSTALL.sub(new.install, before))
+        text = home.sub(new.home, folder.sub(f"{new.home}/tree/{new.reference}/", text))
+        if text != before:
+            path.write_text(text, encoding="utf-8", newline="\n")
             changed.append(path)
     return changed
 
@@ -103,7 +107,6 @@ def differing(root: Path) -> list[str]:
         f"{path.name} points at {found.group(0)}, but pyproject.toml says "
         f"{address.repository} at {address.reference}"
         for path in _files(root)
-        if path.name != "pyproject.toml"
         for pattern in (COLAB, INSTALL)
         for found in pattern.finditer(path.read_text(encoding="utf-8"))
         if found.groups() != wanted
@@ -113,26 +116,3 @@ def differing(root: Path) -> list[str]:
 def _files(root: Path) -> list[Path]:
     single = [root / "pyproject.toml", root / "README.md"]
     return [p for p in single if p.is_file()] + sorted((root / "notebooks").glob("*.ipynb"))
-
-
-def _set(text: str, old: Address, new: Address) -> str:
-    """Replace the addresses in a page or a notebook; its other text stays as it is."""
-    text = COLAB.sub(new.colab, text)
-    text = INSTALL.sub(new.install, text)
-    home = re.compile(rf"https://github\.com/{re.escape(old.repository)}(?![\w-])")
-    return home.sub(f"https://github.com/{new.repository}", text)
-
-
-def _set_urls(text: str, new: Address) -> str:
-    """Replace the entries of ``[project.urls]``, adding those that are not there."""
-    head, table, rest = text.partition("[project.urls]\n")
-    for name, url in reversed(new.urls.items()):
-        line = f'{name} = "{url}"\n'
-        entries, following = (rest.split("\n[", 1) + [""])[:2]
-        pattern = re.compile(rf"^{name} = .*\n?", re.MULTILINE)
-        if pattern.search(entries):
-            entries = pattern.sub(line, entries + "\n")[:-1]
-        else:
-            entries = line + entries
-        rest = f"{entries}\n[{following}" if following else entries
-    return head + table + rest

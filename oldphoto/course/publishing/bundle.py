@@ -1,30 +1,28 @@
 """Everything for a classroom without internet, in one zip file.
 
 It holds the package as a wheel (the trained weights and the sample photos are inside), the
-notebooks, the list of the tested versions and a page that tells what to do. With ``dependencies``
+notebooks, the list of the tested versions and a page of instructions. With ``dependencies``
 it also holds the wheels of all packages that the course needs, for computers like this one.
 """
 
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
-import zipfile
 from pathlib import Path
 
 from oldphoto.checks import InputError, require_file
 from oldphoto.course.publishing.badges import read_address
 from oldphoto.course.publishing.notebooks import all_notebooks, find_folder
-from oldphoto.course.publishing.slide_pages import write_decks
+from oldphoto.course.publishing.slides import write_decks
 
 SOURCES = ("oldphoto", "data_tools")  # what the wheel is built from, beside the files below
 SOURCE_FILES = ("pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.partial", ".ipynb_checkpoints")
 # Words of requirements.txt after which only tools for developers follow.
 NOT_FOR_THE_ROOM = "# the data tools"
-BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 HOW_TO = """\
 # {name} {version}: a course for a room without internet
@@ -54,7 +52,7 @@ On Linux and macOS the second line is `source room/bin/activate`, on Windows
 python -m oldphoto doctor
 ```
 
-says in one line each what this computer lacks, what to do about it, and how long each notebook will
+lists what this computer lacks, what to do about it, and how long each notebook will
 run on it.
 
 ## In the lesson
@@ -85,15 +83,17 @@ def build_bundle(
         The path of the zip file, named after the package and its version.
 
     Raises:
-        InputError: if this is no clone of the repository, or a tool fails; its words are told.
+        InputError: if this is no clone of the repository, or a tool fails.
     """
     folder = find_folder(notebooks)
     root = folder.parent
     require_file(root / "pyproject.toml", "a clone of the repository, with pyproject.toml")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        stage = Path(scratch) / "bundle"
-        wheel = build_wheel(root, stage)
+        wheel = build_wheel(root, Path(scratch))
+        name = "-".join(wheel.name.split("-")[:2]) + "-course"  # "oldphoto-0.1.0-course"
+        stage = Path(scratch) / name
         copy_notebooks(folder, stage / "notebooks")
+        shutil.move(wheel, stage)
         write_requirements(root / "requirements.txt", stage / "requirements.txt")
         if dependencies:
             fetch_dependencies(stage)
@@ -101,7 +101,8 @@ def build_bundle(
             write_decks(all_notebooks(folder), stage / "slides")
         how_to = fill_how_to(root, wheel.name, dependencies, slides)
         (stage / "HOW_TO.md").write_text(how_to, encoding="utf-8")
-        return zip_folder(stage, output / f"{_stem(wheel.name)}-course.zip")
+        output.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.make_archive(str(output / name), "zip", scratch, name))
 
 
 def build_wheel(root: Path, target: Path) -> Path:
@@ -113,14 +114,16 @@ def build_wheel(root: Path, target: Path) -> Path:
     Raises:
         InputError: if the build fails.
     """
-    target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         copy = Path(scratch)
         for name in SOURCES:
             shutil.copytree(root / name, copy / name, ignore=LEFT_OUT)
         for name in SOURCE_FILES:
             shutil.copy(require_file(root / name, "a source of the wheel"), copy)
-        _run([sys.executable, "-c", BUILD, str(target.resolve())], copy, "the wheel")
+        offline = ["--no-deps", "--no-index", "--no-build-isolation"]
+        _run(
+            [*PIP, "wheel", *offline, "--wheel-dir", str(target.resolve()), "."], copy, "the wheel"
+        )
     return next(target.glob("*.whl"))
 
 
@@ -147,13 +150,12 @@ def fetch_dependencies(stage: Path) -> None:
     Raises:
         InputError: if pip cannot get one of them.
     """
-    download = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
-    command = [*download, "--dest", "wheels", "--requirement", "requirements.txt"]
-    _run(command, stage, "the wheels of the needed packages")
+    options = ["--only-binary", ":all:", "--dest", "wheels", "--requirement", "requirements.txt"]
+    _run([*PIP, "download", *options], stage, "the wheels of the needed packages")
 
 
 def fill_how_to(root: Path, wheel: str, dependencies: bool, slides: bool = False) -> str:
-    """Return the page that tells what to do with the unpacked bundle."""
+    """Return the page of instructions for the unpacked bundle."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     offline, needs_line = (
         "",
@@ -174,22 +176,8 @@ def fill_how_to(root: Path, wheel: str, dependencies: bool, slides: bool = False
         else "",
         install=f"python -m pip install {offline}-r requirements.txt {wheel}",
         needs_line=needs_line,
-        home=read_address(root).urls["Repository"],
+        home=read_address(root).home,
     )
-
-
-def zip_folder(folder: Path, path: Path) -> Path:
-    """Pack a folder's files, under the folder's new name ``path.stem``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            archive.write(file, f"{path.stem}/{file.relative_to(folder).as_posix()}")
-    return path
-
-
-def _stem(wheel: str) -> str:
-    """Return name and version of a wheel: "oldphoto-0.1.0-py3-none-any.whl" is oldphoto-0.1.0."""
-    return re.match(r"[^-]+-[^-]+", wheel).group(0)
 
 
 def _run(command: list[str], folder: Path, what: str) -> None:

@@ -15,7 +15,7 @@ from oldphoto.course.publishing.notebooks import code_digest
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 INTERACTIVE = "Interactive part: run this cell in Jupyter or Colab to use it."
-# The line of the first cell that says what the stored run needed.
+# The line of the first cell with the time and memory of the stored run.
 MEASURED = re.compile(r"^\*\*Measured:\*\*.*$", re.MULTILINE)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -57,7 +57,7 @@ def stored_form(
     node.metadata = nbformat.from_dict(
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "oldphoto": measured}
     )
-    _tell_measured(node)
+    _update_measured(node)
     replace_widgets(node)
     return node
 
@@ -83,15 +83,15 @@ def with_full_run(source: NotebookNode, seconds: float, peak_memory: int) -> Not
         "full_seconds": round(seconds),
         "full_peak_memory_mib": round(peak_memory / 2**20),
     }
-    _tell_measured(node)
+    _update_measured(node)
     return node
 
 
 def measured_line(measured: Mapping[str, Any]) -> str:
-    """Return the line of the first cell that tells what a run needs.
+    """Return the line of the first cell with the time and memory of a run.
 
     Args:
-        measured: what the notebook's metadata say of its fast run, and of its full one if known.
+        measured: measurements in the metadata: the fast run, and the full one if known.
     """
     gib = measured["peak_memory_mib"] / 1024
     fast = f"the fast run takes {measured['seconds']} s and {gib:.1f} GiB of memory"
@@ -106,8 +106,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
-def _tell_measured(node: NotebookNode) -> None:
-    """Bring the line **Measured:** up to date, in place."""
+def _update_measured(node: NotebookNode) -> None:
+    """Update the line **Measured:** in place."""
     line = measured_line(node.metadata.oldphoto)
     node.cells[0].source = MEASURED.sub(line, node.cells[0].source)
 

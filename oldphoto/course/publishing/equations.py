@@ -1,14 +1,16 @@
-"""Equation cards: where each equation stands, what its symbols are called, what checks it.
+"""The equations: those of the paper with the lines that compute them, and all of the notebooks.
 
-The notebooks are the one source. A display equation is followed, before the next one, by a code
-cell that checks it, and often by a table of its symbols; both are read from there. Only which of
-them are the paper's numbered equations, and which functions compute them, is written down here.
+``paper_equations`` finds the line of each numbered equation by its mark, a comment ``# eq. 5``. In
+the notebooks a display equation is followed, before the next one, by a code cell that checks it,
+and often by a table of its symbols; both are read from there.
 """
 
-import importlib
+import inspect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
 import nbformat
 
@@ -17,27 +19,143 @@ from oldphoto.course.publishing.notebooks import CourseNotebook
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 CHECK = re.compile(r"\bassert(?:_\w+)?\b|\.assert_\w+|\.check\(")
 SYMBOL_HEAD = re.compile(r"^\|\s*symbol\s*\|\s*in the code\s*\|", re.IGNORECASE)
+PACKAGE = Path(__file__).resolve().parents[2]
 PAGE = "EQUATIONS.md"
 """Name of the generated page, beside the notebooks."""
+
+# Number, name, LaTeX, what computes it where no line is marked, notebook that explains it.
+_PAPER = (
+    (
+        1,
+        "restoring a photo",
+        r"\hat y = G_Y(T(E_R(r)))",
+        "networks.restoration:RestorationNetwork",
+        "00",
+    ),
+    (
+        2,
+        "loss of a VAE",
+        r"\mathcal L_{VAE}(r) = KL(E(r), N(0, I))"
+        r" + \alpha \, \lVert G(z) - r \rVert_1 + \mathcal L_{GAN}(r)",
+        "losses:kl_unit_variance",
+        "04",
+    ),
+    (
+        3,
+        "latent adversarial loss",
+        r"\mathcal L_{latent}(r, x) = E_x[D(z_x)^2] + E_r[(1 - D(z_r))^2]",
+        "losses:latent_encoder",
+        "06",
+    ),
+    (
+        4,
+        "training of VAE 1",
+        r"\min_{E, G} \max_D \mathcal L_{VAE}(r) + \mathcal L_{VAE}(x) + \mathcal L_{latent}(r, x)",
+        "training.objectives:photo_terms",
+        "06",
+    ),
+    (
+        5,
+        "loss of the mapping",
+        r"\mathcal L_T(x, y) = \lambda_1 \lVert T(z_x) - z_y \rVert_1"
+        r" + \mathcal L_{T,GAN}(x, y) + \lambda_2 \mathcal L_{FM}(x, y)",
+        "training.objectives:photo_terms",
+        "07",
+    ),
+    (
+        6,
+        "feature matching",
+        r"\mathcal L_{FM} = \sum_i \tfrac{1}{n_i} \lVert \phi_i^D(\hat y) - \phi_i^D(y) \rVert_1"
+        r" + \sum_i \tfrac{1}{m_i} \lVert \phi_i^{VGG}(\hat y) - \phi_i^{VGG}(y) \rVert_1",
+        "losses:feature_matching",
+        "07",
+    ),
+    (
+        7,
+        "shares of the sound positions",
+        r"s_{ij} = \frac{(1 - m_j) f_{ij}}{\sum_k (1 - m_k) f_{ik}}",
+        "networks.partial_nonlocal:PartialNonlocal.attend",
+        "08",
+    ),
+    (
+        8,
+        "likeness of two positions",
+        r"f_{ij} = \exp(\theta(F_i)^\top \phi(F_j))",
+        "networks.partial_nonlocal:PartialNonlocal.attend",
+        "08",
+    ),
+    (
+        9,
+        "output of the partial non-local block",
+        r"O_i = \nu\big(\sum_j s_{ij} \mu(F_j)\big)",
+        "networks.partial_nonlocal:PartialNonlocal.attend",
+        "08",
+    ),
+    (
+        10,
+        "fusion of the two branches",
+        r"F_{fuse} = (1 - m) \rho_{local}(F) + m \rho_{global}(O)",
+        "networks.mapping:PaperMapping",
+        "08",
+    ),
+)
 
 
 @dataclass(frozen=True)
 class PaperEquation:
-    """One numbered equation of the paper.
+    """One numbered equation of Wan et al. 2020.
 
     Attributes:
-        number: as printed in Wan et al. 2020.
-        what: a few words.
-        code: functions and classes that compute it, as ``module:name``.
+        number: as printed in the paper.
+        name: a few words.
+        latex: the equation, without dollar signs.
+        path: file that computes it, from the folder above the package, as "oldphoto/losses.py".
+        line: line of its mark ``# eq. N``; without one, where the function or class begins.
         notebook: number of the notebook that explains it.
-        cell: id of the cell in which it stands there.
     """
 
-    number: str
-    what: str
-    code: tuple[str, ...]
+    number: int
+    name: str
+    latex: str
+    path: str
+    line: int
     notebook: str
-    cell: str
+
+
+def paper_equations() -> list[PaperEquation]:
+    """Return the paper's equations 1 to 10 in order.
+
+    >>> [equation.number for equation in paper_equations()]
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    """
+    found = []
+    for number, name, latex, reference, notebook in _PAPER:
+        path, line = _marked_line(number, reference) or _first_line(reference)
+        relative = path.relative_to(PACKAGE.parent).as_posix()
+        found.append(PaperEquation(number, name, latex, relative, line, notebook))
+    return found
+
+
+def _marked_line(number: int, reference: str) -> tuple[Path, int] | None:
+    """Return file and line of the first mark, looked for in the file of ``reference`` first."""
+    expected = PACKAGE / (reference.partition(":")[0].replace(".", "/") + ".py")
+    others = [PACKAGE / "losses.py", *sorted(PACKAGE.glob("networks/*.py"))]
+    mark = re.compile(rf"#.*\beq\. {number}\b")
+    for path in (expected, *others, *sorted(PACKAGE.glob("training/*.py"))):
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if mark.search(text):
+                return path, line
+    return None
+
+
+def _first_line(reference: str) -> tuple[Path, int]:
+    """Return file and first line of ``module:name``, a function or a class."""
+    module, _, name = reference.partition(":")
+    found = import_module(f"oldphoto.{module}")
+    path = Path(str(found.__file__))
+    for part in name.split("."):
+        found = getattr(found, part)
+    return path, inspect.getsourcelines(found)[1]
 
 
 @dataclass(frozen=True)
@@ -109,23 +227,9 @@ def _rows(lines: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         yield columns[0], columns[1], columns[-1]
 
 
-def find_code(reference: str) -> object:
-    """Return what ``module:name`` stands for.
-
-    Raises:
-        ImportError, AttributeError: if there is no such thing.
-    """
-    module, _, name = reference.partition(":")
-    found: object = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-
-
 def equations_page(notebooks: Sequence[CourseNotebook]) -> str:
     """Return the page of all equations as Markdown: the paper's by number, then all by notebook."""
-    found = {n.number: list(equation_cells(n)) for n in notebooks}
-    names = {n.number: n for n in notebooks}
+    names = {notebook.number: notebook for notebook in notebooks}
     lines = [
         "# Equations",
         "",
@@ -134,17 +238,19 @@ def equations_page(notebooks: Sequence[CourseNotebook]) -> str:
         "",
         "## The paper's numbered equations",
         "",
-        "| equation | what it says | code | notebook |",
-        "|---|---|---|---|",
+        "| | equation | name | code | notebook |",
+        "|---|---|---|---|---|",
     ]
-    for equation in PAPER_EQUATIONS:
-        code = ", ".join(f"`{reference.replace(':', '.')}`" for reference in equation.code)
-        link = _link(names[equation.notebook])
-        lines.append(f"| ({equation.number}) | {equation.what} | {code} | {link} |")
+    for equation in paper_equations():
+        place = f"{equation.path.removeprefix('oldphoto/')}, line {equation.line}"
+        link = f"[{place}](../{equation.path}#L{equation.line})"
+        columns = [f"({equation.number})", f"${equation.latex}$", equation.name, link]
+        lines.append(f"| {' | '.join(columns)} | {_link(names[equation.notebook])} |")
     for notebook in notebooks:
-        if found[notebook.number]:
+        cells = list(equation_cells(notebook))
+        if cells:
             lines += ["", f"## {notebook.number} {notebook.title}", "", _link(notebook)]
-            for cell in found[notebook.number]:
+            for cell in cells:
                 lines += _cell_lines(cell)
     return "\n".join(lines) + "\n"
 
@@ -161,70 +267,3 @@ def _cell_lines(cell: EquationCell) -> list[str]:
 
 def _link(notebook: CourseNotebook) -> str:
     return f"[{notebook.number} {notebook.title}]({notebook.path.name})"
-
-
-PAPER_EQUATIONS = (
-    PaperEquation(
-        "1",
-        "restoring: encode, map, decode",
-        ("oldphoto.networks.restoration:RestorationNetwork",),
-        "00",
-        "equation-1",
-    ),
-    PaperEquation(
-        "2",
-        "loss of a VAE: KL, reconstruction, LSGAN",
-        (
-            "oldphoto.training.objectives:VAEObjective",
-            "oldphoto.losses:kl_unit_variance",
-            "oldphoto.losses:l1_loss",
-        ),
-        "04",
-        "s2",
-    ),
-    PaperEquation(
-        "3",
-        "latent adversarial term between old and degraded codes",
-        ("oldphoto.losses:latent_discriminator", "oldphoto.losses:latent_encoder"),
-        "05",
-        "s9",
-    ),
-    PaperEquation(
-        "4",
-        "stage 1 as a whole: both kinds of photo, and the game",
-        (
-            "oldphoto.training.objectives:VAEObjective",
-            "oldphoto.training.objectives:DiscriminatorObjective",
-        ),
-        "05",
-        "s9",
-    ),
-    PaperEquation(
-        "5",
-        "loss of the mapping: codes, LSGAN, features",
-        ("oldphoto.training.objectives:MappingObjective", "oldphoto.losses:lsgan_generator"),
-        "07",
-        "identity-after",
-    ),
-    PaperEquation(
-        "6",
-        "matching features: discriminator and VGG",
-        ("oldphoto.losses:feature_matching", "oldphoto.losses:perceptual"),
-        "07",
-        "ex3-md",
-    ),
-    PaperEquation(
-        "8, 9",
-        "partial non-local block: likeness, shares of the sound positions, borrowing",
-        ("oldphoto.networks.partial_nonlocal:PartialNonlocal.attend",),
-        "08",
-        "eq1-md",
-    ),
-    PaperEquation(
-        "10",
-        "fusion of the local and the global branch",
-        ("oldphoto.networks.mapping:PartialNonlocalMapping",),
-        "08",
-        "eq4-md",
-    ),
-)

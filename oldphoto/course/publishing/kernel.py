@@ -5,9 +5,7 @@ user's own entry of that name may start another Python, without this package. So
 for the running interpreter is written into a folder of its own, which is looked up first.
 """
 
-import json
 import os
-import sys
 from pathlib import Path
 
 KERNEL_NAME = "python3"
@@ -23,29 +21,28 @@ def write_kernel(folder: Path, threads: int | None = None) -> Path:
     Returns:
         The folder to put first into the environment variable JUPYTER_PATH.
     """
-    entry = folder / "kernels" / KERNEL_NAME
-    entry.mkdir(parents=True, exist_ok=True)
-    # The package must be importable also where it is not installed but only lies beside.
-    search = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
+    from ipykernel.kernelspec import write_kernel_spec
+
     variables = {
-        "PYTHONPATH": os.pathsep.join(part for part in search if part),
+        # The package must be importable also where it is not installed but only lies beside.
+        "PYTHONPATH": _search_path(str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")),
         "IPYTHONDIR": str(folder / "ipython"),  # no start-up files or history of the user
     }
     if threads:
         variables |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    # Errors of cells are in the notebook; the kernel itself logs one when it is shut down.
-    launch = [sys.executable, "-m", "ipykernel_launcher"]
-    kernel = {
-        "argv": [*launch, "-f", "{connection_file}", "--log-level=CRITICAL"],
-        "display_name": "Python 3",
-        "language": "python",
-        "env": variables,
-    }
-    (entry / "kernel.json").write_text(json.dumps(kernel, indent=1), encoding="utf-8")
+    write_kernel_spec(
+        folder / "kernels" / KERNEL_NAME,
+        overrides={"display_name": "Python 3", "env": variables},
+        # Errors of cells are in the notebook; the kernel itself logs one when it is shut down.
+        extra_arguments=["--log-level=CRITICAL"],
+    )
     return folder
 
 
 def kernel_environment(folder: Path) -> dict[str, str]:
     """Return the environment variables with which Jupyter finds the kernel in folder first."""
-    search = [str(folder), os.environ.get("JUPYTER_PATH", "")]
-    return {"JUPYTER_PATH": os.pathsep.join(part for part in search if part)}
+    return {"JUPYTER_PATH": _search_path(str(folder), os.environ.get("JUPYTER_PATH", ""))}
+
+
+def _search_path(*parts: str) -> str:
+    return os.pathsep.join(part for part in parts if part)

@@ -53,13 +53,33 @@ class CourseNotebook:
 
 
 def code_digest(node: nbformat.NotebookNode) -> str:
-    """Return a short fingerprint of the code, without the set-up cell, which ``publish`` stamps.
+    """Return a short fingerprint of the code, to compare with that of the stored outputs.
 
-    Stored beside the outputs it tells whether they come from the code as it is now.
+    Layout, quotes and comments do not count, and neither does the set-up cell, whose address
+    ``course publish`` changes.
     """
     cells = [cell for cell in node.cells if cell.cell_type == "code"]
     sources = [c.source.strip() for c in cells if "setup" not in c.metadata.get("tags", [])]
-    return hashlib.sha256("\n\n".join(sources).encode()).hexdigest()[:16]
+    text = "\n\n".join(_without_layout(source) for source in sources)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_layout(source: str) -> str:
+    try:
+        return repr(_syntax(ast.parse(source)))
+    except SyntaxError:  # a magic command
+        return source
+
+
+def _syntax(node: object) -> object:
+    """Return a syntax tree as nested lists, the same in all versions of Python."""
+    if isinstance(node, list):
+        return [_syntax(item) for item in node]
+    if isinstance(node, ast.AST):
+        # Fields that only some versions know are empty in our code.
+        fields = [(k, v) for k, v in ast.iter_fields(node) if v is not None and v != []]
+        return [type(node).__name__, *((key, _syntax(value)) for key, value in fields)]
+    return repr(node)
 
 
 def cells_tagged(node: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:
@@ -75,14 +95,16 @@ def literal_assignments(source: str, where: str) -> dict[str, object]:
     """
     values: dict[str, object] = {}
     for statement in ast.parse(source).body:
-        simple = isinstance(statement, ast.Assign) and len(statement.targets) == 1
-        if not simple or not isinstance(statement.targets[0], ast.Name):
-            raise InputError(
-                f"the parameters cell of {where} may hold only lines like NAME = literal; "
-                f"line {statement.lineno} is {ast.unparse(statement)!r}"
-            )
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case _:
+                raise InputError(
+                    f"the parameters cell of {where} may hold only lines like NAME = literal; "
+                    f"line {statement.lineno} is {ast.unparse(statement)!r}"
+                )
         try:
-            values[statement.targets[0].id] = ast.literal_eval(statement.value)
+            values[name] = ast.literal_eval(value)
         except ValueError as error:
             raise InputError(
                 f"the parameters cell of {where} needs plain literals; "
@@ -136,7 +158,7 @@ def all_notebooks(folder: Path | None = None) -> list[CourseNotebook]:
 
 
 def select(notebooks: list[CourseNotebook], wanted: list[str]) -> list[CourseNotebook]:
-    """Return the notebooks asked for by number ("8", "08"), name or file; all when none is.
+    """Return the notebooks given by number ("8", "08"), name or file; all if none is given.
 
     Raises:
         InputError: if one is not there, naming those that are.

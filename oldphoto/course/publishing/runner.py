@@ -1,24 +1,58 @@
-"""Running the course's notebooks in batch: several at once, measured, none lost."""
+"""Running the notebooks in batch: several papermill processes at once, timed and measured.
 
-import contextlib
+papermill's command runs each notebook in a process of its own, so that a notebook that crashes or
+fills the memory takes none of the others with it.
+"""
+
 import json
+import math
 import os
 import platform
-import queue
+import re
+import subprocess
 import sys
 import tempfile
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import psutil
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
-from oldphoto.course.publishing.kernel import kernel_environment, write_kernel
+from oldphoto.course.publishing.kernel import KERNEL_NAME, kernel_environment, write_kernel
 from oldphoto.course.publishing.notebooks import CourseNotebook
-from oldphoto.course.publishing.worker import Job, Result, run_job, set_queue
+
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+MEMORY_INTERVAL = 0.1  # seconds between two measurements; a shorter peak can be missed
+CELLS_DONE = re.compile(r"(\d+)/\d+ \[")  # in the progress bar of papermill
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of running one notebook.
+
+    Attributes:
+        name: file name without ending.
+        error: one paragraph that says what failed; empty when all went well.
+        seconds: from the start of papermill to its end.
+        peak_memory: largest sum of the memory of the kernel and its processes, in bytes.
+        parameters: values that replaced those of the notebook.
+    """
+
+    name: str
+    error: str
+    seconds: float
+    peak_memory: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the notebook ran without any error."""
+        return not self.error
 
 
 def run_notebooks(
@@ -50,24 +84,13 @@ def run_notebooks(
     cores = os.cpu_count() or 1
     jobs = min(len(notebooks), min(4, cores) if jobs is None else jobs)
     require_positive(jobs=jobs)
-    if cell_timeout is not None:  # nbclient takes one below zero for "wait forever"
+    if cell_timeout is not None:  # papermill takes one below zero for "wait forever"
         require_positive(cell_timeout=cell_timeout)
     _make_folder(output)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        environment = kernel_environment(write_kernel(Path(scratch), max(1, cores // jobs)))
-        tasks = [
-            Job(
-                source=notebook.path,
-                output=output / notebook.path.name,
-                work_folder=output / "files" / notebook.name,
-                parameters=values,
-                environment=environment,
-                cell_timeout=cell_timeout,
-            )
-            for notebook in notebooks
-        ]
-        num_cells = sum(len(n.node.cells) + bool(values) for n in notebooks)
-        results = _run_all(tasks, jobs, num_cells)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        write_kernel(Path(folder), max(1, cores // jobs))
+        runs = [_Run(n, output.resolve(), values, Path(folder), cell_timeout) for n in notebooks]
+        results = _run_all(runs, jobs)
     write_results(output / "results.json", results, jobs)
     return results
 
@@ -113,39 +136,153 @@ def _make_folder(output: Path) -> None:
         ) from error
 
 
-def _run_all(tasks: list[Job], jobs: int, num_cells: int) -> list[Result]:
-    """Run the tasks, ``jobs`` at a time, under one progress bar that counts cells."""
-    context = get_context("spawn")  # the same on Linux, macOS and Windows
-    finished_cells = context.Queue()
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=set_queue, initargs=(finished_cells,)
-    )
+class _Run:
+    """One notebook, run by the papermill command.
+
+    Attributes:
+        cells_done: how many cells have finished so far; other threads may read it.
+    """
+
+    def __init__(
+        self,
+        notebook: CourseNotebook,
+        output: Path,
+        parameters: dict[str, Any],
+        kernel: Path,
+        cell_timeout: float | None,
+    ) -> None:
+        self.name = notebook.name
+        self.num_cells = len(notebook.node.cells) + bool(parameters)
+        self.cells_done = 0
+        self.parameters = parameters
+        self.environment = kernel_environment(kernel)
+        self.cell_timeout = cell_timeout
+        self.executed = output / notebook.path.name
+        self.folder = output / "files" / notebook.name
+        self.log = kernel / f"{notebook.name}.log"
+        self.command = [sys.executable, "-m", "papermill", str(notebook.path.resolve())]
+        self.command += [str(self.executed), "--kernel", KERNEL_NAME, "--language", "python"]
+        self.command += ["--cwd", str(self.folder), "--no-request-save-on-cell-execute"]
+        self.command += ["--progress-bar", "--parameters_yaml", json.dumps(parameters, default=str)]
+        if cell_timeout is not None:
+            self.command += ["--execution-timeout", str(math.ceil(cell_timeout))]
+
+    def execute(self) -> Result:
+        """Run the notebook to its end and return what came of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.executed.unlink(missing_ok=True)
+        peak = 0
+        started = time.perf_counter()
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                self.command,
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            while process.poll() is None:
+                peak = max(peak, children_memory(process.pid))
+                time.sleep(MEMORY_INTERVAL)
+                counts = CELLS_DONE.findall(self._printed()[-500:])
+                self.cells_done = int(counts[-1]) if counts else 0
+        finally:
+            process.kill()
+        self.cells_done = self.num_cells
+        seconds = time.perf_counter() - started
+        error = self._error(process.returncode, self._printed())
+        return Result(self.name, error, seconds, peak, self.parameters)
+
+    def _printed(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def _error(self, code: int, printed: str) -> str:
+        """Return what failed in words, or an empty string."""
+        if code == 0:
+            return "; ".join(hidden_errors(nbformat.read(self.executed, as_version=4)))
+        if code < 0:
+            return "its process was killed, most often out of memory; try again with --jobs 1"
+        if "CellTimeoutError" in printed:
+            return f"a cell took longer than {self.cell_timeout:g} s"
+        if "DeadKernelError" in printed:
+            return "the kernel died; most often the machine was out of memory"
+        if self.executed.is_file():
+            errors = cell_errors(nbformat.read(self.executed, as_version=4))
+            if errors:
+                return errors[-1]
+        return f"it could not be run: {(printed.strip().splitlines() or ['no words'])[-1]}"
+
+
+def _run_all(runs: list[_Run], jobs: int) -> list[Result]:
+    """Run the notebooks, ``jobs`` at a time, under one progress bar that counts cells."""
     # In a log file each redrawn bar is a new line: a few are enough there.
     interval = 0.3 if sys.stderr.isatty() else 10
-    with pool, tqdm(total=num_cells, unit="cell", mininterval=interval) as bar:
-        futures = [pool.submit(run_job, task) for task in tasks]
-        while not all(future.done() for future in futures):
-            running = [
-                task.source.stem[:2]
-                for task, future in zip(tasks, futures, strict=True)
-                if future.running()
-            ]
-            bar.set_description(f"notebook {', '.join(running[:jobs])}", refresh=False)
-            with contextlib.suppress(queue.Empty):  # look at the processes from time to time
-                bar.update(finished_cells.get(timeout=0.3))
-        return [_result(task, future) for task, future in zip(tasks, futures, strict=True)]
+    num_cells = sum(run.num_cells for run in runs)
+    with (
+        ThreadPoolExecutor(jobs) as pool,
+        tqdm(total=num_cells, unit="cell", mininterval=interval) as bar,
+    ):
+        futures = [pool.submit(run.execute) for run in runs]
+        try:
+            while wait(futures, timeout=0.3).not_done:
+                bar.update(sum(run.cells_done for run in runs) - bar.n)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C, start no others
+        bar.update(num_cells - bar.n)
+        return [future.result() for future in futures]
 
 
-def _result(task: Job, future: "Future[Result]") -> Result:
-    """Return what the process returned; whatever went wrong makes that one notebook fail."""
-    problem = future.exception()
-    if problem is None:
-        return future.result()
-    if isinstance(problem, BrokenProcessPool):
-        error = "its process was killed, most often for lack of memory; try again with --jobs 1"
-    else:
-        error = f"it could not be run: {type(problem).__name__}: {problem}"
-    return Result(task.source.stem, error, 0.0, 0, task.parameters)
+def children_memory(pid: int | None = None) -> int:
+    """Return the bytes of memory held by all processes that a process started.
+
+    A process that is about to start a program is for a moment a copy of its parent, and seems to
+    hold all that the parent holds. Such copies, known by the parent's command line, do not count.
+
+    Args:
+        pid: number of the process; None: this one.
+    """
+    total = 0
+    try:
+        parent = psutil.Process(pid)
+        commands = {parent.pid: parent.cmdline()}
+        children = parent.children(recursive=True)
+    except psutil.Error:  # it has ended
+        return 0
+    for process in children:
+        try:
+            commands[process.pid] = process.cmdline()
+            if commands[process.pid] != commands.get(process.ppid()):
+                total += process.memory_info().rss
+        except psutil.Error:  # it ended between the listing and the question
+            continue
+    return total
+
+
+def cell_errors(node: nbformat.NotebookNode) -> list[str]:
+    """Return the errors of cells; papermill's own remarks do not count as cells."""
+    cells = [c for c in node.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
+    return [
+        f"cell {number}: {output.ename}: {output.evalue}"
+        for number, cell in enumerate(cells, start=1)
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+
+
+def hidden_errors(node: nbformat.NotebookNode) -> list[str]:
+    """Return the errors that hide in the state of widgets.
+
+    An exception in the callback of a widget is no output of any cell: papermill, and a reader
+    who does not touch the widget, never see it. It is only kept in the state of the widget.
+    """
+    widgets = node.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    return [
+        f"error inside a widget: {output.get('ename')}: {output.get('evalue')}"
+        for widget in widgets.values()
+        for output in widget.get("state", {}).get("outputs", [])
+        if output.get("output_type") == "error"
+    ]
 
 
 def write_results(path: Path, results: list[Result], jobs: int) -> None:

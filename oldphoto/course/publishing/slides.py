@@ -1,237 +1,229 @@
-"""Which slide shows what: the rule that turns a notebook into a deck.
+"""Decks for the browser: one HTML file for each notebook, which needs neither network nor kernel.
 
-No notebook is marked up for it. A heading of level 2 starts a section (a slide to the right), one
-of level 3 a slide below. A question that the reader should decide first stands alone, or under
-its heading, and what follows it comes on the next slide. Code and what it printed share a slide
-where they fit, pictures and remarks follow. Drawings stand without their code. Of a long paragraph
-the slide shows the first sentence; the speaker's notes keep the whole, and also answers and times.
-Parameters and set-up are left out.
+nbconvert's exporter makes them, with reveal.js (MIT licence, in ``deck/reveal``) inside the file.
+Key S opens the speaker's view with the notes, F fills the screen, O shows all slides.
 
-Where a cell has Jupyter's own mark for slides (``slideshow.slide_type``), that mark is obeyed:
-``skip`` and ``notes`` take the cell out of the deck, ``slide`` and ``subslide`` start one.
+The marks for slides are set here by a simple rule, since the notebooks carry none. A heading of
+level 2 starts a slide to the right, one of level 3 a slide below. A question to decide first stands
+alone, and what follows it comes on the next slide. A picture stands without its code where it is a
+drawing, and on a slide of its own where both do not fit. Answers, hints and times go into the
+notes. Where a cell has Jupyter's own mark (``slideshow.slide_type``), that mark is obeyed.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
 
+from nbconvert import SlidesExporter
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from oldphoto.course.publishing.clean import INTERACTIVE
-from oldphoto.course.publishing.slide_blocks import (
-    CODE_LINE,
-    Block,
-    items_of,
-    shorten,
-    split_blocks,
-)
+from oldphoto.checks import InputError
+from oldphoto.course.publishing.notebooks import CourseNotebook
+from oldphoto.course.publishing.pages import COLOURS, course_page, markdown_html
 
-LINES = 18.0  # that fit on one slide, about
-FULL = 1.25 * LINES  # what a list may fill: rather in smaller type than with its end elsewhere
-PICTURE_LINES = 14.0
+LINES = 16.0  # that fit on one slide, about; the page shrinks a slide that is too full
+PICTURE_LINES = 13.0
 LEFT_OUT = ("exercises.sheet.",)
 BADGE = "[![Open In Colab]"
-# Times, and how to get a hint.
-FOR_NOTES = re.compile(r"\*\*Time:|\*\*Measured:|Stuck\?|.*\.hint\(\)", re.DOTALL)
-EXERCISE = re.compile(r"#+ Exercise")
-DRAWING = "show_svg("  # the code of a drawing says nothing to a room
+QUESTION = "> **Decide first"
+DRAWING = "show_svg("  # of a drawing only the picture is shown
+FOR_NOTES = re.compile(r"<details|\*\*Time:|\*\*Measured:|Stuck\?|.*\.hint\(\)", re.DOTALL)
+# Fences, equations, answers, headings and quotes stay whole; other blocks end at a blank line.
+BLOCK = re.compile(
+    r"\n*(?:^```.*?^```|^\$\$.*?\$\$|^<details.*?</details>|^#+ [^\n]*|^(?:>[^\n]*\n?)+"
+    r"|.+?(?=\n\s*\n|\n(?:#+ |> |```|<details)|\Z))",
+    re.DOTALL | re.MULTILINE,
+)
+OTHER_NOTEBOOK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb')
+MISSING_PICTURE = re.compile(r'<img[^>]* src="(?!data:|https?:)([^"]+)"')
 
 
-@dataclass(frozen=True)
-class Part:
-    """One thing on a slide.
+def write_decks(notebooks: list[CourseNotebook], output: Path) -> Path:
+    """Write a deck for each notebook, from its stored outputs, and a page of links to them.
 
-    Attributes:
-        content: a block of text, the source of a code cell, or an output of one.
-        fragment: whether it appears only at the next click.
+    Returns:
+        The path of the page of links.
+
+    Raises:
+        InputError: if the folder cannot be written, or a picture that a text shows is missing.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {output} cannot be written ({error.strerror})") from error
+    decks = []
+    for notebook in notebooks:
+        deck = deck_of(notebook.node)
+        page = deck_page(deck, notebook.title, notebook.path.parent)
+        (output / f"{notebook.name}.html").write_text(page, encoding="utf-8")
+        decks.append((notebook, num_slides(deck)))
+    index = output / "index.html"
+    title = "The course as slides"
+    index.write_text(course_page("decks.html.j2", title, decks=decks), encoding="utf-8")
+    return index
+
+
+def deck_page(deck: NotebookNode, title: str, folder: Path) -> str:
+    """Return a notebook with marks for slides as one HTML page, with everything inside.
+
+    Args:
+        folder: where the notebook lies, whose text names pictures relative to it.
+
+    Raises:
+        InputError: if a picture that the text shows is not there.
     """
 
-    kind: Literal["text", "question", "code", "printed", "picture"]
-    content: Block | str | NotebookNode
-    fragment: bool = False
+    def markdown(source: str) -> str:
+        html = OTHER_NOTEBOOK.sub(r'href="\1.html', markdown_html(source, pictures=folder))
+        if missing := MISSING_PICTURE.search(html):
+            raise InputError(f"the slides need the picture {missing[1]}, which is not in {folder}")
+        return html
 
-    @property
-    def lines(self) -> float:
-        """How many lines of a slide it fills, about."""
-        if isinstance(self.content, Block):
-            return self.content.lines
-        if self.kind == "picture":
-            return PICTURE_LINES
-        text = self.content if isinstance(self.content, str) else printed_text(self.content)
-        return CODE_LINE * len(text.splitlines()) + 1
+    exporter = SlidesExporter(
+        template_name="deck",
+        extra_template_basedirs=[str(Path(__file__).parent)],
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    exporter.register_filter("markdown2html", markdown)
+    deck.metadata.title = title
+    page, _ = exporter.from_notebook_node(deck, resources={"colours": COLOURS})
+    return str(page)
 
 
-@dataclass
-class Slide:
-    """What is seen at once, and what the speaker alone sees.
+def num_slides(deck: NotebookNode) -> int:
+    """Return how many slides a deck has."""
+    return sum(cell.metadata.slideshow.slide_type in ("slide", "subslide") for cell in deck.cells)
 
-    Attributes:
-        section: whether it lies to the right of the one before, not below it.
-        notes: Markdown.
+
+def deck_of(node: NotebookNode) -> NotebookNode:
+    """Return a notebook whose cells are the parts of slides, each with its mark.
+
+    Args:
+        node: an executed notebook; it is not changed.
     """
-
-    section: bool = False
-    parts: list[Part] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def lines(self) -> float:
-        """How many lines are filled, about."""
-        return sum(part.lines for part in self.parts)
-
-    @property
-    def has_result(self) -> bool:
-        """Whether an output of a cell is on it."""
-        return any(part.kind in ("printed", "picture") for part in self.parts)
-
-    @property
-    def only_headings(self) -> bool:
-        """Whether nothing but headings is on it yet."""
-        return all(isinstance(p.content, Block) and p.content.level for p in self.parts)
-
-
-def plan_slides(node: NotebookNode) -> list[Slide]:
-    """Return the slides of an executed notebook, in order."""
-    plan = _Plan()
+    deck = _Deck()
     before_setup = True
     for index, cell in enumerate(node.cells):
         tags = cell.metadata.get("tags", [])
         mark = cell.metadata.get("slideshow", {}).get("slide_type", "-")
         if mark in ("slide", "subslide"):
-            plan.start(section=mark == "slide")
+            deck.begin(mark)
         if cell.cell_type == "markdown":
-            hidden = mark in ("skip", "notes") or (before_setup and index > 0)
-            plan.add_note(cell.source) if hidden else plan.add_text(cell.source)
+            if mark in ("skip", "notes") or (before_setup and index > 0):
+                deck.add_note(cell.source)
+            else:
+                deck.add_text(cell.source)
         elif "setup" in tags or "parameters" in tags:
             before_setup = before_setup and "setup" not in tags
-            plan.start()
+            deck.begin()
         elif mark not in ("skip", "notes") and not cell.source.startswith(LEFT_OUT):
-            plan.add_code(cell, is_exercise="exercise" in tags)
-    return [slide for slide in plan.slides if slide.parts]
+            deck.add_code(cell, is_exercise="exercise" in tags)
+    return new_notebook(cells=deck.cells)
 
 
-class _Plan:
-    """Slides so far; each ``add`` puts something on the last one, or on a new one."""
+class _Deck:
+    """Cells of the slides so far.
+
+    Attributes:
+        filled: lines on the last slide, headings apart.
+        next: mark of the cell to come, where it starts a slide; else "".
+        has_result: whether the last slide ends with the output of a cell.
+    """
 
     def __init__(self) -> None:
-        self.slides = [Slide(section=True)]
-        self.in_exercise = False
+        self.cells: list[NotebookNode] = []
+        self.filled = 0.0
+        self.next = "slide"
+        self.has_result = False
 
-    def start(self, section: bool = False) -> None:
-        """Go on with an empty slide."""
-        last = self.slides[-1]
-        if last.parts:
-            self.slides.append(Slide(section))
-        else:
-            last.section = last.section or section
+    def begin(self, mark: str = "subslide") -> None:
+        """Start a slide with the next cell, unless the last one has only headings."""
+        if mark == "slide" or (self.filled and self.next != "slide"):
+            self.next = mark
+
+    def put(self, cell: NotebookNode, lines: float, mark: str = "-") -> None:
+        """Put a cell on the last slide, or on a new one where it does not fit."""
+        if self.filled + lines > LINES:
+            self.begin()
+        if self.next:
+            self.filled, self.has_result = 0.0, False
+        cell.metadata["slideshow"] = {"slide_type": self.next or mark}
+        self.cells.append(cell)
+        self.filled += lines
+        self.next = ""
 
     def add_note(self, markdown: str) -> None:
-        """Tell the speaker alone."""
-        self.slides[-1].notes.append(markdown)
-
-    def add(self, part: Part, room: float = LINES) -> None:
-        """Put a part on the last slide, or on a new one where it does not fit.
-
-        A heading is never left behind alone. What is too large for a slide is shrunk when shown.
-        """
-        last = self.slides[-1]
-        if last.parts and last.lines + part.lines > room and not last.only_headings:
-            self.start()
-        self.slides[-1].parts.append(part)
+        """Put a text into the speaker's notes of the last slide."""
+        notes = {"slideshow": {"slide_type": "notes"}}
+        self.cells.append(new_markdown_cell(markdown, metadata=notes))
 
     def add_text(self, markdown: str) -> None:
-        """Put the blocks of a text cell on slides; the remark on a result stays beside it."""
-        after_result = self.slides[-1].has_result
-        for block in split_blocks(markdown):
-            if after_result and block.kind == "paragraph":
-                self._add_remark(block)
-            elif after_result:
-                self.start()
-                self._add_block(block)
+        """Put the blocks of a text cell on slides; the remark on a result appears beside it."""
+        for block in (found.strip() for found in BLOCK.findall(markdown)):
+            if not block or block.startswith(BADGE):
+                continue
+            if FOR_NOTES.match(block):
+                self.add_note(block)
+            elif self.has_result and block[0].isalnum():
+                self.put(new_markdown_cell(block), _lines_of(block), "fragment")
+                self.begin()
             else:
                 self._add_block(block)
-            after_result = False
 
-    def _add_remark(self, block: Block) -> None:
-        """Show what is said about a result at the next click, and then go on elsewhere."""
-        if FOR_NOTES.match(block.text):
-            self.add_note(block.text)
-        else:
-            shown, rest = shorten(block)
-            self.add(Part("text", shown, fragment=True))
-            if rest:
-                self.add_note(rest)
-        self.start()
-
-    def _add_block(self, block: Block) -> None:
-        if block.text.startswith(BADGE):
-            return
-        if block.kind == "details" or FOR_NOTES.match(block.text):
-            self.add_note(block.text)
-        elif block.kind == "heading" and block.level > 1:
-            self._add_heading(block)
-        elif block.is_question:
-            self._start_below_heading()
-            self.add(Part("question", block))  # what follows must not give it away
-            self.start()
-        elif block.text.startswith("**You will be able to**"):
-            self.start()
-            self.add(Part("text", block))
-        elif block.kind == "list" and block.lines > LINES / 2:
-            for item in items_of(block):  # so that a long list may go on on the next slide
-                self.add(Part("text", Block("list", item)), room=FULL)
-        else:
-            # What an exercise asks for is shown whole.
-            shown, rest = (block, "") if self.in_exercise else shorten(block)
-            self.add(Part("text", shown))
-            if rest:
-                self.add_note(rest)
-
-    def _add_heading(self, block: Block) -> None:
-        if block.level == 2:
-            self.start(section=True)
-        else:
-            self._start_below_heading()
-        self.add(Part("text", block))
-        self.in_exercise = bool(EXERCISE.match(block.text))
-
-    def _start_below_heading(self) -> None:
-        """Go on with an empty slide, or with one that has nothing but headings yet."""
-        if not self.slides[-1].only_headings:
-            self.start()
+    def _add_block(self, block: str) -> None:
+        is_question = block.startswith(QUESTION)
+        if heading := re.match("#+", block):
+            self.begin("slide" if len(heading[0]) <= 2 else "subslide")
+        elif is_question or self.has_result or block.startswith("**You will be able to"):
+            self.begin()
+        cell = new_markdown_cell(block)
+        cell.metadata["tags"] = ["question"] * is_question  # a class for the style
+        self.put(cell, 0.0 if heading else _lines_of(block))
+        if is_question:  # what follows must not give the answer away
+            self.begin()
 
     def add_code(self, cell: NotebookNode, is_exercise: bool) -> None:
         """Put a code cell and what it showed on slides; of an exercise, the stub alone."""
-        source = cell.source.strip()
-        outputs = [] if is_exercise else list(output_parts(cell))
-        if self.slides[-1].has_result:
-            self.start()
-        if DRAWING in source and outputs:
-            self.add_note(f"```python\n{source}\n```")
+        outputs = [] if is_exercise else cell.outputs
+        pictures = [output for output in outputs if _is_picture(output)]
+        printed = [output for output in outputs if output not in pictures]
+        if self.has_result:
+            self.begin()
+        if DRAWING in cell.source and pictures:
+            self.add_note(f"```python\n{cell.source}\n```")
         else:
-            self.add(Part("code", source, fragment=is_exercise))
-        for part in outputs:
-            self.add(part)
-        self.in_exercise = False
+            lines = 0.7 * len(cell.source.splitlines()) + 1
+            self.put(new_code_cell(cell.source), lines, "fragment" if is_exercise else "-")
+        for output in printed:
+            self.put(_result(output), _lines_printed(output), "fragment")
+        for picture in pictures:
+            self.put(_result(picture), PICTURE_LINES)
+        self.has_result = bool(outputs)
         if not outputs:
-            self.start()
+            self.begin()
 
 
-def output_parts(cell: NotebookNode) -> Iterator[Part]:
-    """Yield a part for each output that a room can use; what it printed comes at a click."""
-    for output in cell.get("outputs", []):
-        html = output.get("data", {}).get("text/html", "")
-        if "<img" in html or "<svg" in html:
-            yield Part("picture", output)
-        elif printed_text(output).strip():
-            yield Part("printed", output, fragment=True)
+def _result(output: NotebookNode) -> NotebookNode:
+    """Return a cell that shows an output without code."""
+    return new_code_cell(outputs=[output], metadata={"transient": {"remove_source": True}})
 
 
-def printed_text(output: NotebookNode) -> str:
-    """Return what an output says, without its markup; "" where a slide has no use for it."""
-    if output.output_type == "stream":
-        lines = output.text.splitlines()
-        return "\n".join(line for line in lines if not line.startswith("Going on with the"))
-    text = output.get("data", {}).get("text/plain", "")
-    return "Live: run this cell in the notebook." if text == INTERACTIVE else text
+def _is_picture(output: NotebookNode) -> bool:
+    html = output.get("data", {}).get("text/html", "")
+    return "<img" in html or "<svg" in html
+
+
+def _lines_printed(output: NotebookNode) -> float:
+    """Return how many lines of a slide a printed output fills, about."""
+    data = output.get("data", {})
+    rows = data.get("text/html", "").count("<tr") or data.get("text/markdown", "").count("\n")
+    return 1.0 + (rows or 0.7 * len(output.get("text", data.get("text/plain", "")).splitlines()))
+
+
+def _lines_of(block: str) -> float:
+    """Return how many lines of a slide a block of text fills, about."""
+    if block.startswith(("![", "<img")):
+        return PICTURE_LINES
+    lines = sum(max(1.0, len(line) / 80) for line in block.splitlines())
+    return 0.7 * lines if block.startswith("```") else lines + 0.6

@@ -1,1 +1,1 @@
-"""What each part of the method is worth: train without it and measure."""
+"""Ablation: train without one part of the method and measure what the part contributes."""

@@ -1,20 +1,22 @@
 """The paper's first ablation: the steps that lead to its latent translation.
 
-Pix2Pix, which has no latent space; two VAEs and the mapping between them, trained all at once; the
-same in two stages; and the latent adversary on top. The last two are variants of
-``variants`` ("without latent adversary" and the whole method). Here are the first two, of
-the same size, trained with the same seeds on the same photos.
+1. Pix2Pix, which has no latent space.
+2. Two VAEs and the mapping between them, trained jointly ("all at once").
+3. The same in two stages ("without latent adversary" in ``variants``).
+4. With the latent discriminator on top (the whole method).
+
+This module trains the first two, of the same size, with the same seeds on the same photos.
 
 Source:
-    Wan et al. 2020, section 4.4, the ablation of the latent translation.
+    Wan et al. 2020, section 4.4, ablation of the latent translation.
 """
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +35,13 @@ from oldphoto.evaluation.ablation.results import (
     gap_photos,
     latent_gap,
     measure_variant,
+    over_seeds,
 )
 from oldphoto.evaluation.ablation.variants import (
-    Ablation,
+    AblationRun,
     MicroConfig,
     build_micro,
-    require_same_settings,
+    has_checkpoint,
     used_parts,
 )
 from oldphoto.evaluation.baselines import pix2pix
@@ -46,7 +49,7 @@ from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.evaluation.comparison import metrics
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.networks.discriminators import PatchDiscriminator
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -64,18 +67,18 @@ from oldphoto.weights.store import load_network, save_network
 
 PIX2PIX, AT_ONCE = "Pix2Pix", "all at once"
 STEPS = (PIX2PIX, AT_ONCE)
-"""The first two steps, by their names in the results."""
+"""Names of the first two steps in the results."""
 
 MAPPING = "mapping"
 
 
 class AtOnceObjective(nn.Module):
-    """Equations 2 and 5 together: gradients of the mapping's terms reach both VAEs, too.
+    """Loss of joint training, eq. 2 and eq. 5 together: both VAEs get the mapping's gradients, too.
 
     Args:
         network: the two VAEs and the mapping, all of which are trained.
-        preset: factors of the terms of each stage. Codes of old and degraded photos are not
-            compared: that is the last step of the paper's ablation.
+        preset: factors of the terms of each stage. There is no latent discriminator, which is the
+            last step of the paper's ablation.
     """
 
     def __init__(self, network: RestorationNetwork, preset: Preset) -> None:
@@ -91,12 +94,15 @@ class AtOnceObjective(nn.Module):
     ) -> tuple[Terms, Outputs]:
         mixed = {name: batch[name] for name in ("old", "degraded", "seed")}
         clean = {name: batch[name] for name in ("clean", "seed")}
+        of_mapping = discriminators[MAPPING]
+        assert isinstance(of_mapping, nn.ModuleDict)
         parts = {
             "vae_degraded": self.vae_degraded(mixed, discriminators["vae_degraded"]),
             "vae_clean": self.vae_clean(clean, discriminators["vae_clean"]),
-            MAPPING: self._translate(batch, discriminators[MAPPING]),
+            MAPPING: self._translate(batch, of_mapping),
         }
-        terms, samples = {}, dict(parts[MAPPING][1])
+        terms: Terms = {}
+        samples = dict(parts[MAPPING][1])
         for part, (found, made) in parts.items():
             terms |= {f"{part}_{name}": term for name, term in found.items()}
             samples |= {f"{part}.{name}": value for name, value in made.items()}
@@ -118,36 +124,37 @@ class AtOnceObjective(nn.Module):
 
 
 class AtOnceDiscriminatorObjective(DiscriminatorObjective):
-    """The losses of three photo discriminators: of each VAE, and of the mapping."""
+    """Losses of the three photo discriminators: one for each VAE, one for the mapping."""
 
     def forward(self, samples: Outputs) -> Terms:
-        terms = {}
+        terms: Terms = {}
         for part, discriminators in self.discriminators.items():
             made = {
                 name.removeprefix(f"{part}."): value
                 for name, value in samples.items()
                 if name.startswith(f"{part}.")
             }
+            assert isinstance(discriminators, nn.ModuleDict)
             found = DiscriminatorObjective(discriminators)(made)
             terms |= {f"{part}_{name}": term for name, term in found.items()}
         return terms
 
 
-def at_once_stage(job: Ablation, seed: int) -> Stage:
-    """Return networks, losses and data of the VAEs and the mapping trained all at once.
+def at_once_stage(run: AblationRun, seed: int) -> Stage:
+    """Return networks, losses and data for joint training of the VAEs and the mapping.
 
-    Each sees as many photos as the mapping does in two stages.
+    Each network sees as many photos as the mapping does in two stages.
     """
-    preset = job.preset
+    preset = run.preset
     torch.manual_seed(seed)
     first = VAE(preset.vae)
-    # In two stages the second VAE begins as the first, so here it does, too.
+    # In two stages the second VAE starts as a copy of the first, so here it does, too.
     second = copy.deepcopy(first) if preset.shared_start else VAE(preset.vae)
-    network = RestorationNetwork(first, second, PartialNonlocalMapping(preset.mapping)).train()
+    network = RestorationNetwork(first, second, scratch_mapping(preset.mapping)).train()
     discriminators = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
     discriminators[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
     config = preset.stages["mapping"]
-    photos = AllKinds(job.old, job.clean, config.crop, seed, **damage_settings(config))
+    photos = AllKinds(run.old, run.clean, config.crop, seed, **damage_settings(config))
     return Stage(
         name=AT_ONCE,
         config=config,
@@ -160,62 +167,65 @@ def at_once_stage(job: Ablation, seed: int) -> Stage:
     )
 
 
-def pix2pix_stage(job: Ablation, seed: int) -> Stage:
-    """Return networks, losses and data of Pix2Pix, of the size of a micro-checkpoint.
+def pix2pix_stage(run: AblationRun, seed: int) -> Stage:
+    """Return networks, losses and data of Pix2Pix at the size of a micro-checkpoint.
 
-    It sees as many photos as the networks of the whole method do, stage after stage.
+    It sees as many photos as the three stages of the whole method together.
     """
-    preset = job.preset
+    preset = run.preset
     stages = (preset.stages["vae-degraded"], preset.stages["vae-clean"], preset.stages["mapping"])
     config: StageConfig = replace(
         preset.stages["mapping"],
         num_photos=sum(stage.num_photos for stage in stages),
         learning_rate=pix2pix.TINY.train.learning_rate,
     )
-    # As in its paper, the U-Net brings a crop down to a single position.
+    # As in its paper, the U-Net reduces a crop to a single position.
     network = pix2pix.Pix2PixConfig(width=6, depth=int(math.log2(config.crop & -config.crop)))
     sizes = pix2pix.Pix2PixPreset(network, preset.discriminator, config)
-    return pix2pix.baseline_stage(BaselineRun(job.run, job.clean, job.old, seed=seed), sizes)
+    baseline = BaselineRun(run.folder, run.clean, run.old, seed=seed)
+    return pix2pix.pix2pix_stage(baseline, sizes)
 
 
-def step_stage(job: Ablation, step: str, seed: int) -> Stage:
-    """Return what one step is trained with.
+def stage_of_step(run: AblationRun, step: str, seed: int) -> Stage:
+    """Return networks, losses and data of one step.
 
     Raises:
         InputError: if there is no such step.
     """
     require_in(step, STEPS, "step of the translation")
-    return pix2pix_stage(job, seed) if step == PIX2PIX else at_once_stage(job, seed)
+    return pix2pix_stage(run, seed) if step == PIX2PIX else at_once_stage(run, seed)
 
 
 def train_steps(
-    job: Ablation, report: Callable[[str], None] = print, begun: float | None = None
+    run: AblationRun, report: Callable[[str], None] = print, begun: float | None = None
 ) -> bool:
-    """Train what is not finished yet, and write its weights beside the micro-checkpoints.
+    """Train what is not finished yet, and write the weights beside the micro-checkpoints.
 
     Args:
-        begun: when the job's ``max_minutes`` began, by ``time.monotonic()``; None is now.
+        run: the ablation.
+        report: gets a line for each training.
+        begun: start of the run's ``max_minutes`` by ``time.monotonic()``; None is now.
 
     Returns:
-        True when all are done, False when time ran out or somebody asked to stop.
+        True when all are done, False after the time limit or a request to stop.
 
     Raises:
         InputError: if the run folder holds such weights of other settings.
     """
     begun = time.monotonic() if begun is None else begun
-    deadline = begun + 60 * (job.settings.max_minutes or float("inf"))
-    for seed in range(job.num_seeds):
+    deadline = begun + 60 * (run.settings.max_minutes or float("inf"))
+    for seed in range(run.num_seeds):
         for step in STEPS:
-            stage, name = step_stage(job, step, seed), file_name(step, seed)
-            if _is_trained(job, name, stage.config):
+            stage, name = stage_of_step(run, step, seed), file_name(step, seed)
+            if has_checkpoint(run, name, {"stage": asdict(stage.config)}):
                 continue
             report(f"{step}, seed {seed}")
             left = (deadline - time.monotonic()) / 60
-            settings = replace(job.settings, max_minutes=left, resume=True)
-            folder = job.run / f"seed-{seed}" / name.rpartition("_")[0]
+            settings = replace(run.settings, max_minutes=left, resume=True)
+            folder = run.folder / f"seed-{seed}" / name.rpartition("_")[0]
             if left <= 0 or not train(stage, folder, settings, report):
                 return False
-            _keep(job, step, seed, stage)
+            _keep(run, step, seed, stage)
     return True
 
 
@@ -224,32 +234,23 @@ def file_name(step: str, seed: int) -> str:
     return f"{step.lower().replace(' ', '_')}_seed{seed}"
 
 
-def _is_trained(job: Ablation, name: str, config: StageConfig) -> bool:
-    path = job.weights / f"{name}.json"
-    if not path.is_file():
-        return False
-    found = json.loads(path.read_text(encoding="utf-8"))["training"]["stage"]
-    require_same_settings(path, found, asdict(config))
-    return True
-
-
-def _keep(job: Ablation, step: str, seed: int, stage: Stage) -> None:
+def _keep(run: AblationRun, step: str, seed: int, stage: Stage) -> None:
     (network,) = stage.trained.values()
-    config: object = MicroConfig(job.preset.vae, job.preset.mapping, "scratch")
-    if step == PIX2PIX:
-        config = network.config
-    else:
+    config: object = network.config if step == PIX2PIX else None
+    if isinstance(network, RestorationNetwork):
         network = used_parts(network)
+        config = MicroConfig(run.preset.vae, run.preset.mapping, "scratch")
     card = {"step": step, "seed": seed, "finished": True, "stage": asdict(stage.config)}
-    save_network(job.weights, file_name(step, seed), network, config, card)
+    save_network(run.weights, file_name(step, seed), network, config, card)
 
 
 def measure_steps(folder: Path, results: Results, report: Callable[[str], None] = print) -> Results:
-    """Return the results of an ablation with those of the first two steps beside them.
+    """Return the results of an ablation together with those of the first two steps.
 
     Args:
         folder: holds the weights of the steps.
-        results: of the variants; the steps are measured with as many seeds, on the same photos.
+        results: of the variants. The steps are measured with as many seeds on the same photos.
+        report: gets a line for each step.
 
     Raises:
         InputError: if weights are missing or damaged.
@@ -257,23 +258,23 @@ def measure_steps(folder: Path, results: Results, report: Callable[[str], None] 
     names = {column.name for column in results.columns}
     found = [metric for metric in metrics() if metric.name in names]
     photos, gap = list(make_test_photos(sample_paths("held_out"))), gap_photos()
+
+    def measure_step(step: str, seed: int) -> dict[str, list[float]]:
+        method, encode = _load(folder, step, seed)
+        row = measure_variant(step, method, photos, found)
+        return row | {GAP: [latent_gap(encode, *gap, every=EVERY if step == AT_ONCE else 1)]}
+
     values = {name: dict(rows) for name, rows in results.values.items()}
     for step in STEPS:
         report(f"measuring {step}")
-        values[step] = {}
-        for seed in range(results.num_seeds):
-            method, encode = _load(folder, step, seed)
-            row = measure_variant(step, method, photos, found)
-            row[GAP] = [latent_gap(encode, *gap, every=EVERY if step == AT_ONCE else 1)]
-            for name, numbers in row.items():
-                values[step].setdefault(name, []).append(numbers)
+        values[step] = over_seeds(partial(measure_step, step), results.num_seeds)
     return replace(results, values=values)
 
 
 def _load(
     folder: Path, step: str, seed: int
 ) -> tuple[Callable[..., np.ndarray], Callable[[Tensor], Tensor]]:
-    """Return how a step restores, and how it encodes: Pix2Pix by its innermost features."""
+    """Return the restoring and the encoding function of a step; Pix2Pix has its innermost layer."""
     name = file_name(step, seed)
     if step == AT_ONCE:
         network = load_network(folder, name, build_micro)

@@ -1,15 +1,14 @@
-"""Measure the variants of an ablation, and say how sure the differences are.
+"""Measure the variants of an ablation, with confidence intervals of the differences.
 
 Every variant is measured on the same held-out photos, with the same damage and holes, for every
-seed of its training. What is kept are the single values, in ``results.json``: means, intervals and
-differences are computed from them.
+seed of its training. ``results.json`` keeps the single values. Means, intervals and differences
+are computed from them.
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from torch import Tensor
 from oldphoto.checks import InputError, require_file
 from oldphoto.degradations import degrade
 from oldphoto.evaluation.ablation.variants import FULL, VARIANTS, load_micro
-from oldphoto.evaluation.comparison import Contender, Metric, measure, metrics
+from oldphoto.evaluation.comparison import ComparedMethod, Metric, measure, metrics
+from oldphoto.evaluation.comparison_table import csv_text, markdown_table
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.images.files import load_rgb
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
@@ -36,17 +36,17 @@ INPUT = "degraded input"
 HOLES = "PSNR in holes"
 GAP = "Wasserstein"
 MEASURED = ("PSNR", "SSIM", SQUEEZE_LABEL, "BRISQUE")
-"""The columns of ``comparison.metrics`` that an ablation is judged by."""
+"""Columns of ``comparison.metrics`` in the table of an ablation."""
 
 EVERY = 16
-"""One code in so many counts for the Wasserstein distance: neighbours are alike anyway."""
+"""Every 16th latent counts for the Wasserstein distance, because neighbours are alike."""
 
-_ROUNDS = 3  # a held-out photo is degraded so often for the distance: there are only a few of them
+_ROUNDS = 3  # how often each of the few held-out photos is degraded for the distance
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table: its name, digits behind the point, and which end is better."""
+    """One column of the table: its name, number of decimals, and which direction is better."""
 
     name: str
     digits: int
@@ -60,8 +60,8 @@ class Results:
     Attributes:
         columns: what was measured.
         photos: names of the photos.
-        values: variant -> column -> (seeds, photos); for the distance of codes, which is a number
-            for all photos together, (seeds, 1), and for the input, which nobody trains, one row.
+        values: variant -> column -> (seeds, photos). The distance of latents is one number for all
+            photos, (seeds, 1). The input is not trained and has one row.
         missing: a sentence for each column that could not be measured.
     """
 
@@ -72,11 +72,11 @@ class Results:
 
     @property
     def num_seeds(self) -> int:
-        """How often each variant was trained."""
+        """Number of trainings of each variant."""
         return max(len(rows) for found in self.values.values() for rows in found.values())
 
     def table(self, variant: str, column: str) -> np.ndarray | None:
-        """Return the values (seeds, photos), None where the column says nothing of the variant.
+        """Return the values (seeds, photos), None if the variant has none in this column.
 
         Raises:
             InputError: if there is no such variant or column.
@@ -93,10 +93,8 @@ class Results:
 
     def difference(self, variant: str, column: str) -> Interval | None:
         """Return ``variant - full``, seed by seed and photo by photo, with its interval."""
-        tables = self.table(variant, column), self.table(FULL, column)
-        if any(table is None for table in tables):
-            return None
-        return bootstrap_crossed(tables[0] - tables[1])
+        table, full = self.table(variant, column), self.table(FULL, column)
+        return None if table is None or full is None else bootstrap_crossed(table - full)
 
     def seed_means(self, variant: str, column: str) -> np.ndarray | None:
         """Return the mean over the photos for each seed, (seeds,)."""
@@ -105,7 +103,7 @@ class Results:
 
 
 def as_method(network: RestorationNetwork) -> Callable[..., np.ndarray]:
-    """Return a function from a photo, sides multiples of 4, and its mask to the restored photo."""
+    """Return the method of a network, for photos whose sides are multiples of 4."""
 
     def restore(photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
         with torch.no_grad():
@@ -117,7 +115,7 @@ def as_method(network: RestorationNetwork) -> Callable[..., np.ndarray]:
 def gap_photos() -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the old photos of the package, and its held-out ones degraded without holes.
 
-    The degradation is that of the training, recipe ``released``, with seeds of its own.
+    The recipe is that of the training, ``released``, with other seeds.
     """
     degraded = [
         degrade(load_rgb(path), seed=(turn, index), recipe="released")[0]
@@ -133,24 +131,24 @@ def latent_gap(
     degraded: Sequence[np.ndarray],
     every: int = EVERY,
 ) -> float:
-    """Return the sliced Wasserstein distance between the codes of old and of degraded photos.
+    """Return the sliced Wasserstein distance between the latents of old and of degraded photos.
 
-    Codes are brought to one scale first: an encoder gains nothing by making all of them smaller.
+    Latents are brought to one scale first, so that their size makes no difference.
 
     Args:
-        encode: a photo (1, 3, H, W) in [-1, 1] to its code (1, C, h, w).
-        old, degraded: uint8 (H, W, 3), sides as the encoder wants them.
-        every: one code in so many counts.
+        encode: a photo (1, 3, H, W) in [-1, 1] to its latent (1, C, h, w).
+        old, degraded: uint8 (H, W, 3), with sides that the encoder accepts.
+        every: step between the positions that count.
     """
-    tables = [_codes(encode, photos)[::every] for photos in (old, degraded)]
+    tables = [_latents(encode, photos)[::every] for photos in (old, degraded)]
     return sliced_wasserstein(*to_one_scale(*tables))
 
 
-def _codes(encode: Callable[[Tensor], Tensor], photos: Sequence[np.ndarray]) -> Tensor:
-    """Return the codes of all photos, a row for each position."""
+def _latents(encode: Callable[[Tensor], Tensor], photos: Sequence[np.ndarray]) -> Tensor:
+    """Return the latents of all photos, one row for each position."""
     with torch.no_grad():
         latents = [encode(to_tensor(photo)) for photo in photos]
-    return torch.cat([z.permute(0, 2, 3, 1).flatten(0, 2) for z in latents])
+    return torch.cat([z.permute(0, 2, 3, 1).flatten(0, 2) for z in latents])  # (N h w, C)
 
 
 def measure_variant(
@@ -159,8 +157,8 @@ def measure_variant(
     photos: Sequence[TestPhoto],
     columns: Sequence[Metric],
 ) -> dict[str, list[float]]:
-    """Return the values of each column, one a photo, and the PSNR inside of the holes."""
-    row = measure(Contender(name, method), photos, columns)
+    """Return the values of each column, one per photo, and the PSNR inside the holes."""
+    row = measure(ComparedMethod(name, method), photos, columns)
     pairs = zip(row.restored, photos, strict=True)
     inside = [psnr_within(restored, p.clean, p.scratch_mask) for restored, p in pairs]
     return row.per_photo | {HOLES: inside}
@@ -174,10 +172,18 @@ def measure_checkpoint(
     gap: tuple[Sequence[np.ndarray], Sequence[np.ndarray]],
     columns: Sequence[Metric],
 ) -> dict[str, list[float]]:
-    """Return the values of one micro-checkpoint, and the distance between its codes of ``gap``."""
+    """Return the values of one micro-checkpoint, and the distance of the latents of ``gap``."""
     network = load_micro(folder, variant, seed)
     row = measure_variant(variant, as_method(network), photos, columns)
     return row | {GAP: [latent_gap(network.vae_degraded.encode, *gap)]}
+
+
+def over_seeds(
+    measure_seed: Callable[[int], dict[str, list[float]]], num_seeds: int
+) -> dict[str, list[list[float]]]:
+    """Measure every seed of a variant; return column -> (seeds, photos)."""
+    rows = [measure_seed(seed) for seed in range(num_seeds)]
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def measure_all(
@@ -190,7 +196,7 @@ def measure_all(
     Args:
         folder: holds the micro-checkpoints.
         num_seeds: of each variant.
-        report: is told what is being measured.
+        report: gets a line for each variant.
 
     Raises:
         InputError: if a checkpoint is missing or damaged.
@@ -201,11 +207,10 @@ def measure_all(
     values = {INPUT: {name: [row] for name, row in given.items()}}
     for variant in VARIANTS:
         report(f"measuring {variant}")
-        values[variant] = {}
-        for seed in range(num_seeds):
-            row = measure_checkpoint(folder, variant, seed, photos, gap, found)
-            for name, numbers in row.items():
-                values[variant].setdefault(name, []).append(numbers)
+        measure_seed = partial(
+            measure_checkpoint, folder, variant, photos=photos, gap=gap, columns=found
+        )
+        values[variant] = over_seeds(measure_seed, num_seeds)
     columns = [Column(m.name, m.digits, m.higher_is_better) for m in found if not m.missing]
     columns[1:1] = [Column(HOLES, 2, True)]
     columns.append(Column(GAP, 3, False))
@@ -214,7 +219,7 @@ def measure_all(
 
 
 def write_results(folder: Path, results: Results) -> None:
-    """Write ``results.json`` with all values, and ``table.csv`` and ``table.md`` for people."""
+    """Write ``results.json`` with all values, and the tables ``table.csv`` and ``table.md``."""
     write_json(folder / RESULTS_FILE, asdict(results))
     for name, text in (("table.csv", as_csv(results)), ("table.md", as_markdown(results))):
         (folder / name).write_bytes(text.encode())
@@ -237,36 +242,36 @@ def read_results(folder: Path) -> Results:
 
 
 def as_csv(results: Results) -> str:
-    """Return mean and interval, and difference to the whole method and its interval, as CSV."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    """Return means and differences to the whole method, with their intervals, as CSV."""
     ends = ("", " low", " high", " minus full", " minus full low", " minus full high")
-    writer.writerow(["variant", *(f"{c.name}{end}" for c in results.columns for end in ends)])
+    rows = [["variant", *(f"{c.name}{end}" for c in results.columns for end in ends)]]
     for variant in results.values:
-        cells: list[str] = []
+        rows.append([variant])
         for column in results.columns:
             found = results.interval(variant, column.name), _against(results, variant, column)
             for i in found:
-                cells += [f"{x:.6g}" for x in (i.mean, i.low, i.high)] if i else [""] * 3
-        writer.writerow([variant, *cells])
-    return text.getvalue()
+                rows[-1] += [f"{x:.6g}" for x in (i.mean, i.low, i.high)] if i else [""] * 3
+    return csv_text(rows)
 
 
 def as_markdown(results: Results) -> str:
-    """Return the table for people: means with intervals, then the differences to the whole."""
-    titles = [f"{c.name} {'↑' if c.higher_is_better else '↓'}" for c in results.columns]
-    head = ["| " + " | ".join(["", *titles]) + " |", "|" + "---|" * (len(titles) + 1)]
-    lines = [*head]
-    for variant in results.values:
-        cells = [_cell(results.interval(variant, c.name), c) for c in results.columns]
-        lines.append("| " + " | ".join([variant, *cells]) + " |")
-    lines += ["", f"Means over {results.num_seeds} seeds and {len(results.photos)} photos; in"]
-    lines[-1] += " brackets the 95 % bootstrap interval over both. Minus the whole method, pair by"
-    lines[-1] += " pair (* does not include 0):"
-    lines += ["", *head]
-    for variant in VARIANTS[1:]:
-        cells = [_cell(results.difference(variant, c.name), c, "+") for c in results.columns]
-        lines.append("| " + " | ".join([variant, *cells]) + " |")
+    """Return means with intervals, then the differences to the whole method, as Markdown."""
+    columns = results.columns
+    titles = ["", *(f"{c.name} {'↑' if c.higher_is_better else '↓'}" for c in columns)]
+    means = [
+        [variant, *(_cell(results.interval(variant, c.name), c) for c in columns)]
+        for variant in results.values
+    ]
+    differences = [
+        [variant, *(_cell(results.difference(variant, c.name), c, "+") for c in columns)]
+        for variant in VARIANTS[1:]
+    ]
+    legend = (
+        f"Means over {results.num_seeds} seeds and {len(results.photos)} photos; in brackets the "
+        "95 % bootstrap interval over both. Minus the whole method, pair by pair (* does not "
+        "include 0):"
+    )
+    lines = [*markdown_table(titles, means), "", legend, "", *markdown_table(titles, differences)]
     return "\n".join([*lines, "", *results.missing]).rstrip() + "\n"
 
 

@@ -1,9 +1,9 @@
-"""What each part is worth: the whole method at a micro size, trained again without one part.
+"""Variants of an ablation: the whole method at a micro size, and again without one part each.
 
-Every variant goes through the ordinary stages and the ordinary loop. A loss term is switched off by
-its factor 0, a part of the mapping by its form or its settings. Variants of one seed begin with the
-same numbers and see the same crops with the same damage; what would come out the same is trained
-once.
+Every variant uses the ordinary stages and the ordinary loop. A loss term is switched off by the
+factor 0, a part of the mapping by its class or its settings. Variants of one seed start from the
+same weights and see the same crops with the same damage. A network that is the same in several
+variants is trained once.
 """
 
 import json
@@ -37,7 +37,14 @@ from oldphoto.training.run_record import (
 )
 from oldphoto.training.settings import LoopSettings
 from oldphoto.training.stages import train_stage
-from oldphoto.weights.store import MAPPINGS, SHIPPED, load_network, load_weights, save_network
+from oldphoto.weights.store import (
+    MAPPINGS,
+    SHIPPED,
+    current_settings,
+    load_network,
+    load_weights,
+    save_network,
+)
 
 FULL = "full"
 TRAINED = STAGES[:3]
@@ -51,22 +58,23 @@ TERMS = {
 }
 """Loss terms that can be switched off: the factor in ``LossWeights``, and the stages without it.
 
-The adversarial loss and feature matching are those of equation 5: the VAEs keep theirs, so that
-these variants share the VAEs of the whole method, and nothing differs but the term."""
+The adversarial loss and feature matching are those of the mapping (eq. 5). The VAEs keep theirs, so
+these variants share the VAEs of the whole method, and nothing but the term differs."""
 
 NONLOCAL, MASK = "partial non-local", "mask"
 PARTS = ("latent adversary", NONLOCAL, MASK, "adversarial loss", "KL", "feature matching")
 """The parts in the order of the table."""
 
 VARIANTS = (FULL, *(f"without {part}" for part in PARTS))
-"""The names of all variants: the whole method first."""
+"""Names of all variants, the whole method first."""
 
 FOLDER = SHIPPED / "ablation"
-"""Where the micro-checkpoints that ship with the package lie."""
+"""Folder of the micro-checkpoints that ship with the package."""
 
 MAX_BYTES = 300_000
-"""What one micro-checkpoint may take."""
+"""Largest size of a micro-checkpoint."""
 
+# Each term needs enough weight to be missed. Its discriminator must keep up with the network.
 _VAE_WEIGHTS = replace(
     TINY.stages["vae-degraded"].weights,
     kl_weight=3e-3,
@@ -80,10 +88,8 @@ _MAPPING_WEIGHTS = replace(
 
 
 def _short(stage: StageName, **changes: Any) -> StageConfig:
-    # Each term has to weigh enough to be missed, and its discriminator to keep up with the network.
-    return replace(
-        TINY.stages[stage], batch=4, crop=32, discriminator_learning_rate=2e-3, **changes
-    )
+    steps: dict[str, Any] = dict(batch=4, crop=32, discriminator_learning_rate=2e-3)
+    return replace(TINY.stages[stage], **steps, **changes)
 
 
 MICRO = replace(
@@ -99,12 +105,12 @@ MICRO = replace(
         "detector": TINY.stages["detector"],
     },
 )
-"""The method at a size of which 21 copies train on one core in a coffee break."""
+"""Settings so small that 21 trainings take a coffee break on one core."""
 
 
 @dataclass(frozen=True)
 class MicroConfig:
-    """What a micro-checkpoint is built from: two VAEs of one size, and a mapping of some form."""
+    """Settings of a micro-checkpoint: two VAEs of one size and the mapping of a variant."""
 
     vae: VAEConfig
     mapping: MappingConfig
@@ -112,19 +118,19 @@ class MicroConfig:
 
 
 @dataclass(frozen=True)
-class Ablation:
+class AblationRun:
     """One whole ablation.
 
     Attributes:
-        run: folder of the run: ``seed-N/VARIANT/`` holds each training, ``weights/`` the results.
+        folder: of the run. ``seed-N/VARIANT/`` holds each training, ``weights/`` the results.
         old, clean: photo files.
-        num_seeds: seeds 0, 1, ... that every variant is trained with.
+        num_seeds: every variant is trained with the seeds 0 to ``num_seeds - 1``.
         preset: sizes and schedule of the whole method.
-        settings: of the loop; its ``max_minutes`` holds for everything together.
-        command: options it was asked for with, for the record.
+        settings: of the loop. ``max_minutes`` is the limit for all trainings together.
+        command: options of the command line, for the record.
     """
 
-    run: Path
+    folder: Path
     old: Sequence[Path]
     clean: Sequence[Path]
     num_seeds: int = 3
@@ -138,7 +144,7 @@ class Ablation:
     @property
     def weights(self) -> Path:
         """Folder of the micro-checkpoints."""
-        return self.run / "weights"
+        return self.folder / "weights"
 
 
 def part_of(variant: str) -> str | None:
@@ -155,7 +161,7 @@ def ablated(preset: Preset, variant: str) -> Preset:
     """Return the settings of the whole method with one part switched off."""
     part = part_of(variant)
     if part == MASK:
-        return replace(preset, mapping=replace(preset.mapping, masked=False))
+        return replace(preset, mapping=replace(preset.mapping, form="unmasked"))
     if part not in TERMS:
         return preset
     factor, stages = TERMS[part]
@@ -171,102 +177,105 @@ def checkpoint_name(variant: str, seed: int) -> str:
     return f"{variant.lower().replace(' ', '_').replace('-', '_')}_seed{seed}"
 
 
-def plan_of(job: Ablation, variant: str, seed: int) -> Plan:
+def plan_of(run: AblationRun, variant: str, seed: int) -> Plan:
     """Return the training of one variant with one seed, in a folder of its own."""
     folder = checkpoint_name(variant, seed).rpartition("_")[0]
     return Plan(
-        preset=ablated(job.preset, variant),
-        old=job.old,
-        clean=job.clean,
-        run=job.run / f"seed-{seed}" / folder,
+        preset=ablated(run.preset, variant),
+        old=run.old,
+        clean=run.clean,
+        run=run.folder / f"seed-{seed}" / folder,
         variant="quality" if part_of(variant) == NONLOCAL else "scratch",
         seed=seed,
     )
 
 
-def all_plans(job: Ablation) -> Iterator[tuple[str, int, Plan]]:
-    """Yield variant, seed and plan, seed by seed: whenever time runs out, whole seeds are done."""
-    for seed in range(job.num_seeds):
+def all_plans(run: AblationRun) -> Iterator[tuple[str, int, Plan]]:
+    """Yield variant, seed and plan, seed by seed, so that a stopped run has complete seeds."""
+    for seed in range(run.num_seeds):
         for variant in VARIANTS:
-            yield variant, seed, plan_of(job, variant, seed)
+            yield variant, seed, plan_of(run, variant, seed)
 
 
 def same_stages(plan: Plan, whole: Plan) -> list[str]:
-    """Return the VAEs that come out of a plan exactly as out of the whole method's.
+    """Return the names of the VAEs that a plan trains exactly as the whole method does.
 
-    ``vae_clean`` begins as a copy of ``vae_degraded`` where the preset says so; then it is the same
+    With ``shared_start``, ``vae_clean`` starts as a copy of ``vae_degraded``. Then it is the same
     only if both are.
     """
     same = [name for stage, name in VAE_OF.items() if plan.config(stage) == whole.config(stage)]
     return same if VAES[0] in same or not plan.preset.shared_start else []
 
 
-def train_all(job: Ablation, report: Callable[[str], None] = print) -> bool:
+def train_all(run: AblationRun, report: Callable[[str], None] = print) -> bool:
     """Train what is not finished yet, and write a micro-checkpoint after each training.
 
     Returns:
-        True when all are done, False when time ran out or somebody asked to stop.
+        True when all are done, False after the time limit or a request to stop.
 
     Raises:
-        InputError: if the run folder holds trainings with other settings, or others of its own.
+        InputError: if the run folder holds trainings with other settings or another ablation.
     """
-    deadline = time.monotonic() + 60 * (job.settings.max_minutes or float("inf"))
-    for variant, seed, plan in all_plans(job):
-        if is_trained(job, variant, seed):
+    deadline = time.monotonic() + 60 * (run.settings.max_minutes or float("inf"))
+    for variant, seed, plan in all_plans(run):
+        if is_trained(run, variant, seed):
             continue
         report(f"{variant}, seed {seed}")
-        if not _train_one(job, plan, plan_of(job, FULL, seed), deadline, report):
+        if not _train_one(run, plan, plan_of(run, FULL, seed), deadline, report):
             return False
         network, config = used_parts(load_weights(plan.run, plan.variant)), _config(plan)
         card = {"variant": variant, "seed": seed, "finished": True} | {
             name: asdict(plan.config(name)) for name in TRAINED
         }
         card |= {"num_old": len(plan.old), "num_clean": len(plan.clean)}
-        save_network(job.weights, checkpoint_name(variant, seed), network, config, card)
+        save_network(run.weights, checkpoint_name(variant, seed), network, config, card)
     return True
 
 
-def is_trained(job: Ablation, variant: str, seed: int) -> bool:
-    """Whether the run has the micro-checkpoint of a variant and a seed, with these settings.
+def is_trained(run: AblationRun, variant: str, seed: int) -> bool:
+    """Return whether the run has the micro-checkpoint of a variant and a seed.
 
     Raises:
         InputError: if it has one that was trained with other settings.
     """
-    path = job.weights / f"{checkpoint_name(variant, seed)}.json"
-    if not path.is_file():
-        return False
-    plan = plan_of(job, variant, seed)
-    found = json.loads(path.read_text(encoding="utf-8"))
-    expected = {"config": asdict(_config(plan))} | {s: asdict(plan.config(s)) for s in TRAINED}
-    before = {"config": found["config"]} | {s: found["training"].get(s) for s in TRAINED}
-    require_same_settings(path, before, expected)
-    return True
+    plan = plan_of(run, variant, seed)
+    settings = {"config": asdict(_config(plan))} | {s: asdict(plan.config(s)) for s in TRAINED}
+    return has_checkpoint(run, checkpoint_name(variant, seed), settings)
 
 
-def require_same_settings(path: Path, before: object, now: object) -> None:
-    """Raise InputError unless a JSON holds the settings that training would have now.
+def has_checkpoint(run: AblationRun, name: str, settings: dict[str, Any]) -> bool:
+    """Return whether the run has a checkpoint of this name, trained with these settings.
 
     Args:
-        path: of the JSON, for the message.
-        before: what was read from it.
-        now: settings of plain values.
+        settings: "config" of the network, and settings from the record of its training.
+
+    Raises:
+        InputError: if it was trained with other settings.
     """
-    if before != json.loads(json.dumps(now)):
+    path = run.weights / f"{name}.json"
+    if not path.is_file():
+        return False
+    found = json.loads(path.read_text(encoding="utf-8"))
+    before = found["training"] | {"config": current_settings(found["config"])}
+    # JSON turns tuples into lists: compare what would be written.
+    before, now = json.loads(json.dumps([before, settings]))
+    if any(before.get(key) != value for key, value in now.items()):
         raise InputError(
             f"{path} was trained with other settings: repeat the options that it was begun with, "
             "or choose another --run folder"
         )
+    return True
 
 
 def used_parts(network: RestorationNetwork) -> RestorationNetwork:
-    """Leave out, in place, the halves of the VAEs that no photo passes when it is restored."""
-    network.vae_degraded.decoder = nn.Identity()
-    network.vae_clean.encoder = nn.Identity()
+    """Remove, in place, the halves of the VAEs that restoring a photo does not use."""
+    network.vae_degraded.register_module("decoder", nn.Identity())
+    network.vae_clean.register_module("encoder", nn.Identity())
     return network
 
 
 def load_micro(folder: Path, variant: str, seed: int) -> RestorationNetwork:
-    """Load the micro-checkpoint of a variant and a seed; it restores, but cannot be trained on.
+    """Load the micro-checkpoint of a variant and a seed, for restoring only.
 
     Raises:
         InputError: if a file is missing, damaged, or does not fit its settings.
@@ -285,11 +294,11 @@ def _config(plan: Plan) -> MicroConfig:
 
 
 def _train_one(
-    job: Ablation, plan: Plan, whole: Plan, deadline: float, report: Callable[[str], None]
+    run: AblationRun, plan: Plan, whole: Plan, deadline: float, report: Callable[[str], None]
 ) -> bool:
-    """Train the stages of one plan that are not finished; False when time ran out."""
+    """Train the unfinished stages of one plan; return False if it was stopped before the end."""
     require_same_run(plan)
-    write_run_config(plan, job.command)
+    write_run_config(plan, run.command)
     for name in same_stages(plan, whole) if plan.run != whole.run else ():
         _take_over(whole.weights, plan.weights, name)
     for stage in TRAINED:
@@ -300,21 +309,21 @@ def _train_one(
         if left <= 0:
             return False
         write_stage_config(plan, stage)
-        settings = replace(job.settings, max_minutes=left, resume=True)
+        settings = replace(run.settings, max_minutes=left, resume=True)
         if not train_stage(plan, stage, settings, report=report):
             return False
     return True
 
 
 def _is_finished(plan: Plan, stage: str) -> bool:
-    if stage == "mapping":  # the checkpoint made of it is what tells, see ``is_trained``
+    if stage == "mapping":  # its micro-checkpoint is checked by ``is_trained`` instead
         return False
     path = plan.weights / f"{plan.network_name(stage)}.json"
     return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["training"]["finished"]
 
 
 def _take_over(source: Path, target: Path, name: str) -> None:
-    """Copy a trained network; its JSON comes last, for it says that the network is there."""
+    """Copy a trained network. Its JSON comes last, because it marks the network as complete."""
     for suffix in (".safetensors", ".json"):
         with written_whole(target / f"{name}{suffix}") as file:
             file.write((source / f"{name}{suffix}").read_bytes())

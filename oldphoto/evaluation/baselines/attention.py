@@ -1,8 +1,7 @@
-"""Operation-wise attention: many filters side by side, and a small network that weighs them.
+"""Operation-wise attention: parallel filters, weighted by a small network.
 
-A photo with unknown, mixed damage needs other filters than the next one. Each layer here applies
-eight operations at once; attention weights, made from the features themselves and adding up to 1,
-say how much each of them counts.
+Every photo with unknown, mixed damage needs other filters. Each layer applies eight operations in
+parallel. Their attention weights sum to 1 and are computed from the features.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,12 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.checks import InputError, require_features, require_positive
 from oldphoto.config import StageConfig
-from oldphoto.evaluation.baselines.fitting import BaselineRun, NetworkMethod, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import (
+    BaselineRun,
+    NetworkMethod,
+    random_seed,
+    train_and_keep,
+)
 from oldphoto.networks.layers import ResidualBlock
 from oldphoto.training.loop import Stage
 from oldphoto.training.objectives import Outputs, Terms
@@ -23,7 +27,7 @@ from oldphoto.weights.store import load_network
 
 NAME = "attention"
 OPERATIONS = ((1, 1), (3, 1), (5, 1), (7, 1), (3, 2), (5, 2), (7, 2))
-"""Kernel size and dilation of each convolution of a layer; the eighth operation is an average."""
+"""Kernel size and dilation of the seven convolutions of a layer. The eighth operation is a mean."""
 
 NUM_OPERATIONS = len(OPERATIONS) + 1
 
@@ -36,7 +40,7 @@ class AttentionConfig:
         width: feature channels throughout.
         num_blocks: residual blocks before the first operation layer.
         num_layers: operation layers; a multiple of ``group``.
-        group: layers in a row whose attention is computed at once.
+        group: consecutive layers that share one attention network.
         hidden: units between the pooled features and the attention.
     """
 
@@ -55,7 +59,7 @@ class AttentionConfig:
 
 
 class SeparableConv(nn.Module):
-    """A filter for each channel alone, then a mixture of the channels, then ReLU; size is kept."""
+    """Depthwise separable convolution and ReLU; the size stays."""
 
     def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
@@ -76,7 +80,7 @@ class SeparableConv(nn.Module):
 
 
 class OperationLayer(nn.Module):
-    """Eight operations on the same features, weighted, mixed by a 1x1 convolution, added.
+    """Eight weighted operations on the same features, mixed by a 1x1 convolution, and a skip.
 
     Shape:
         x (B, C, H, W) and weights (B, 8) to (B, C, H, W).
@@ -93,17 +97,17 @@ class OperationLayer(nn.Module):
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         results = torch.stack([*(conv(x) for conv in self.convs), self.average(x)], dim=1)
-        weighted = results * weights[:, :, None, None, None]
+        weighted = results * weights[:, :, None, None, None]  # (B, 8, C, H, W)
         return x + self.mix(weighted.flatten(1, 2)).relu()
 
 
 class OperationAttention(nn.Module):
-    r"""The weights of the operations of ``group`` layers, from the features before the first.
+    r"""Attention weights of ``group`` layers, from the features before the first of them.
 
     .. math:: a = \operatorname{softmax}(W_2 \, \sigma(W_1 z)), \quad z_c = \operatorname{mean}(x_c)
 
     Shape:
-        x (B, C, H, W) to (B, group, 8); the eight weights of a layer are positive and add up to 1.
+        x (B, C, H, W) to (B, group, 8). The eight weights of a layer are positive and sum to 1.
 
     Source:
         Suganuma et al. 2019, section 3 (operation-wise attention).
@@ -166,7 +170,7 @@ class AttentionNetwork(nn.Module):
 
 
 class AttentionObjective(nn.Module):
-    """Mean absolute difference of the restored and the clean photo, and nothing else.
+    """L1 distance between the restored and the clean photo.
 
     Source:
         Suganuma et al. 2019, section 4.
@@ -193,8 +197,8 @@ class AttentionPreset:
     train: StageConfig
 
 
-# The paper: batch 32, patches of 63 pixels, Adam at 0.001, its rate falling along a cosine; here it
-# falls along a line, in the second half.
+# The paper: batch 32, patches of 63 pixels, Adam at 0.001 with a cosine schedule. Here the rate
+# falls linearly in the second half.
 PAPER = AttentionPreset(
     AttentionConfig(),
     StageConfig(
@@ -219,7 +223,7 @@ TINY = AttentionPreset(
 
 
 class Attention(NetworkMethod):
-    """The trained network, as a ``Method``; it sees the holes as white, and no mask."""
+    """The trained network as a ``Method``. It gets white holes and no mask."""
 
     def __init__(self, network: AttentionNetwork, device: str | None = None) -> None:
         super().__init__(network, multiple=1, device=device)
@@ -231,10 +235,12 @@ class Attention(NetworkMethod):
         return cls(network, device)
 
 
-def baseline_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
-    """Return network, loss and data, ready for the loop."""
-    network = seeded(run, lambda: AttentionNetwork(preset.network))
-    network = network.to(memory_format=torch.channels_last)  # a third faster on a CPU
+def attention_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
+    """Return network, loss and data for the loop."""
+    with random_seed(run.seed):
+        network = AttentionNetwork(preset.network)
+    # A third faster on a CPU. torch's stubs lack this argument.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Stage(
         name=NAME,
         config=preset.train,
@@ -246,5 +252,5 @@ def baseline_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
 
 
 def fit(run: BaselineRun, preset: AttentionPreset = TINY) -> bool:
-    """Train, and write ``attention`` into the run's weights; whether all steps were done."""
-    return train_and_keep(run, baseline_stage(run, preset))
+    """Train and save ``attention`` in the run's weights; return whether all steps are done."""
+    return train_and_keep(run, attention_stage(run, preset))

@@ -1,8 +1,8 @@
-"""BM3D: remove noise by stacking blocks that look alike and filtering the stack as one thing.
+"""BM3D: remove noise by filtering stacks of similar blocks in three dimensions.
 
-The well-known package of the method's authors is for non-commercial use only; this is another
-implementation, from the paper. Differences: every stack has the full number of blocks (the paper
-leaves out those that are too different), and both steps use the cosine transform.
+The package of the method's authors is for non-commercial use only, so this is an implementation
+from the paper. There are two differences. Every stack has the full number of blocks, where the
+paper leaves out those that are too different. Both steps use the cosine transform.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ NUM_BLOCKS = (16, 32)  # in a stack of the first and of the second step
 THRESHOLD = 2.7  # of the first step, in standard deviations of the noise
 _BAND = 8  # rows of reference blocks that are worked on at once, to bound the memory
 
-# Brightness and two differences of colour: blocks are compared by brightness, where the noise is
-# least. The rows have length 1, so that the noise of each channel stays what it was.
+# Luminance and two colour differences. Blocks are compared by luminance, which has least noise.
+# The rows have length 1, so that the noise of each channel keeps its deviation.
 _OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 _COSINES = dct(np.eye(BLOCK), axis=0, norm="ortho")
 _WINDOW = np.outer(np.kaiser(BLOCK, 2.0), np.kaiser(BLOCK, 2.0)).astype(np.float32)
@@ -31,7 +31,7 @@ _WINDOW = np.outer(np.kaiser(BLOCK, 2.0), np.kaiser(BLOCK, 2.0)).astype(np.float
 
 @dataclass(frozen=True)
 class _Stacks:
-    """Where the blocks of some stacks lie: rows and columns of top left corners, (n, blocks)."""
+    """Top left corners of the blocks of some stacks: rows and columns, each (n, blocks)."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -43,7 +43,7 @@ def bm3d(photo: np.ndarray, sigma: float, search: int = 12) -> np.ndarray:
     Args:
         photo: (H, W, 3) uint8, both sides at least 8.
         sigma: standard deviation of the noise, in levels of 255; 0 returns the photo.
-        search: how many pixels away, in each direction, alike blocks are looked for.
+        search: how far similar blocks are searched in each direction, in pixels.
 
     Returns:
         (H, W, 3) uint8.
@@ -52,8 +52,8 @@ def bm3d(photo: np.ndarray, sigma: float, search: int = 12) -> np.ndarray:
         InputError: if the photo is of another kind or too small, or sigma is negative.
 
     Source:
-        Dabov et al. 2007 (doi 10.1109/TIP.2007.901238): figure 3 and table 1; colours as in
-        section 5 of the same text, blocks being compared by brightness alone.
+        Dabov et al. 2007 (doi 10.1109/TIP.2007.901238): figure 3 and table 1, colours as in
+        section 5, with blocks compared by luminance alone.
     """
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         raise InputError(f"expected uint8 (H, W, 3), got {photo.dtype} {photo.shape}")
@@ -78,7 +78,7 @@ def _denoise(
     num_blocks: int,
     is_first: bool,
 ) -> np.ndarray:
-    """Filter all stacks and lay their blocks back over each other, weighted; (3, H, W)."""
+    """Filter all stacks and return the weighted mean of the overlapping blocks, (3, H, W)."""
     total = np.zeros_like(noisy, dtype=np.float64)
     weight = np.zeros(noisy.shape, dtype=np.float64)
     for stacks in _matched(guide[0], search, num_blocks):
@@ -89,7 +89,7 @@ def _denoise(
             strength = 1 / np.maximum(kept.sum(axis=(2, 3, 4)), 1)
         else:
             energy = _to_spectrum(_gather(guide, stacks)) ** 2
-            wiener = energy / (energy + sigma**2)  # equation 8
+            wiener = energy / (energy + sigma**2)  # eq. 8
             filtered = spectrum * wiener
             strength = 1 / np.maximum((wiener**2).sum(axis=(2, 3, 4)), 1e-6)
         _lay_back(_from_spectrum(filtered), strength, stacks, total, weight)
@@ -97,11 +97,11 @@ def _denoise(
 
 
 def _matched(guide: np.ndarray, search: int, num_blocks: int) -> Iterator[_Stacks]:
-    """Yield, for each reference block, the blocks that are most like it, band by band."""
+    """Yield the blocks most similar to each reference block, band by band."""
     last_row, last_column = (side - BLOCK for side in guide.shape)
     all_rows = np.unique(np.append(np.arange(0, last_row + 1, STEP), last_row))
     columns = np.unique(np.append(np.arange(0, last_column + 1, STEP), last_column))
-    # A corner of a small photo reaches few positions: its stacks are smaller, still a power of two.
+    # In a corner of a small photo few positions are in reach. Stacks stay a power of two.
     positions = min(last_row, search) + 1, min(last_column, search) + 1
     num_blocks = min(num_blocks, 2 ** int(np.log2(positions[0] * positions[1])))
     shifts = [
@@ -124,9 +124,10 @@ def _matched(guide: np.ndarray, search: int, num_blocks: int) -> Iterator[_Stack
 def _distances(
     guide: np.ndarray, rows: np.ndarray, columns: np.ndarray, down: int, right: int
 ) -> np.ndarray:
-    """Return the squared distance of each reference block to the one moved by (down, right).
+    """Return the squared distance of each reference block to the block moved by (down, right).
 
-    Blocks that would reach over the border get infinity; (len(rows), len(columns)).
+    Returns:
+        (len(rows), len(columns)); infinity where the moved block crosses the border.
     """
     found = np.full((len(rows), len(columns)), np.inf, np.float32)
     height, width = guide.shape
@@ -139,7 +140,7 @@ def _distances(
     left, end = columns[0], columns[-1] + BLOCK
     moved = guide[top + down : bottom + down, left + right : end + right]
     square = (guide[top:bottom, left:end] - moved) ** 2
-    # Anchor 0: the sum over a block stands at its top left corner.
+    # Anchor 0 puts the sum over a block at its top left corner.
     sums = cv2.boxFilter(square, -1, (BLOCK, BLOCK), anchor=(0, 0), normalize=False)
     found[np.ix_(inside_rows, inside_columns)] = sums[np.ix_(rows - top, columns - left)]
     return found
@@ -151,7 +152,7 @@ def _gather(photo: np.ndarray, stacks: _Stacks) -> np.ndarray:
 
 
 def _to_spectrum(blocks: np.ndarray) -> np.ndarray:
-    """Cosine transform of each block, Hadamard transform across the stack; lengths are kept."""
+    """Transform each block by cosines and each stack by Hadamard; both keep lengths."""
     cosines = _COSINES.astype(np.float32)
     return np.einsum(
         "st,cntuv->cnsuv", _hadamard(blocks.shape[2]), cosines @ blocks @ cosines.T, optimize=True

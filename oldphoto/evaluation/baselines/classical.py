@@ -1,7 +1,7 @@
-"""What one would do without learning: fill the holes, remove the noise, fill the holes anew.
+"""Restoration without learning: fill the holes, remove the noise, fill the holes again.
 
-The first filling only keeps the white of the holes from spreading into the photo while it is
-denoised; the second one is the result, made from sound pixels that are clean by then.
+The first filling keeps the white of the holes from spreading while the photo is denoised. The
+second filling is made from denoised pixels and is the result.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,32 +15,33 @@ from skimage.restoration import estimate_sigma, inpaint_biharmonic
 
 from oldphoto.checks import InputError, require_in
 from oldphoto.evaluation.baselines.bm3d import bm3d
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.samples import sample_paths
 
-DENOISERS = ("nlm", "bm3d")
-FILLERS = ("telea", "navier-stokes", "biharmonic")
+Denoiser = Literal["nlm", "bm3d"]
+Filler = Literal["telea", "navier-stokes", "biharmonic"]
+DENOISERS: tuple[Denoiser, ...] = ("nlm", "bm3d")
+FILLERS: tuple[Filler, ...] = ("telea", "navier-stokes", "biharmonic")
 
 
 @dataclass(frozen=True)
 class ClassicalSettings:
-    """What ``tune`` chooses.
+    """Settings of the pipeline, chosen by ``tune``.
 
     Attributes:
-        denoiser: non-local means of OpenCV, or BM3D.
+        denoiser: OpenCV's non-local means, or BM3D.
         noise_factor, noise_offset: the strength is factor * estimated noise + offset, in levels
-            of 255. The offset is there because noise that went through a blur or JPEG is hardly
-            seen by the estimate.
+            of 255. The estimate misses noise that went through a blur or JPEG, hence the offset.
         filler: OpenCV's Telea or Navier-Stokes, or scikit-image's biharmonic filling.
         radius: of OpenCV's fillers, in pixels.
     """
 
-    denoiser: Literal["nlm", "bm3d"] = "bm3d"
+    denoiser: Denoiser = "bm3d"
     noise_factor: float = 1.0
     noise_offset: float = 6.0
-    filler: Literal["telea", "navier-stokes", "biharmonic"] = "biharmonic"
+    filler: Filler = "biharmonic"
     radius: int = 5
 
     def __post_init__(self) -> None:
@@ -55,8 +56,8 @@ TUNED_NLM = ClassicalSettings("nlm", noise_factor=1.0, noise_offset=3.0)
 TUNED = TUNED_BM3D
 """Found by ``print(tune())`` (10 minutes).
 
-It maximises the PSNR of every second sample photo of kind ``clean``, degraded by recipe
-``released`` with holes over 5 to 20 %, seed 1; the held-out photos had no part in it."""
+It maximises the PSNR of every second sample photo of kind ``clean``, degraded by the recipe
+``released`` with holes over 5 to 20 %, seed 1. The held-out photos are not used."""
 
 
 class Classical:
@@ -76,18 +77,18 @@ class Classical:
         self.settings = settings
 
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         return self.fill(self.denoise(fill_telea(photo, mask)), mask)
 
     def denoise(self, photo: np.ndarray) -> np.ndarray:
-        """Remove the noise of uint8 (H, W, 3), as strong as it is estimated to be."""
+        """Remove noise of the estimated strength from a photo, uint8 (H, W, 3)."""
         strength = self.settings.noise_factor * noise_level(photo) + self.settings.noise_offset
         if self.settings.denoiser == "bm3d":
             return bm3d(photo, strength)
         return cv2.fastNlMeansDenoisingColored(photo, None, strength, strength, 3, 21)
 
     def fill(self, photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
-        """Fill the masked pixels from around them; all others stay as they are."""
+        """Fill the masked pixels from their surroundings; the others do not change."""
         if not scratch_mask.any():
             return photo
         if self.settings.filler == "biharmonic":
@@ -99,9 +100,9 @@ class Classical:
 
 
 def noise_level(photo: np.ndarray) -> float:
-    """Return the standard deviation of the noise, in levels of 255, as the finest wavelets show it.
+    """Estimate the standard deviation of the noise, in levels of 255, from the finest wavelets.
 
-    Source: Donoho and Johnstone 1994, through scikit-image.
+    Source: Donoho and Johnstone 1994, from scikit-image.
     """
     return float(np.mean(estimate_sigma(photo, channel_axis=2)))
 
@@ -120,23 +121,23 @@ def training_photos(seed: int = 1) -> list[TestPhoto]:
     return list(make_test_photos(sample_paths("clean"), seed=seed))[::2]
 
 
-def candidates(denoisers: Sequence[str] = DENOISERS) -> Iterator[ClassicalSettings]:
-    """Yield the strengths that are tried, then ``tune`` tries the fillers for the best of them."""
+def candidates(denoisers: Sequence[Denoiser] = DENOISERS) -> Iterator[ClassicalSettings]:
+    """Yield the settings of denoiser and strength that ``tune`` compares first."""
     for denoiser, factor, offset in product(denoisers, (0.7, 1.0), (3.0, 6.0, 9.0)):
         yield ClassicalSettings(denoiser, factor, offset)
 
 
 def tune(
     photos: Sequence[TestPhoto] | None = None,
-    denoisers: Sequence[str] = DENOISERS,
+    denoisers: Sequence[Denoiser] = DENOISERS,
     report: Callable[[str], None] = print,
 ) -> ClassicalSettings:
     """Return the settings with the highest mean PSNR: first the denoiser, then the filler.
 
     Args:
-        photos: to tune on; None takes ``training_photos``. Never those of the evaluation.
-        denoisers: those that may be chosen.
-        report: is told the result of each attempt.
+        photos: to tune on; None takes ``training_photos``. Never use the photos of the evaluation.
+        denoisers: to choose from.
+        report: gets a line for each attempt.
 
     Raises:
         InputError: if there are no photos.

@@ -1,10 +1,45 @@
-"""What all baselines share: the checks on what they are given."""
+"""What all baselines share: their interface, the check of their arguments, the loss of a GAN."""
 
 from typing import Protocol
 
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
 from oldphoto.checks import InputError
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms
+
+
+def gan_generator(scores: Tensor) -> Tensor:
+    r"""Return the non-saturating loss of a generator, :math:`-\log D(fake)`.
+
+    Args:
+        scores: of generated photos, any shape, before the sigmoid.
+    """
+    return F.softplus(-scores.float()).mean()
+
+
+def gan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    r"""Return :math:`-\tfrac12 (\log D(real) + \log(1 - D(fake)))` from scores before the sigmoid.
+
+    >>> import torch
+    >>> round(float(gan_discriminator(real=torch.zeros(2), fake=torch.zeros(2))), 4)  # log 2
+    0.6931
+    """
+    return (F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()) / 2
+
+
+class GANDiscriminatorObjective(DiscriminatorObjective):
+    """Loss of a discriminator on the ``real`` and ``fake`` input that a generator's loss returns.
+
+    Args:
+        discriminators: holds one discriminator, "photo".
+    """
+
+    def forward(self, samples: Outputs) -> Terms:
+        discriminator = self.discriminators["photo"]
+        real, fake = (discriminator(samples[name])[0][-1] for name in ("real", "fake"))
+        return {"discriminator": gan_discriminator(real, fake)}
 
 
 class Method(Protocol):
@@ -15,17 +50,17 @@ class Method(Protocol):
 
         Args:
             photo: (H, W, 3) uint8; damaged pixels may hold anything.
-            scratch_mask: (H, W) bool, True where damaged; None: nowhere.
+            scratch_mask: (H, W) bool, True where damaged; None if nothing is.
 
         Returns:
             (H, W, 3) uint8.
 
         Raises:
-            InputError: if photo or mask are of another kind or shape.
+            InputError: if photo or mask have another dtype or shape.
         """
 
 
-def require_job(
+def require_photo_and_mask(
     photo: np.ndarray, scratch_mask: np.ndarray | None, min_side: int = 16
 ) -> np.ndarray:
     """Return the mask (all False where there is none), or raise InputError."""

@@ -1,8 +1,8 @@
-"""CycleGAN: learn to restore without pairs, from damaged photos here and clean ones there.
+"""CycleGAN: learn to restore from damaged and clean photos without pairs.
 
-Two generators translate in both directions, and what is translated there and back must come out as
-it went in. Real old photos can be learned from, as in ours; but nothing ties a restored photo to
-what was there, except the way back.
+Two generators translate in both directions, and a photo translated there and back must equal
+itself. As in our method, real old photos are training data. But the way back is the only link
+between a restored photo and its content.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,12 @@ from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.data.stream import PhotoStream
-from oldphoto.evaluation.baselines.fitting import BaselineRun, NetworkMethod, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import (
+    BaselineRun,
+    NetworkMethod,
+    random_seed,
+    train_and_keep,
+)
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import conv_norm_relu, init_paper, residual_blocks
 from oldphoto.training.loop import Stage
@@ -93,10 +98,10 @@ def _double(before: int, after: int) -> nn.Sequential:
 
 
 class History(nn.Module):
-    """Photos that a generator made before: a discriminator sees them beside the newest ones.
+    """Buffer of earlier generated photos, which the discriminator sees beside the newest ones.
 
-    The first ``HISTORY`` photos are kept and handed on. After that each photo is handed on as it
-    is with probability one half; else it takes the place of a kept one, which is handed on.
+    The first ``HISTORY`` photos are stored and returned. After that each photo is returned itself
+    with probability one half. Otherwise it replaces a stored photo, which is returned.
 
     Source:
         Zhu et al. 2017, section 4; Shrivastava et al. 2017 (arXiv 1612.07828), section 2.3.
@@ -107,41 +112,41 @@ class History(nn.Module):
 
     def __init__(self, crop: int, size: int = HISTORY) -> None:
         super().__init__()
-        # Buffers: they are part of a checkpoint, so a resumed run remembers.
+        # Buffers are part of a checkpoint, so a resumed run has the same history.
         self.register_buffer("photos", torch.zeros(size, 3, crop, crop))
         self.register_buffer("num_kept", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
     def exchange(self, photos: Tensor, seeds: Tensor) -> Tensor:
-        """Hand in new photos and get as many, new or old.
+        """Store new photos and return as many, new or old.
 
         Args:
             photos: (B, 3, crop, crop).
-            seeds: (B,) whole numbers that decide what is exchanged.
+            seeds: (B,) integers that seed the exchange.
         """
-        handed = []
+        returned = []
         for photo, seed in zip(photos.float(), seeds.tolist(), strict=True):
             if self.num_kept < len(self.photos):
                 self.photos[self.num_kept] = photo
                 self.num_kept += 1
-                handed.append(photo)
+                returned.append(photo)
                 continue
             generator = torch.Generator().manual_seed(int(seed))
             place = int(torch.randint(2 * len(self.photos), (), generator=generator))
             if place >= len(self.photos):
-                handed.append(photo)
+                returned.append(photo)
             else:
-                handed.append(self.photos[place].clone())
+                returned.append(self.photos[place].clone())
                 self.photos[place] = photo
-        return torch.stack(handed).to(photos)
+        return torch.stack(returned).to(photos)
 
 
 class CycleGANObjective(nn.Module):
-    """Loss of both generators: least squares, there and back, and leave alone what is right.
+    """Loss of both generators: adversarial (least squares), cycle consistency and identity.
 
     Source:
-        Zhu et al. 2017, equations 1 to 3 with the least squares of section 4, and the identity
-        term of section 5.2 at half of the cycle's weight.
+        Zhu et al. 2017, eq. 1 to 3 with the least squares of section 4, and the identity term of
+        section 5.2 with half of the cycle's weight.
     """
 
     def __init__(self, restore: Generator, damage: Generator) -> None:
@@ -170,7 +175,7 @@ class CycleGANObjective(nn.Module):
 
 
 class CycleGANDiscriminatorObjective(DiscriminatorObjective):
-    """Least-squares loss of both discriminators, on photos of their histories."""
+    """Least-squares loss of both discriminators on photos from their histories."""
 
     def __init__(self, discriminators: nn.ModuleDict, crop: int) -> None:
         super().__init__(discriminators)
@@ -181,7 +186,9 @@ class CycleGANDiscriminatorObjective(DiscriminatorObjective):
         real = {"clean": samples["target"], "damaged": samples["input"]}
         terms = {}
         for name, discriminator in self.discriminators.items():
-            fake = self.histories[name].exchange(made[name], samples["seed"])
+            history = self.histories[name]
+            assert isinstance(history, History)
+            fake = history.exchange(made[name], samples["seed"])
             loss = losses.lsgan_discriminator(
                 real=discriminator(real[name]), fake=discriminator(fake)
             )
@@ -190,7 +197,7 @@ class CycleGANDiscriminatorObjective(DiscriminatorObjective):
 
 
 class UnpairedPhotos(DegradedPairs):
-    """Damaged and clean photos that do not belong together.
+    """Unpaired damaged and clean photos.
 
     A sample holds ``damaged`` and ``clean``, (3, crop, crop) in [-1, 1]. Every second damaged photo
     is a real old one, the others are synthetic, with white holes.
@@ -224,7 +231,7 @@ class UnpairedPhotos(DegradedPairs):
 
 @dataclass(frozen=True)
 class CycleGANPreset:
-    """One size: generators, discriminators (PatchGANs that see 70 pixels), training."""
+    """One size: generators, discriminators (PatchGANs of 70 pixels), training."""
 
     network: CycleGANConfig
     discriminator: DiscriminatorConfig
@@ -249,7 +256,7 @@ TINY = CycleGANPreset(
 
 
 class CycleGAN(NetworkMethod):
-    """The trained generator from damaged to clean, as a ``Method``."""
+    """The trained generator from damaged to clean as a ``Method``."""
 
     def __init__(self, network: Generator, device: str | None = None) -> None:
         super().__init__(network, multiple=4, device=device)
@@ -260,14 +267,13 @@ class CycleGAN(NetworkMethod):
         return cls(load_network(folder, NAME, lambda c: Generator(CycleGANConfig(**c))), device)
 
 
-def baseline_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
-    """Return networks, losses and data, ready for the loop."""
-
-    def build() -> nn.ModuleList:
-        discriminators = [PatchDiscriminator(preset.discriminator, in_channels=3) for _ in range(2)]
-        return nn.ModuleList([*(Generator(preset.network) for _ in range(2)), *discriminators])
-
-    restore, damage, *discriminators = seeded(run, build)
+def cyclegan_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
+    """Return networks, losses and data for the loop."""
+    with random_seed(run.seed):
+        discriminators = nn.ModuleDict(
+            {name: PatchDiscriminator(preset.discriminator, 3) for name in ("clean", "damaged")}
+        )
+        restore, damage = Generator(preset.network), Generator(preset.network)
     config = preset.train
     photos = UnpairedPhotos(
         run.old_paths,
@@ -277,17 +283,16 @@ def baseline_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
         recipe=config.recipe,
         hole_prob=config.hole_prob,
     )
-    by_name = nn.ModuleDict(dict(zip(("clean", "damaged"), discriminators, strict=True)))
     return Stage(
         name=NAME,
         config=config,
         objective=CycleGANObjective(restore, damage),
-        discriminator_objective=CycleGANDiscriminatorObjective(by_name, config.crop),
+        discriminator_objective=CycleGANDiscriminatorObjective(discriminators, config.crop),
         trained=nn.ModuleDict({NAME: restore.train()}),
         dataset=Numbered(photos, run.seed),
     )
 
 
 def fit(run: BaselineRun, preset: CycleGANPreset = TINY) -> bool:
-    """Train, and write ``cyclegan`` into the run's weights; whether all steps were done."""
-    return train_and_keep(run, baseline_stage(run, preset))
+    """Train and save ``cyclegan`` in the run's weights; return whether all steps are done."""
+    return train_and_keep(run, cyclegan_stage(run, preset))

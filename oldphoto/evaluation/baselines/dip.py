@@ -1,8 +1,8 @@
-"""Deep image prior: a network that has seen no photo but the one to restore.
+"""Deep image prior: a network that is fitted to the photo to restore and to nothing else.
 
-Its input is noise, and its weights are fitted until its output is the degraded photo, holes left
-out. On the way there it passes the restored photo: a convolutional network learns smooth shapes and
-edges long before it learns noise. So one has to stop in time, and the holes come out filled.
+Its input is noise. Its weights are fitted until its output equals the degraded photo outside the
+holes. A convolutional network fits smooth shapes and edges long before noise, so the output is the
+restored photo if the fit stops in time. The holes come out filled.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldphoto.checks import InputError, require_multiple, require_positive
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.baselines.fitting import random_seed
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
@@ -28,14 +28,14 @@ class DIPConfig:
 
     Attributes:
         width: feature channels at each of the scales.
-        skip_width: channels that a scale hands on past the coarser ones.
+        skip_width: channels of the skip connection at each scale.
         depth: reductions by 2.
-        noise_channels: of the input.
-        noise_sigma: of fresh noise that is added to the input at every step.
+        noise_channels: channels of the input.
+        noise_sigma: deviation of the new noise that is added to the input at every step.
         learning_rate: of Adam.
-        num_steps: at most.
-        window: steps over whose outputs the moving variance is taken.
-        patience: steps without a new lowest variance after which fitting ends.
+        num_steps: largest number of steps.
+        window: number of outputs for the moving variance.
+        patience: the fit stops after this many steps without a new lowest variance.
     """
 
     width: int = 128
@@ -69,13 +69,13 @@ TINY = DIPConfig(width=16, depth=4, num_steps=300, window=20, patience=60)
 
 
 class Hourglass(nn.Module):
-    """The encoder and decoder with skips of the paper's experiments.
+    """Encoder and decoder with skip connections, as in the paper's experiments.
 
     Shape:
         (B, noise_channels, H, W) to (B, 3, H, W) in [0, 1]; H and W multiples of ``2 ** depth``.
 
     Raises:
-        InputError: if height or width are no such multiples.
+        InputError: if height or width is no such multiple.
 
     Source:
         Ulyanov et al. 2018 (arXiv 1711.10925), "default architecture" of the supplement.
@@ -140,19 +140,19 @@ def masked_square_error(output: Tensor, degraded: Tensor, keep: Tensor) -> Tenso
 
 
 class MovingVariance:
-    r"""Stop when the last outputs differ least from each other.
+    r"""Early stopping: stop when the last outputs differ least from each other.
 
     .. math:: VAR_t = \frac1W \sum_{w=t}^{t+W-1} \| x_w - \bar x \|^2
 
-    While the output still moves to the photo the variance falls; when the noise sets in it rises.
-    The output kept is the one at which the lowest variance was seen.
+    The variance falls while the output approaches the photo, and rises when it begins to fit the
+    noise. The output at the lowest variance is kept.
 
     Args:
-        window: W, outputs that are compared.
+        window: W, the number of outputs that are compared.
         patience: steps to wait for a lower variance.
 
     Attributes:
-        variance: of the last W outputs; infinite until there are so many.
+        variance: of the last W outputs; infinite before there are W.
 
     Source:
         Wang et al. 2023, "Early stopping for deep image prior" (arXiv 2112.06074), algorithm 1.
@@ -167,7 +167,7 @@ class MovingVariance:
         self.num_seen = 0
 
     def add(self, output: Tensor) -> bool:
-        """Take one more output; return whether to stop."""
+        """Add an output; return whether to stop."""
         self.num_seen += 1
         self.outputs.append(output.detach().clone())
         if len(self.outputs) < (self.outputs.maxlen or 0):
@@ -181,16 +181,16 @@ class MovingVariance:
 
 
 class DIP:
-    """Deep image prior, as a ``Method``: every photo is a training of its own.
+    """Deep image prior as a ``Method``. Every photo is a training of its own.
 
     Args:
         config: network and fitting.
         device: "cuda", "mps" or "cpu"; None chooses.
-        seed: of the input and the first weights.
-        report: is told the steps that each photo took.
+        seed: of the input and the initial weights.
+        report: gets the number of steps for each photo.
 
     Source:
-        Ulyanov et al. 2018; stopping by Wang et al. 2023.
+        Ulyanov et al. 2018; early stopping of Wang et al. 2023.
     """
 
     def __init__(
@@ -205,14 +205,14 @@ class DIP:
 
     @property
     def num_parameters(self) -> int:
-        """Numbers that are fitted anew for each photo."""
+        """Number of parameters that are fitted to each photo."""
         with torch.device("meta"):
             return sum(p.numel() for p in Hourglass(self.config).parameters())
 
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         size = photo.shape[:2]
-        # At least two multiples: the coarsest scale then has more than one position to norm over.
+        # The batch norm of the coarsest scale needs more than one position.
         degraded = pad_to_multiple((to_tensor(photo) + 1) / 2, self.config.multiple)
         if min(degraded.shape[-2:]) < 2 * self.config.multiple:
             raise InputError(f"expected sides above {self.config.multiple} pixels, got {size}")
@@ -223,7 +223,7 @@ class DIP:
         return to_pixels(crop_to_size(2 * restored.cpu() - 1, size))
 
     def fit(self, degraded: Tensor, keep: Tensor) -> Tensor:
-        """Fit a new network to one photo and return the output to stop at.
+        """Fit a new network to one photo and return the output where early stopping stops.
 
         Args:
             degraded: (1, 3, H, W) in [0, 1].
@@ -239,7 +239,7 @@ class DIP:
         return output if stopping.best is None else stopping.best
 
     def outputs(self, degraded: Tensor, keep: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Fit a new network step by step: yield the output of each step and its loss, detached.
+        """Fit a new network and yield the output and the loss of each step, detached.
 
         Args:
             degraded, keep: as in ``fit``.

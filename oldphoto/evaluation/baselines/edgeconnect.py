@@ -1,7 +1,7 @@
-"""EdgeConnect: guess the lines inside a hole first, then colour them in.
+"""EdgeConnect: draw the edges inside a hole first, then fill it in colour.
 
-The first generator continues the edges of the photo into the hole; the second fills the hole, with
-these edges as a drawing to follow. Both are trained on clean photos with holes.
+The first generator continues the edges of the photo into the hole. The second fills the hole along
+these edges. Both are trained on clean photos with holes.
 """
 
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from skimage.feature import canny
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.utils.data import Dataset
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
-from oldphoto.data.datasets import DegradedPairs
+from oldphoto.data.datasets import DegradedPairs, PositionDataset
+from oldphoto.evaluation.baselines.common import gan_generator
 from oldphoto.networks.layers import init_paper
-from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms, frozen
+from oldphoto.training.objectives import Outputs, Terms, frozen
 
 CANNY_SIGMA = 2.0
 EDGE_FEATURE_WEIGHT = 10.0
@@ -55,7 +55,7 @@ class EdgeConnectConfig:
 
 
 class DilatedBlock(nn.Module):
-    """A residual block whose first convolution looks two pixels away: y = x + f(x)."""
+    """Residual block y = x + f(x), whose first convolution has dilation 2."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -71,8 +71,8 @@ class InpaintGenerator(nn.Module):
     """Either generator: two reductions, dilated residual blocks, two enlargements.
 
     Shape:
-        (B, in_channels, H, W) to (B, out_channels, H, W); edges come out in [0, 1], a photo in
-        [-1, 1]. H and W multiples of 4, at least 16.
+        (B, in_channels, H, W) to (B, out_channels, H, W), edges in [0, 1], a photo in [-1, 1]. H
+        and W multiples of 4, at least 16.
 
     Raises:
         InputError: if x has another shape.
@@ -114,7 +114,7 @@ class InpaintGenerator(nn.Module):
 
 
 def edge_map(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-    """Return Canny's edges of uint8 (H, W, 3), bool (H, W); none at or beside masked pixels.
+    """Return Canny's edges of uint8 (H, W, 3), bool (H, W), none at or beside masked pixels.
 
     Source: Canny 1986, sigma 2 as in EdgeConnect, section 4.1.
     """
@@ -124,46 +124,47 @@ def edge_map(photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.nd
 
 
 def grey_of(photo: Tensor) -> Tensor:
-    """Return the brightness of (B, 3, H, W) as (B, 1, H, W), in the same range."""
+    """Return the luminance (B, 1, H, W) of a photo (B, 3, H, W), in the same range."""
     return torch.einsum("bchw,c->bhw", photo, photo.new_tensor(GREY))[:, None]
 
 
 def edge_input(photo: Tensor, edges: Tensor, scratch_mask: Tensor) -> Tensor:
-    """Return what the edge generator sees: grey photo and edges without the hole, and the mask.
+    """Return the input of the edge generator: grey photo and edges outside the hole, and the mask.
 
     Args:
         photo: (B, 3, H, W) in [-1, 1].
         edges: (B, 1, H, W) in [0, 1].
-        scratch_mask: (B, 1, H, W), 1 = hole; there the photo is white and no edge is seen.
+        scratch_mask: (B, 1, H, W), 1 = hole. There the photo is white and without edges.
+
+    Returns:
+        (B, 3, H, W).
     """
     grey = grey_of(photo) * (1 - scratch_mask) + scratch_mask
     return torch.cat([grey, edges * (1 - scratch_mask), scratch_mask], dim=1)
 
 
 def filling_input(photo: Tensor, edges: Tensor, scratch_mask: Tensor) -> Tensor:
-    """Return what the filling generator sees: the photo with a white hole, and all edges."""
+    """Return the input of the filling generator: photo with white hole, and edges, (B, 4, H, W)."""
     return torch.cat([photo * (1 - scratch_mask) + scratch_mask, edges], dim=1)
 
 
 def composed(made: Tensor, given: Tensor, scratch_mask: Tensor) -> Tensor:
-    """Return what was made inside the hole, what was given outside."""
+    """Return the generated pixels inside the hole and the given ones outside."""
     return made * scratch_mask + given * (1 - scratch_mask)
 
 
-class EdgePhotos(Dataset):
-    """Clean photos with holes and with their edges.
+class EdgePhotos(PositionDataset):
+    """Clean photos with a hole mask and with the edges of the whole photo.
 
-    A sample holds ``clean``, ``scratch_mask`` and ``edges``, the edges of the whole clean photo.
+    A sample holds ``clean``, ``scratch_mask`` and ``edges``.
 
     Args:
-        photos: pairs; only the clean photo and the mask are used.
+        photos: pairs, of which the clean photo and the mask are used.
     """
 
     def __init__(self, photos: DegradedPairs) -> None:
+        super().__init__(*photos.streams)
         self.photos = photos
-
-    def __len__(self) -> int:
-        return len(self.photos)
 
     def __getitem__(self, position: int) -> dict[str, Tensor]:
         sample = self.photos[position]
@@ -175,17 +176,12 @@ class EdgePhotos(Dataset):
             "edges": edges,
         }
 
-    def require_batch(self, batch: int) -> None:
-        """Raise InputError unless there are photos for one batch and the first can be read."""
-        self.photos.require_batch(batch)
-
 
 class EdgeObjective(nn.Module):
-    """Loss of the edge generator: adversarial, and the discriminator's features.
+    """Loss of the edge generator: adversarial and feature matching.
 
     Source:
-        Nazeri et al. 2019, equations 2 to 4; the discriminator sees the grey photo beside the
-        edges.
+        Nazeri et al. 2019, eq. 2 to 4. The discriminator sees the grey photo beside the edges.
     """
 
     def __init__(self, generator: InpaintGenerator) -> None:
@@ -203,22 +199,22 @@ class EdgeObjective(nn.Module):
             with torch.no_grad():
                 real = discriminators["photo"](torch.cat([grey, edges], dim=1))
         terms = {
-            "adversarial": F.softplus(-fake[0][-1].float()).mean(),
+            "adversarial": gan_generator(fake[0][-1]),
             "feature_matching": EDGE_FEATURE_WEIGHT * losses.feature_matching(fake, real),
         }
         shown = edge_input(clean, edges, mask)[:, :1]
         samples = {"input": shown, "output": 2 * made.detach() - 1, "target": 2 * edges - 1}
-        return terms, samples | {"real": torch.cat([grey, edges], 1), "made": _with(grey, made)}
+        return terms, samples | {"real": torch.cat([grey, edges], 1), "fake": _with(grey, made)}
 
 
 class FillingObjective(nn.Module):
-    """Loss of the filling generator: L1 over the size of the hole, and adversarial.
+    """Loss of the filling generator: L1 divided by the size of the hole, and adversarial.
 
-    The paper adds two terms on VGG features (perceptual and style); they are left out here, where
-    VGG cannot be counted on. The edges given are the true ones, as in the paper's training.
+    The paper's two terms on VGG features (perceptual and style) are left out, because VGG may not
+    be available. The edges are the true ones, as in the paper's training.
 
     Source:
-        Nazeri et al. 2019, equations 5, 6 and 9.
+        Nazeri et al. 2019, eq. 5, 6 and 9.
     """
 
     def __init__(self, generator: InpaintGenerator) -> None:
@@ -231,26 +227,16 @@ class FillingObjective(nn.Module):
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(filling_input(clean, edges, mask))
         with frozen(discriminators["photo"]):
-            fake = discriminators["photo"](torch.cat([made, edges], dim=1))[0][-1].float()
+            scores = discriminators["photo"](torch.cat([made, edges], dim=1))[0][-1]
         share = mask.mean().clamp_min(1e-2)
         terms = {
             "l1": L1_WEIGHT * losses.l1_loss(made, clean) / share,
-            "adversarial": ADVERSARIAL_WEIGHT * F.softplus(-fake).mean(),
+            "adversarial": ADVERSARIAL_WEIGHT * gan_generator(scores),
         }
         shown = filling_input(clean, edges, mask)[:, :3]
         samples = {"input": shown, "output": composed(made.detach(), clean, mask), "target": clean}
-        return terms, samples | {"real": torch.cat([clean, edges], 1), "made": _with(made, edges)}
+        return terms, samples | {"real": torch.cat([clean, edges], 1), "fake": _with(made, edges)}
 
 
 def _with(first: Tensor, second: Tensor) -> Tensor:
     return torch.cat([first, second], dim=1).detach()
-
-
-class EdgeConnectDiscriminatorObjective(DiscriminatorObjective):
-    r"""Loss of either discriminator: :math:`-\tfrac12 (\log D(real) + \log(1 - D(made)))`."""
-
-    def forward(self, samples: Outputs) -> Terms:
-        discriminator = self.discriminators["photo"]
-        real = F.softplus(-discriminator(samples["real"])[0][-1].float()).mean()
-        made = F.softplus(discriminator(samples["made"])[0][-1].float()).mean()
-        return {"discriminator": (real + made) / 2}

@@ -1,4 +1,4 @@
-"""Train a baseline with the package's one loop, and keep its weights as the package does."""
+"""Train a baseline with the package's one loop, and save its weights like the package's own."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from oldphoto.config import StageConfig
 from oldphoto.data import DegradedPairs
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.samples import sample_paths
@@ -23,14 +23,14 @@ from oldphoto.weights.store import save_network
 
 @dataclass(frozen=True)
 class BaselineRun:
-    """On what and how a baseline is trained.
+    """The training of a baseline: folder, photos, settings.
 
     Attributes:
-        folder: of the run: ``weights/`` gets the result, ``NAME/`` the state.
-        clean: files of clean photos; empty takes the embedded ones.
-        old: files of real old photos, for the baseline that learns from them; empty as above.
+        folder: of the run. ``weights/`` gets the result, ``NAME/`` the state.
+        clean: clean photo files; empty takes the shipped ones.
+        old: real old photo files, used by CycleGAN; empty takes the shipped ones.
         settings: device, time limit, resuming.
-        seed: of the first weights, the order of the photos and the damage.
+        seed: of the initial weights, the order of the photos and the damage.
     """
 
     folder: Path
@@ -41,12 +41,12 @@ class BaselineRun:
 
     @property
     def clean_paths(self) -> list[Path]:
-        """Files of clean photos."""
+        """Clean photo files."""
         return list(self.clean) or sample_paths("clean")
 
     @property
     def old_paths(self) -> list[Path]:
-        """Files of real old photos."""
+        """Real old photo files."""
         return list(self.old) or sample_paths("old")
 
     @property
@@ -55,9 +55,9 @@ class BaselineRun:
         return self.folder / "weights"
 
     def pairs(self, config: StageConfig) -> Numbered:
-        """Return degraded photos with their clean partners: the data that ours learns from.
+        """Return degraded photos with their clean partners, the same data as for our mapping.
 
-        A sample also holds a ``seed`` for whatever a network draws while it learns.
+        A sample also holds a ``seed`` for the random numbers of a training step.
         """
         photos = DegradedPairs(
             self.clean_paths,
@@ -71,22 +71,21 @@ class BaselineRun:
 
 @contextmanager
 def random_seed(seed: int) -> Iterator[None]:
-    """Let everything drawn inside (first weights, dropout) depend on the seed alone."""
+    """Make random numbers inside (initial weights, dropout) depend on the seed alone.
+
+    >>> with random_seed(0):
+    ...     torch.rand(2)
+    tensor([0.4963, 0.7682])
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
-def seeded(run: BaselineRun, build: Callable[[], nn.Module]) -> nn.Module:
-    """Build a network whose first weights depend on the run's seed alone."""
-    with random_seed(run.seed):
-        return build()
-
-
 def train_and_keep(run: BaselineRun, stage: Stage, report: Callable[[str], None] = print) -> bool:
-    """Train a stage in the run's folder and write its networks; whether it is finished.
+    """Train a stage in the run's folder and save its networks; return whether it is finished.
 
-    A run that was cut short is written too; with ``resume`` in the settings it goes on.
+    A stopped run is saved, too. With ``resume`` in the settings it continues.
 
     Raises:
         InputError, NonFiniteLossError, LossJumpError, OSError: as ``oldphoto.training.loop.train``.
@@ -104,11 +103,11 @@ def train_and_keep(run: BaselineRun, stage: Stage, report: Callable[[str], None]
 
 
 class NetworkMethod:
-    """A network from photo to photo, as a ``Method``; any size, padded and cropped back.
+    """A network from photo to photo as a ``Method``. Any size is padded, then cropped back.
 
     Args:
         network: (B, 3, H, W) in [-1, 1] in and out.
-        multiple: what height and width must be multiples of.
+        multiple: height and width are padded to multiples of this.
         device: "cuda", "mps" or "cpu"; None chooses.
     """
 
@@ -119,12 +118,12 @@ class NetworkMethod:
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers the network has learned."""
+        """Number of learned parameters."""
         return sum(p.numel() for p in self.network.parameters())
 
     @torch.no_grad()
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         degraded = whitened(photo, mask).to(self.device)
         restored = self.restore_tensor(pad_to_multiple(degraded, self.multiple))
         return to_pixels(crop_to_size(restored, photo.shape[:2]).float().cpu().clamp(-1, 1))

@@ -1,6 +1,6 @@
 """Pix2Pix: a U-Net from degraded to restored photo, and a discriminator that sees both.
 
-Nothing in it knows of masks, latent spaces or real old photos: it learns the synthetic pairs.
+It learns from synthetic pairs alone, without masks, latent space or real old photos.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, gan_generator
 from oldphoto.evaluation.baselines.fitting import (
     BaselineRun,
     NetworkMethod,
     random_seed,
-    seeded,
     train_and_keep,
 )
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import init_paper
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms, frozen
+from oldphoto.training.objectives import Outputs, Terms, frozen
 from oldphoto.weights.store import load_network
 
 NAME = "pix2pix"
@@ -36,9 +36,9 @@ class Pix2PixConfig:
 
     Attributes:
         width: channels after the first convolution; they double three times, up to 8 * width.
-        depth: reductions by 2; a photo of 2 ** depth pixels becomes a single position.
-        dropout: share of features dropped in the three innermost layers of the decoder that
-            have room for it; the only randomness of the method, at work when restoring, too.
+        depth: reductions by 2. A photo of 2 ** depth pixels becomes a single position.
+        dropout: share of features dropped in up to three inner layers of the decoder. It is the
+            only randomness of the method, and is active when restoring, too.
     """
 
     width: int = 64
@@ -57,10 +57,9 @@ class Pix2PixConfig:
 class UNet(nn.Module):
     """The generator "U-Net 256" of the paper, for any width and depth.
 
-    Encoder: 4x4 convolutions of stride 2, LeakyReLU 0.2. Decoder: transposed ones, ReLU. Each layer
-    but the first, the innermost and the last has a batch norm, which takes mean and variance from
-    the batch in hand, when restoring as when training. Each encoder layer is handed on to the
-    decoder layer of its size.
+    Encoder: 4x4 convolutions of stride 2, LeakyReLU 0.2. Decoder: transposed ones, ReLU. All layers
+    but the first, the innermost and the last have a batch norm, which uses mean and variance of
+    the current batch, when restoring, too. Skip connections join layers of equal size.
 
     Shape:
         (B, 3, H, W) in [-1, 1] to the same; H and W multiples of ``config.multiple``.
@@ -102,7 +101,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         kept = self.encode(x)
-        x = kept.pop()  # the innermost goes on as it is
+        x = kept.pop()  # the innermost layer has no skip connection
         for up in self.ups:
             x = up(x.relu())
             x = torch.cat([x, kept.pop()], dim=1) if kept else x
@@ -110,7 +109,7 @@ class UNet(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A strided 4x4 convolution, up or down, with batch norm and dropout where there are any."""
+    """A strided 4x4 convolution, up or down, with optional batch norm and dropout."""
 
     def __init__(
         self,
@@ -129,14 +128,16 @@ class _Layer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         x = x if self.norm is None else self.norm(x)
-        return F.dropout(x, self.dropout) if self.dropout else x  # when restoring, too
+        return F.dropout(x, self.dropout) if self.dropout else x  # active when restoring, too
 
 
 class Pix2PixObjective(nn.Module):
     r"""Loss of the generator: :math:`-\log D(x, G(x)) + 100 \, \|y - G(x)\|_1`.
 
+    The discriminator's loss is :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
+
     Source:
-        Isola et al. 2017, equation 4, with the non-saturating form of its section 3.3.
+        Isola et al. 2017, eq. 4, with the non-saturating form and the half of its section 3.3.
     """
 
     def __init__(self, generator: UNet) -> None:
@@ -147,45 +148,29 @@ class Pix2PixObjective(nn.Module):
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
     ) -> tuple[Terms, Outputs]:
         degraded, clean = batch["degraded"], batch["clean"]
-        with random_seed(int(batch["seed"][0])):  # a run that is resumed drops the same features
+        with random_seed(int(batch["seed"][0])):  # a resumed run drops the same features
             restored = self.generator(degraded)
+        fake = torch.cat([degraded, restored], dim=1)  # (B, 6, H, W)
         with frozen(discriminators["photo"]):
-            scores = _scores(discriminators["photo"], degraded, restored)
+            scores = discriminators["photo"](fake)[0][-1]
         terms = {
             "l1": L1_WEIGHT * losses.l1_loss(restored, clean),
-            "adversarial": F.softplus(-scores).mean(),
+            "adversarial": gan_generator(scores),
         }
-        return terms, {"input": degraded, "output": restored.detach(), "target": clean}
-
-
-class Pix2PixDiscriminatorObjective(DiscriminatorObjective):
-    r"""Loss of the discriminator: :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
-
-    Source:
-        Isola et al. 2017, equation 1; the half is of section 3.3.
-    """
-
-    def forward(self, samples: Outputs) -> Terms:
-        discriminator = self.discriminators["photo"]
-        real = F.softplus(-_scores(discriminator, samples["input"], samples["target"])).mean()
-        made = F.softplus(_scores(discriminator, samples["input"], samples["output"])).mean()
-        return {"discriminator": (real + made) / 2}
-
-
-def _scores(discriminator: nn.Module, degraded: Tensor, photo: Tensor) -> Tensor:
-    return discriminator(torch.cat([degraded, photo], dim=1))[0][-1].float()
+        samples = {"input": degraded, "output": restored.detach(), "target": clean}
+        return terms, samples | {"real": torch.cat([degraded, clean], 1), "fake": fake.detach()}
 
 
 @dataclass(frozen=True)
 class Pix2PixPreset:
-    """One size: generator, discriminator (a PatchGAN that sees 70 pixels), training."""
+    """One size: generator, discriminator (a PatchGAN of 70 pixels), training."""
 
     network: Pix2PixConfig
     discriminator: DiscriminatorConfig
     train: StageConfig
 
 
-# The paper trains with batch 1; the crop is the photo that the U-Net brings down to one position.
+# The paper trains with batch 1 and crops that the U-Net reduces to a single position.
 PAPER = Pix2PixPreset(
     Pix2PixConfig(),
     DiscriminatorConfig(width=64, num_layers=3, num_scales=1),
@@ -204,7 +189,9 @@ TINY = Pix2PixPreset(
 
 
 class Pix2Pix(NetworkMethod):
-    """The trained U-Net, as a ``Method``. Dropout is drawn from a fixed seed: same in, same out."""
+    """The trained U-Net as a ``Method``. Dropout has a fixed seed, so results are repeatable."""
+
+    network: UNet
 
     def __init__(self, network: UNet, device: str | None = None) -> None:
         super().__init__(network, network.config.multiple, device)
@@ -219,21 +206,22 @@ class Pix2Pix(NetworkMethod):
         return cls(load_network(folder, name, lambda c: UNet(Pix2PixConfig(**c))), device)
 
 
-def baseline_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
-    """Return networks, losses and data, ready for the loop."""
-    generator = seeded(run, lambda: UNet(preset.network))
-    discriminator = seeded(run, lambda: PatchDiscriminator(preset.discriminator, in_channels=6))
-    discriminators = nn.ModuleDict({"photo": discriminator})
+def pix2pix_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
+    """Return networks, losses and data for the loop."""
+    with random_seed(run.seed):
+        generator = UNet(preset.network)
+    with random_seed(run.seed):
+        discriminator = PatchDiscriminator(preset.discriminator, in_channels=6)
     return Stage(
         name=NAME,
         config=preset.train,
         objective=Pix2PixObjective(generator),
-        discriminator_objective=Pix2PixDiscriminatorObjective(discriminators),
+        discriminator_objective=GANDiscriminatorObjective(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({NAME: generator.train()}),
         dataset=run.pairs(preset.train),
     )
 
 
 def fit(run: BaselineRun, preset: Pix2PixPreset = TINY) -> bool:
-    """Train, and write ``pix2pix`` into the run's weights; whether all steps were done."""
-    return train_and_keep(run, baseline_stage(run, preset))
+    """Train and save ``pix2pix`` in the run's weights; return whether all steps are done."""
+    return train_and_keep(run, pix2pix_stage(run, preset))

@@ -1,7 +1,7 @@
 """Sequential: first remove the noise (BM3D), then fill the holes (EdgeConnect).
 
-Each part is good at its half. But the first leaves what is not white noise, blur for one, and the
-second has to draw its lines from what the first has left.
+Each part is good at its task. But BM3D leaves everything that is not white noise, such as blur,
+and EdgeConnect must draw its edges from that.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,9 @@ from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
-from oldphoto.evaluation.baselines.common import require_job
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, require_photo_and_mask
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
-    EdgeConnectDiscriminatorObjective,
     EdgeObjective,
     EdgePhotos,
     FillingObjective,
@@ -28,7 +27,7 @@ from oldphoto.evaluation.baselines.edgeconnect import (
     edge_map,
     filling_input,
 )
-from oldphoto.evaluation.baselines.fitting import BaselineRun, seeded, train_and_keep
+from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed, train_and_keep
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -39,7 +38,7 @@ from oldphoto.weights.store import load_network
 NAME = "sequential"
 EDGES, FILLING = f"{NAME}_edges", f"{NAME}_filling"
 INTACT = Recipe("intact", groups=(), shuffled=())
-"""No damage but the holes: EdgeConnect learns from clean photos."""
+"""No damage besides the holes, because EdgeConnect learns from clean photos."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,12 @@ class Sequential:
 
     Args:
         edges: generator of edges.
-        filling: generator of what lies in the holes.
+        filling: generator of the pixels in the holes.
         device: "cuda", "mps" or "cpu"; None chooses.
 
     Source:
-        Dabov et al. 2007; Nazeri et al. 2019 (arXiv 1901.00212); their sequence as in Wan et al.
-        2020, section 4.2.
+        Dabov et al. 2007; Nazeri et al. 2019 (arXiv 1901.00212); combined as in Wan et al. 2020,
+        section 4.2.
     """
 
     def __init__(
@@ -99,17 +98,17 @@ class Sequential:
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers both generators have learned."""
+        """Number of learned parameters of both generators."""
         return sum(p.numel() for p in self.networks.parameters())
 
     def __call__(self, photo: np.ndarray, scratch_mask: np.ndarray | None = None) -> np.ndarray:
-        mask = require_job(photo, scratch_mask)
+        mask = require_photo_and_mask(photo, scratch_mask)
         denoised = self.denoiser.denoise(fill_telea(photo, mask))
         return self.fill(denoised, mask) if mask.any() else denoised
 
     @torch.no_grad()
     def fill(self, photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
-        """Fill the masked pixels of uint8 (H, W, 3); all others stay as they are.
+        """Fill the masked pixels of uint8 (H, W, 3); the others do not change.
 
         Args:
             photo: without noise.
@@ -127,44 +126,50 @@ class Sequential:
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "Sequential":
         """Load what ``fit`` wrote into ``folder / "weights"``."""
-        networks = [
+        edges, filling = (
             load_network(folder, name, lambda c: InpaintGenerator(EdgeConnectConfig(**c)))
             for name in (EDGES, FILLING)
-        ]
-        return cls(*networks, device=device)
+        )
+        return cls(edges, filling, device)
 
 
-def baseline_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
-    """Return the stages of the edge and of the filling generator; neither needs the other."""
+def sequential_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
+    """Return the stages of the edge and of the filling generator, which are independent."""
+    return (
+        _stage(run, preset, EDGES, preset.network, EdgeObjective, 2),
+        _stage(
+            run, preset, FILLING, preset.network.filling, FillingObjective, seen_by_discriminator=4
+        ),
+    )
+
+
+def _stage(
+    run: BaselineRun,
+    preset: SequentialPreset,
+    name: str,
+    config: EdgeConnectConfig,
+    objective: type[EdgeObjective] | type[FillingObjective],
+    seen_by_discriminator: int,
+) -> Stage:
+    """Return network, losses and data of one generator."""
     photos = DegradedPairs(
         run.clean_paths, preset.train.crop, run.seed, recipe=INTACT, hole_prob=1.0
     )
-    parts = (
-        (EDGES, preset.network, EdgeObjective, 2),
-        (FILLING, preset.network.filling, FillingObjective, 4),
+    with random_seed(run.seed):
+        generator = InpaintGenerator(config)
+    with random_seed(run.seed):
+        discriminator = PatchDiscriminator(preset.discriminator, seen_by_discriminator)
+    return Stage(
+        name=name,
+        config=preset.train,
+        objective=objective(generator),
+        discriminator_objective=GANDiscriminatorObjective(nn.ModuleDict({"photo": discriminator})),
+        trained=nn.ModuleDict({name: generator.train()}),
+        dataset=EdgePhotos(photos),
     )
-    stages = []
-    for name, config, objective, seen_by_discriminator in parts:
-        generator = seeded(run, lambda config=config: InpaintGenerator(config))
-        discriminator = seeded(
-            run, lambda seen=seen_by_discriminator: PatchDiscriminator(preset.discriminator, seen)
-        )
-        stages.append(
-            Stage(
-                name=name,
-                config=preset.train,
-                objective=objective(generator),
-                discriminator_objective=EdgeConnectDiscriminatorObjective(
-                    nn.ModuleDict({"photo": discriminator})
-                ),
-                trained=nn.ModuleDict({name: generator.train()}),
-                dataset=EdgePhotos(photos),
-            )
-        )
-    return stages[0], stages[1]
 
 
 def fit(run: BaselineRun, preset: SequentialPreset = TINY) -> bool:
-    """Train both generators and write them into the run's weights; whether both are finished."""
-    finished = [train_and_keep(run, stage) for stage in baseline_stages(run, preset)]
+    """Train and save both generators in the run's weights; return whether both are finished."""
+    finished = [train_and_keep(run, stage) for stage in sequential_stages(run, preset)]
     return all(finished)

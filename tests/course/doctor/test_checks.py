@@ -84,7 +84,10 @@ def test_each_problem_has_one_line_and_a_remedy(change, text, remedy):
 
 
 def test_what_is_only_worth_knowing_is_no_problem():
-    odd = replace(HEALTHY, python=(3, 14, 0), torchvision="cured", unused_gpu=True, runs=())
+    odd = replace(HEALTHY, python=(3, 14, 0), torchvision="patched", unused_gpu=True, runs=())
+    assert texts(replace(HEALTHY, conflicts=("a 1 requires b",)), "note") == [
+        "pip check: a 1 requires b"
+    ]
     notes = texts(odd, "note")
     assert len(notes) == 4 and exit_code(examine(odd)) == 0
     assert "newer than those tested" in notes[0] and "works around it" in notes[1]
@@ -129,7 +132,7 @@ def test_this_machine(capsys):
     printed = capsys.readouterr().out
     for part in ("Python 3", "packages are new enough", "torchvision", "memory", "CPU core"):
         assert part in printed
-    assert "ok       the shipped weights and photos are whole" in printed
+    assert "ok       the shipped weights and photos are intact" in printed
     assert "ok       sliders work (ipywidgets" in printed
     assert "ok       figures have their font" in printed
     assert "notebook 00_restore_a_photo: about" in printed

@@ -127,10 +127,7 @@ def test_messages_about_arrays_and_numbers_name_what_came():
     assert check(lambda x: (x > 0).any()).message == "The shape should be (2,), but it is ()."
     check = exercise_of(lambda x: x.sum()).check
     assert check(lambda x: x).message == "Expected a single number, got values of shape (2,)."
-    assert (
-        check(lambda x: 6.0).message
-        == "The number that comes out is too large."
-    )
+    assert check(lambda x: 6.0).message == "The number that comes out is too large."
 
 
 def test_an_answer_of_another_kind_is_right_unless_the_notebook_goes_on_with_it():
@@ -202,7 +199,7 @@ def test_summary_counts_what_is_solved(capsys):
 
 def test_solution_is_shown_from_its_one_source(capsys):
     exercises_08.masked_softmax.show_solution()
-    assert "masked_fill(keep == 0" in capsys.readouterr().out
+    assert "masked_fill(validity == 0" in capsys.readouterr().out
 
 
 def test_verdict_reads_as_a_sentence():

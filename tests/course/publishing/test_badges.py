@@ -6,11 +6,14 @@ import pytest
 
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.badges import Address, differing, read_address, stamp
+from oldphoto.course.publishing.notebooks import read_notebook
 
+ROOT = Path(__file__).parents[3]
 PROJECT = """[project]
 name = "x"
 
 [project.urls]
+Notebooks = "https://github.com/oldphoto/oldphoto/tree/main/notebooks"
 Repository = "https://github.com/oldphoto/oldphoto"
 
 [tool.other]
@@ -51,8 +54,7 @@ def test_stamping_twice_changes_nothing_and_back_restores(repository):
     assert stamp(repository, "ann/photos", "v1.2") == []
     stamp(repository, "oldphoto/oldphoto", "main")
     for path, content in before.items():
-        if path.name != "pyproject.toml":  # it has gained the entry Notebooks
-            assert path.read_bytes() == content
+        assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("name", ["README.md", "notebooks/01_small.ipynb"])
@@ -76,4 +78,12 @@ def test_wrong_reference_is_refused(repository, reference):
 
 
 def test_the_addresses_of_this_repository_agree():
-    assert differing(Path(__file__).parents[3]) == []
+    assert differing(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name
+)
+def test_every_notebook_opens_itself_in_colab(path):
+    first = read_notebook(path).node.cells[0]
+    assert read_address(ROOT).badge(path.name) in first.source

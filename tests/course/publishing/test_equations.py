@@ -5,12 +5,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from oldphoto.course.publishing import equations
 from oldphoto.course.publishing.equations import (
+    PACKAGE,
     PAGE,
-    PAPER_EQUATIONS,
     equation_cells,
     equations_page,
-    find_code,
+    paper_equations,
 )
 from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks
 
@@ -29,12 +30,22 @@ def test_every_display_equation_is_checked_by_code_before_the_next(notebook):
     assert not unchecked, f"equations without a check: {unchecked}"
 
 
-@pytest.mark.parametrize("equation", PAPER_EQUATIONS, ids=lambda e: e.number)
-def test_the_papers_equations_have_code_and_a_place(equation):
-    for reference in equation.code:
-        assert callable(find_code(reference))
-    notebook = next(n for n in NOTEBOOKS if n.number == equation.notebook)
-    assert equation.cell in [cell.cell for cell in equation_cells(notebook)]
+@pytest.mark.parametrize("equation", paper_equations(), ids=lambda e: str(e.number))
+def test_the_papers_equations_have_a_line_and_a_notebook(equation):
+    lines = (PACKAGE.parent / equation.path).read_text(encoding="utf-8").splitlines()
+    text = lines[equation.line - 1].strip()
+    assert f"eq. {equation.number}" in text or text.startswith(("def ", "class "))
+    assert equation.notebook in {notebook.number for notebook in NOTEBOOKS}
+    assert "$" not in equation.latex and equation.latex.count("{") == equation.latex.count("}")
+
+
+def test_a_mark_is_found_before_the_definition(tmp_path, monkeypatch):
+    source = "x = 1  # eq. 10\ny = 2  # the rest of eq. 1, eq. 2\n"
+    (tmp_path / "losses.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(equations, "PACKAGE", tmp_path)
+    assert equations._marked_line(1, "losses:f") == (tmp_path / "losses.py", 2)
+    assert equations._marked_line(10, "losses:f") == (tmp_path / "losses.py", 1)
+    assert equations._marked_line(3, "losses:f") is None
 
 
 def test_the_page_is_fresh():
@@ -66,8 +77,3 @@ def test_a_table_of_symbols_is_read_and_an_equation_without_check_is_seen():
     (cell,) = equation_cells(notebook)
     assert cell.symbols == (("$b$", "`side`", "length"),)
     assert cell.check == ""
-
-
-def test_missing_code_is_an_error():
-    with pytest.raises(AttributeError):
-        find_code("oldphoto.losses:no_such_loss")

@@ -6,7 +6,7 @@ from PIL import Image
 
 from oldphoto.course.publishing.notebooks import all_notebooks, read_notebook
 from oldphoto.course.publishing.pages import markdown_html, write_pages
-from oldphoto.course.publishing.worker import Result
+from oldphoto.course.publishing.runner import Result
 
 
 def test_a_contact_sheet_is_linked_and_its_photos_are_not_shown_again(make_notebook, tmp_path):

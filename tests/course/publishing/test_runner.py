@@ -31,7 +31,7 @@ guard.log
 """
 COUNT_WITH_A_COPY = """
 import os, signal, subprocess, sys, time
-from oldphoto.course.publishing.worker import children_memory
+from oldphoto.course.publishing.runner import children_memory
 counts = [children_memory()]
 copy = os.fork()
 if copy == 0:

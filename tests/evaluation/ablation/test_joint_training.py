@@ -16,11 +16,11 @@ from oldphoto.evaluation.ablation.joint_training import (
     STEPS,
     AtOnceObjective,
     file_name,
-    step_stage,
+    stage_of_step,
 )
 from oldphoto.evaluation.ablation.results import GAP, HOLES, INPUT, Column, Results
-from oldphoto.evaluation.ablation.variants import MICRO, Ablation
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.evaluation.ablation.variants import MICRO, AblationRun
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -28,14 +28,14 @@ from oldphoto.samples import sample_paths
 OLD, CLEAN = sample_paths("old")[:4], sample_paths("clean")[:4]
 
 
-def job(run: Path, num_photos: int = 8) -> Ablation:
+def short_run(folder: Path, num_photos: int = 8) -> AblationRun:
     preset = MICRO.with_stages("vae-degraded", "vae-clean", "mapping", num_photos=num_photos)
-    return Ablation(run, OLD, CLEAN, num_seeds=1, preset=preset)
+    return AblationRun(folder, OLD, CLEAN, num_seeds=1, preset=preset)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Ablation:
-    made = job(tmp_path_factory.mktemp("steps"))
+def trained(tmp_path_factory) -> AblationRun:
+    made = short_run(tmp_path_factory.mktemp("steps"))
     assert translation.train_steps(made, report=lambda _: None)
     return made
 
@@ -53,14 +53,11 @@ def test_the_terms_of_the_mapping_reach_both_vaes():
     torch.manual_seed(0)
     only_l1 = LossWeights(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     preset = MICRO.with_stages("vae-degraded", "vae-clean", weights=only_l1)
-    network = RestorationNetwork(
-        VAE(MICRO.vae), VAE(MICRO.vae), PartialNonlocalMapping(MICRO.mapping)
-    )
-    stage = step_stage(job(Path()), AT_ONCE, seed=0)
+    network = RestorationNetwork(VAE(MICRO.vae), VAE(MICRO.vae), scratch_mapping(MICRO.mapping))
+    stage = stage_of_step(short_run(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, samples = AtOnceObjective(network, preset)(
-        sample, stage.discriminator_objective.discriminators
-    )
+    discriminators = stage.discriminator_objective.discriminators
+    terms, samples = AtOnceObjective(network, preset)(sample, discriminators)
     assert set(terms) == {
         f"mapping_{name}" for name in ("l1", "adversarial", "feature_matching", "latent_l1")
     }
@@ -74,7 +71,7 @@ def test_the_terms_of_the_mapping_reach_both_vaes():
 
 
 def test_all_three_parts_are_trained_and_their_codes_are_not_compared():
-    stage = step_stage(job(Path()), AT_ONCE, seed=0)
+    stage = stage_of_step(short_run(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
     terms, _ = stage.objective(sample, stage.discriminator_objective.discriminators)
     assert {name.rsplit("_l1")[0] for name in terms if name.endswith("_l1")} == {
@@ -91,9 +88,9 @@ def test_all_three_parts_are_trained_and_their_codes_are_not_compared():
 
 
 def test_pix2pix_sees_as_many_photos_as_the_stages_together(tmp_path):
-    assert step_stage(job(tmp_path), PIX2PIX, seed=0).config.num_photos == 3 * 8
+    assert stage_of_step(short_run(tmp_path), PIX2PIX, seed=0).config.num_photos == 3 * 8
     with pytest.raises(InputError, match="step of the translation must be one of"):
-        step_stage(job(tmp_path), "CycleGAN", seed=0)
+        stage_of_step(short_run(tmp_path), "CycleGAN", seed=0)
 
 
 def test_what_is_trained_is_not_trained_again_and_other_settings_are_refused(trained):
@@ -104,11 +101,11 @@ def test_what_is_trained_is_not_trained_again_and_other_settings_are_refused(tra
     assert translation.train_steps(trained, report=pytest.fail)
     assert {path.name: path.read_bytes() for path in trained.weights.iterdir()} == written
     with pytest.raises(InputError, match=r"pix2pix_seed0\.json was trained with other settings"):
-        translation.train_steps(job(trained.run, num_photos=12))
+        translation.train_steps(short_run(trained.folder, num_photos=12))
 
 
 def test_time_that_runs_out_leaves_nothing_half_written(tmp_path):
-    hurried = job(tmp_path)
+    hurried = short_run(tmp_path)
     hurried = replace(hurried, settings=replace(hurried.settings, max_minutes=1e-9))
     assert not translation.train_steps(hurried, report=lambda _: None)
     assert not hurried.weights.exists()

@@ -27,7 +27,7 @@ from oldphoto.evaluation.ablation.variants import (
     PARTS,
     TRAINED,
     VARIANTS,
-    Ablation,
+    AblationRun,
     ablated,
     checkpoint_name,
     load_micro,
@@ -35,7 +35,7 @@ from oldphoto.evaluation.ablation.variants import (
     same_stages,
     train_all,
 )
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -51,20 +51,17 @@ def short_preset(**changes):
     return MICRO.with_stages(*TRAINED, **SHORT | changes)
 
 
-def short_job(run: Path, **changes) -> Ablation:
+def short_run(folder: Path, **changes) -> AblationRun:
     photos = sample_paths("old")[:4], sample_paths("clean")[:4]
-    return Ablation(run, *photos, num_seeds=1, preset=short_preset(**changes))
+    return AblationRun(folder, *photos, num_seeds=1, preset=short_preset(**changes))
 
 
-def terms_of(variant: str, stage: str, job: Ablation) -> set[str]:
+def terms_of(variant: str, stage: str, run: AblationRun) -> set[str]:
     """Compute the loss of a stage on one batch and return the names of its terms."""
-    made = make_stage(plan_of(job, variant, 0), stage)
+    made = make_stage(plan_of(run, variant, 0), stage)
     batch = torch.utils.data.default_collate([made.dataset[0], made.dataset[1]])
-    discriminators = (
-        made.discriminator_objective.discriminators
-        if made.discriminator_objective is not None
-        else {}
-    )
+    other_side = made.discriminator_objective
+    discriminators = other_side.discriminators if other_side is not None else {}
     return set(made.objective(batch, discriminators)[0])
 
 
@@ -78,9 +75,9 @@ def test_the_variants_are_the_whole_method_and_one_for_each_part():
 
 @pytest.mark.parametrize("variant", VARIANTS[1:])
 def test_a_variant_differs_from_the_whole_in_its_part_alone(variant, tmp_path):
-    whole, one = (plan_of(short_job(tmp_path), name, 0) for name in (FULL, variant))
+    whole, one = (plan_of(short_run(tmp_path), name, 0) for name in (FULL, variant))
     assert (one.variant == "quality") == (variant == "without partial non-local")
-    assert one.preset.mapping.masked == (variant != "without mask")
+    assert (one.preset.mapping.form != "unmasked") == (variant != "without mask")
     changed = {
         (stage, name)
         for stage in TRAINED
@@ -110,9 +107,9 @@ def test_a_term_that_is_switched_off_is_not_computed(trained, part, term, stages
 
 
 def test_vaes_are_shared_only_where_they_come_out_the_same(tmp_path):
-    job = short_job(tmp_path)
-    whole = plan_of(job, FULL, 0)
-    shared = {name: same_stages(plan_of(job, name, 0), whole) for name in VARIANTS[1:]}
+    run = short_run(tmp_path)
+    whole = plan_of(run, FULL, 0)
+    shared = {name: same_stages(plan_of(run, name, 0), whole) for name in VARIANTS[1:]}
     both = ["vae_degraded", "vae_clean"]
     # The clean VAE begins as a copy of the other one, so with that it is another one, too.
     assert shared.pop("without latent adversary") == shared.pop("without KL") == []
@@ -126,11 +123,11 @@ def test_vaes_are_shared_only_where_they_come_out_the_same(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Ablation:
+def trained(tmp_path_factory) -> AblationRun:
     """All variants with one seed, trained for two steps a stage."""
-    job = short_job(tmp_path_factory.mktemp("ablation"))
-    assert train_all(job, lambda sentence: None)
-    return job
+    run = short_run(tmp_path_factory.mktemp("ablation"))
+    assert train_all(run, lambda sentence: None)
+    return run
 
 
 def test_every_variant_gets_a_checkpoint_that_tells_how_it_was_trained(trained):
@@ -139,7 +136,7 @@ def test_every_variant_gets_a_checkpoint_that_tells_how_it_was_trained(trained):
         card = json.loads((trained.weights / f"{name}.json").read_text(encoding="utf-8"))
         assert card["training"]["variant"] == variant and card["training"]["seed"] == 0
         assert card["training"]["mapping"]["num_photos"] == 4
-        assert str(trained.run) not in json.dumps(card)
+        assert str(trained.folder) not in json.dumps(card)
         network = load_micro(trained.weights, variant, 0)
         plain = isinstance(network.mapping, PlainMapping)
         assert plain == (variant == "without partial non-local") and not network.training
@@ -172,12 +169,12 @@ def test_a_micro_network_restores_like_the_one_it_was_made_of(trained):
 
 
 def test_it_stops_in_time_and_a_resumed_run_ends_with_the_same_weights(trained, tmp_path):
-    job = short_job(tmp_path)
-    hurry = replace(job, settings=LoopSettings(max_minutes=1e-9, save_minutes=0.0))
+    run = short_run(tmp_path)
+    hurry = replace(run, settings=LoopSettings(max_minutes=1e-9, save_minutes=0.0))
     said: list[str] = []
     for _ in range(2):
         assert not train_all(hurry, said.append)
-    assert said == ["full, seed 0"] * 2 and not job.weights.exists()
+    assert said == ["full, seed 0"] * 2 and not run.weights.exists()
     real, count = ablation.train_stage, 0
 
     def killed(*arguments, **options):
@@ -189,18 +186,18 @@ def test_it_stops_in_time_and_a_resumed_run_ends_with_the_same_weights(trained, 
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(ablation, "train_stage", killed)
-        train_all(job, said.append)
-    done = {path.name: sha256_of(path) for path in job.weights.glob("*.safetensors")}
+        train_all(run, said.append)
+    done = {path.name: sha256_of(path) for path in run.weights.glob("*.safetensors")}
     assert 1 <= len(done) < 7
-    assert train_all(job, said.append)
+    assert train_all(run, said.append)
     for variant in VARIANTS:
         name = f"{checkpoint_name(variant, 0)}.safetensors"
-        assert sha256_of(job.weights / name) == sha256_of(trained.weights / name)
-        assert done.get(name, sha256_of(job.weights / name)) == sha256_of(job.weights / name)
+        assert sha256_of(run.weights / name) == sha256_of(trained.weights / name)
+        assert done.get(name, sha256_of(run.weights / name)) == sha256_of(run.weights / name)
 
 
 def test_other_settings_are_not_mixed_into_a_run(trained):
-    other = short_job(trained.run, num_photos=6)
+    other = short_run(trained.folder, num_photos=6)
     with pytest.raises(InputError, match="was trained with other settings: repeat the options"):
         train_all(other, lambda sentence: None)
 
@@ -239,9 +236,9 @@ def test_the_command_trains_stops_resumes_and_measures(tmp_path, capsys, monkeyp
         "cpu",
     ]
     assert main([*command, "--max-minutes", "1e-9"]) == 1
-    assert "repeat the command with --resume to continue" in capsys.readouterr().out
+    assert "the same command with --resume goes on" in capsys.readouterr().out
     assert main(command) == 2
-    assert "already holds a run: add --resume" in capsys.readouterr().err
+    assert "holds a run already: add --resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
     said = capsys.readouterr().out
     assert "| without mask |" in said and "BRISQUE ↓" in said
@@ -275,9 +272,7 @@ def test_refusals(tmp_path, capsys, options, message):
 
 
 def test_the_preset_fits_into_the_limit(tmp_path):
-    network = RestorationNetwork(
-        VAE(MICRO.vae), VAE(MICRO.vae), PartialNonlocalMapping(MICRO.mapping)
-    )
+    network = RestorationNetwork(VAE(MICRO.vae), VAE(MICRO.vae), scratch_mapping(MICRO.mapping))
     config = ablation.MicroConfig(MICRO.vae, MICRO.mapping, "scratch")
     path = save_network(tmp_path, "one", ablation.used_parts(network), config, {})
     assert path.stat().st_size <= ablation.MAX_BYTES

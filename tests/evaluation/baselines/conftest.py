@@ -20,7 +20,7 @@ class Lesson:
     """A preset cut short, and a fixed batch to judge by."""
 
     preset: Any
-    job: BaselineRun
+    run: BaselineRun
 
     def batch(self, stage: Stage, start: int = 100) -> dict[str, torch.Tensor]:
         """Return a batch that the short training never comes to."""
@@ -30,7 +30,7 @@ class Lesson:
 
 @pytest.fixture
 def lesson(tmp_path):
-    """Return ``lesson(preset, num_steps, ...)``: a job on four photos, with tiny batches."""
+    """Return ``lesson(preset, num_steps, ...)``: a run on four photos, with tiny batches."""
 
     def make(preset: Any, num_steps: int, batch: int = 2, **changes: Any) -> Lesson:
         train = replace(preset.train, batch=batch, num_photos=batch * num_steps, **changes)

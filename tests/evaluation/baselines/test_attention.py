@@ -12,7 +12,7 @@ from oldphoto.evaluation.baselines.attention import (
     AttentionNetwork,
     OperationAttention,
     OperationLayer,
-    baseline_stage,
+    attention_stage,
     fit,
 )
 
@@ -78,7 +78,7 @@ def test_same_size_out_for_odd_sizes(damaged):
 
 def test_short_training_lowers_the_loss_and_is_kept(lesson):
     short = lesson(attention.TINY, num_steps=25)
-    stage = baseline_stage(short.job, short.preset)
+    stage = attention_stage(short.run, short.preset)
     batch = short.batch(stage)
 
     @torch.no_grad()
@@ -86,8 +86,8 @@ def test_short_training_lowers_the_loss_and_is_kept(lesson):
         return float((network(batch["degraded"]) - batch["clean"]).abs().mean())
 
     before = l1(stage.trained["attention"])
-    assert fit(short.job, short.preset)
-    assert l1(Attention.load(short.job.weights).network) < 0.7 * before
+    assert fit(short.run, short.preset)
+    assert l1(Attention.load(short.run.weights).network) < 0.7 * before
 
 
 def test_refusals():

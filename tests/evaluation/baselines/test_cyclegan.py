@@ -16,7 +16,7 @@ from oldphoto.evaluation.baselines.cyclegan import (
     Generator,
     History,
     UnpairedPhotos,
-    baseline_stage,
+    cyclegan_stage,
     fit,
 )
 from oldphoto.samples import sample_paths
@@ -118,7 +118,7 @@ def test_same_size_out_for_odd_sizes(damaged):
 
 def test_a_short_training_lowers_the_cycle_loss(lesson):
     short = lesson(cyclegan.TINY, num_steps=25, learning_rate=2e-3)
-    stage = baseline_stage(short.job, short.preset)
+    stage = cyclegan_stage(short.run, short.preset)
     batch = short.batch(stage)
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ def test_a_short_training_lowers_the_cycle_loss(lesson):
         )
 
     before = cycle(stage)
-    assert loop.train(stage, short.job.folder / "run", short.job.settings)
+    assert loop.train(stage, short.run.folder / "run", short.run.settings)
     assert cycle(stage) < 0.8 * before
 
 
@@ -144,13 +144,13 @@ def test_a_resumed_run_equals_one_without_a_break(lesson, tmp_path, monkeypatch)
         def __exit__(self, *_):
             pass
 
-    whole, cut = (replace(short.job, folder=tmp_path / name) for name in ("whole", "cut"))
+    whole, cut = (replace(short.run, folder=tmp_path / name) for name in ("whole", "cut"))
     assert fit(whole, short.preset)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "StopRequest", Stop)
         assert not fit(cut, short.preset)
     assert fit(replace(cut, settings=replace(cut.settings, resume=True)), short.preset)
-    files = [job.weights / "cyclegan.safetensors" for job in (whole, cut)]
+    files = [run.weights / "cyclegan.safetensors" for run in (whole, cut)]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert CycleGAN.load(cut.weights, device="cpu").network.config == SMALLEST.network
 

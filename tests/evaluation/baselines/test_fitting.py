@@ -36,7 +36,7 @@ class StopAfter:
 
 def test_two_steps_and_two_more_equal_four_dropout_included(lesson, tmp_path, monkeypatch):
     short = lesson(SMALLEST, num_steps=4)
-    whole, cut = (replace(short.job, folder=tmp_path / name) for name in ("whole", "cut"))
+    whole, cut = (replace(short.run, folder=tmp_path / name) for name in ("whole", "cut"))
     assert pix2pix.fit(whole, short.preset)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "StopRequest", lambda: StopAfter(2))
@@ -44,18 +44,18 @@ def test_two_steps_and_two_more_equal_four_dropout_included(lesson, tmp_path, mo
     assert (cut.weights / "pix2pix.safetensors").is_file()  # cut short, but there
     resumed = replace(cut, settings=replace(cut.settings, resume=True))
     assert pix2pix.fit(resumed, short.preset)
-    files = [job.weights / "pix2pix.safetensors" for job in (whole, cut)]
+    files = [run.weights / "pix2pix.safetensors" for run in (whole, cut)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_a_job_without_photos_takes_the_embedded_ones(tmp_path):
-    job = BaselineRun(tmp_path)
-    assert len(job.clean_paths) == 28 and len(job.old_paths) == 19
-    assert not any("held_out" in str(path) for path in job.clean_paths)
+    run = BaselineRun(tmp_path)
+    assert len(run.clean_paths) == 28 and len(run.old_paths) == 19
+    assert not any("held_out" in str(path) for path in run.clean_paths)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_first_weights_depend_on_the_seed_alone(tmp_path, seed):
-    stages = [pix2pix.baseline_stage(BaselineRun(tmp_path, seed=s), SMALLEST) for s in (0, seed)]
+    stages = [pix2pix.pix2pix_stage(BaselineRun(tmp_path, seed=s), SMALLEST) for s in (0, seed)]
     first, second = (stage.trained["pix2pix"].downs[0].conv.weight for stage in stages)
     assert first.equal(second) == (seed == 0)

@@ -10,7 +10,8 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.pix2pix import Pix2Pix, Pix2PixConfig, UNet, baseline_stage, fit
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective
+from oldphoto.evaluation.baselines.pix2pix import Pix2Pix, Pix2PixConfig, UNet, fit, pix2pix_stage
 from oldphoto.networks.discriminators import PatchDiscriminator
 
 
@@ -56,7 +57,7 @@ def test_losses_by_hand():
     terms, samples = loss(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(100 * 0.25)
     assert float(terms["adversarial"]) == pytest.approx(-math.log(1 / (1 + math.exp(-0.5))))
-    terms = pix2pix.Pix2PixDiscriminatorObjective(discriminators)(samples)
+    terms = GANDiscriminatorObjective(discriminators)(samples)
     real = -math.log(1 / (1 + math.exp(-0.25)))
     made = -math.log(1 - 1 / (1 + math.exp(-0.5)))
     assert float(terms["discriminator"]) == pytest.approx((real + made) / 2, rel=1e-5)
@@ -82,7 +83,7 @@ def test_dropout_is_at_work_when_restoring():
 
 def test_short_training_lowers_the_loss_and_is_kept(lesson):
     short = lesson(pix2pix.TINY, num_steps=25)
-    stage = baseline_stage(short.job, short.preset)
+    stage = pix2pix_stage(short.run, short.preset)
     batch = short.batch(stage)
 
     @torch.no_grad()
@@ -91,8 +92,8 @@ def test_short_training_lowers_the_loss_and_is_kept(lesson):
         return float((network(batch["degraded"]) - batch["clean"]).abs().mean())
 
     before = l1(stage.trained["pix2pix"])
-    assert fit(short.job, short.preset)
-    loaded = Pix2Pix.load(short.job.weights)
+    assert fit(short.run, short.preset)
+    loaded = Pix2Pix.load(short.run.weights)
     assert l1(loaded.network) < 0.8 * before
     assert loaded.network.config == short.preset.network
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import edgeconnect, sequential
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
     InpaintGenerator,
@@ -17,7 +18,7 @@ from oldphoto.evaluation.baselines.edgeconnect import (
     edge_map,
     filling_input,
 )
-from oldphoto.evaluation.baselines.sequential import EDGES, FILLING, Sequential, baseline_stages
+from oldphoto.evaluation.baselines.sequential import EDGES, FILLING, Sequential, sequential_stages
 from oldphoto.training import loop
 
 TINY = sequential.TINY.network
@@ -107,7 +108,7 @@ def test_losses_by_hand():
     assert float(terms["adversarial"]) == pytest.approx(fooled)
     # The features are grey photo and edges: the first is equal, the second 0.5 apart.
     assert float(terms["feature_matching"]) == pytest.approx(10 * 0.25)
-    discriminator = edgeconnect.EdgeConnectDiscriminatorObjective(discriminators)(samples)
+    discriminator = GANDiscriminatorObjective(discriminators)(samples)
     by_hand = (math.log(2) + math.log(1 + math.exp(0.5))) / 2
     assert float(discriminator["discriminator"]) == pytest.approx(by_hand, rel=1e-5)
     terms, samples = edgeconnect.FillingObjective(_Half(3))(batch, discriminators)
@@ -131,7 +132,7 @@ def test_same_size_out_and_sound_pixels_are_those_of_bm3d(damaged):
 
 def test_training_photos_have_holes_and_the_edges_of_the_whole_photo(lesson):
     short = lesson(sequential.TINY, num_steps=1)
-    sample = baseline_stages(short.job, short.preset)[0].dataset[3]
+    sample = sequential_stages(short.run, short.preset)[0].dataset[3]
     assert sample["edges"].shape == sample["scratch_mask"].shape == (1, 64, 64)
     assert set(sample["edges"].unique().tolist()) <= {0.0, 1.0}
     assert 0 < float(sample["scratch_mask"].mean()) < 1
@@ -140,7 +141,7 @@ def test_training_photos_have_holes_and_the_edges_of_the_whole_photo(lesson):
 @pytest.mark.parametrize(("index", "term"), [(0, "feature_matching"), (1, "l1")])
 def test_short_trainings_lower_their_losses(lesson, index, term):
     short = lesson(sequential.TINY, num_steps=20)
-    stage = baseline_stages(short.job, short.preset)[index]
+    stage = sequential_stages(short.run, short.preset)[index]
     batch = short.batch(stage)
 
     @torch.no_grad()
@@ -150,14 +151,14 @@ def test_short_trainings_lower_their_losses(lesson, index, term):
     torch.manual_seed(0)
     fixed = nn.ModuleDict({"photo": _Mean()})  # the trained discriminator's features move
     before = value(fixed)
-    assert loop.train(stage, short.job.folder / stage.name, short.job.settings)
+    assert loop.train(stage, short.run.folder / stage.name, short.run.settings)
     assert value(fixed) < 0.9 * before
 
 
 def test_both_generators_are_kept_and_loaded(lesson, damaged):
     short = lesson(sequential.TINY, num_steps=1)
-    assert sequential.fit(short.job, short.preset)
-    method = Sequential.load(short.job.weights, device="cpu")
+    assert sequential.fit(short.run, short.preset)
+    method = Sequential.load(short.run.weights, device="cpu")
     assert method.networks[EDGES].config == TINY
     assert method.networks[FILLING].config == TINY.filling
     assert method.num_parameters == sum(p.numel() for g in _generators() for p in g.parameters())

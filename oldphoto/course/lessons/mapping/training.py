@@ -21,7 +21,7 @@ from oldphoto.images.tensors import mask_to_tensor, to_tensor
 from oldphoto.metrics.perceptual import SHIPPED_SQUEEZENET
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.features import load_feature_extractor
-from oldphoto.networks.mapping import PartialNonlocalMapping, PatchAttentionMapping, PlainMapping
+from oldphoto.networks.mapping import PatchAttentionMapping, PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
@@ -284,7 +284,7 @@ def forms(config: MappingConfig) -> dict[str, nn.Module]:
     """
     return {
         "plain": PlainMapping(config).eval(),
-        "partial non-local": PartialNonlocalMapping(config).eval(),
+        "partial non-local": scratch_mapping(config).eval(),
         "high resolution": PatchAttentionMapping(config).eval(),
     }
 

@@ -19,8 +19,8 @@ from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, seq
 from oldphoto.evaluation.baselines.attention import OPERATIONS, AttentionConfig, AttentionNetwork
 from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed, whitened
 from oldphoto.evaluation.baselines.pix2pix import Pix2PixConfig
-from oldphoto.evaluation.comparison import Contender
-from oldphoto.evaluation.methods import Sources, contenders
+from oldphoto.evaluation.comparison import ComparedMethod
+from oldphoto.evaluation.methods import Sources, compared_methods
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photo
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.samples import sample_names, sample_paths
@@ -163,9 +163,9 @@ def teach(name: str, folder: Path, times: int = 1, seed: int = 0) -> Lesson:
     """
     require_positive(times=times)
     preset = lesson_preset(name, times)
-    job = BaselineRun(folder, settings=_settings(preset.train.num_steps), seed=seed)
+    run = BaselineRun(folder, settings=_settings(preset.train.num_steps), seed=seed)
     with _quiet(seed) as clock:
-        MODULES[name].fit(job, preset)
+        MODULES[name].fit(run, preset)
     logs = {path.parent.name: read_log(path.parent) for path in folder.glob(f"{name}*/log.csv")}
     return Lesson(preset.train.num_photos, clock[0], logs)
 
@@ -210,18 +210,18 @@ def _quiet(seed: int) -> Iterator[list[float]]:
     clock.append(time.perf_counter() - start)
 
 
-def rows_of_table(folder: Path, weights: str = "small") -> list[Contender]:
+def rows_of_table(folder: Path, weights: str = "small") -> list[ComparedMethod]:
     """Return all rows of the comparison, in the order of the slides; the last is ours as shipped.
 
     Args:
         folder: that ``teach`` and ``teach_ours`` filled.
         weights: those of the last row.
     """
-    ours = contenders(["ours-plain", "ours"], Sources(weights=str(folder / OURS)))
-    others = contenders(["input", "classical", *PRESETS_OF], Sources(baselines=folder))
+    ours = compared_methods(["ours-plain", "ours"], Sources(weights=str(folder / OURS)))
+    others = compared_methods(["input", "classical", *PRESETS_OF], Sources(baselines=folder))
     method = dip.DIP(DIP_LESSON, device="cpu")
-    others.insert(3, Contender("DIP", method, method.num_parameters))
-    shipped = contenders(["ours"], Sources(weights=weights))[0]
+    others.insert(3, ComparedMethod("DIP", method, method.num_parameters))
+    shipped = compared_methods(["ours"], Sources(weights=weights))[0]
     return [*others, *ours, replace(shipped, name=AS_SHIPPED)]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from oldphoto.course.figures import COLOURS, STYLE, photo_html
 from oldphoto.course.lessons.methods.methods import Fit, Lesson, operation_names
 from oldphoto.course.widgets import Guard
-from oldphoto.evaluation.comparison import Row
+from oldphoto.evaluation.comparison import MethodResult
 from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.metrics.fidelity import psnr
 
@@ -87,7 +87,9 @@ def draw_operations(weights: Mapping[str, Tensor]) -> Figure:
     return fig
 
 
-def results_of(rows: Sequence[Row], photo: TestPhoto, number: int) -> dict[str, np.ndarray]:
+def results_of(
+    rows: Sequence[MethodResult], photo: TestPhoto, number: int
+) -> dict[str, np.ndarray]:
     """Return the results of all rows on one photo by name, and the clean photo last.
 
     Args:
@@ -104,7 +106,7 @@ def result_words(name: str, restored: np.ndarray, clean: np.ndarray) -> str:
     return f"{name}: {psnr(restored, clean):.1f} dB."
 
 
-def methods_view(rows: Sequence[Row], photos: Sequence[TestPhoto]) -> ipywidgets.Widget:
+def methods_view(rows: Sequence[MethodResult], photos: Sequence[TestPhoto]) -> ipywidgets.Widget:
     """Return a choice of photo and a slider that flips through the results of all methods."""
     photo = ipywidgets.Dropdown(options=[p.name for p in photos], description="photo")
     names = list(results_of(rows, photos[0], 0))

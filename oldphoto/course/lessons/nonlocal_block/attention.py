@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.course.diagrams.networks import memory_chart
+from oldphoto.course.diagrams.memory_chart import memory_chart
 from oldphoto.course.figures import as_pixels, photo_html
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.networks.mapping import PartialNonlocalMapping
@@ -30,28 +30,28 @@ class Scene:
     Attributes:
         block: the partial non-local block.
         features: (1, C, h, w).
-        keep: (1, 1, h, w) in [0, 1], 1 = sound.
+        validity: (1, 1, h, w) in [0, 1], 1 = sound, 0 = damaged.
         photo: uint8 (H, W, 3), to draw on.
     """
 
     block: PartialNonlocal
     features: Tensor
-    keep: Tensor
+    validity: Tensor
     photo: np.ndarray
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the latent."""
-        return self.keep.shape[-2], self.keep.shape[-1]
+        return self.validity.shape[-2], self.validity.shape[-1]
 
     def row(self, position: tuple[int, int]) -> np.ndarray:
         """Return the attention of one position, float (h, w), which sums to 1."""
         with torch.no_grad():
-            return self.block.attention_row(self.features, self.keep, position).numpy()
+            return self.block.attention_row(self.features, self.validity, position).numpy()
 
     def is_damaged(self, position: tuple[int, int]) -> bool:
         """Whether a latent position lies in the hole."""
-        return bool(self.keep[0, 0, position[0], position[1]] < 1)
+        return bool(self.validity[0, 0, position[0], position[1]] < 1)
 
 
 def scene_of(network: RestorationNetwork, degraded: Tensor, scratch_mask: Tensor) -> Scene:
@@ -73,8 +73,8 @@ def scene_of(network: RestorationNetwork, degraded: Tensor, scratch_mask: Tensor
     with torch.no_grad():
         latent = network.vae_degraded.encode(mapping.prepare(degraded, scratch_mask))
         features = mapping.widen(latent)
-    keep = mapping.keep(latent, scratch_mask)
-    return Scene(mapping.partial_nonlocal, features, keep, as_pixels(degraded))
+    validity = mapping.validity(latent, scratch_mask)
+    return Scene(mapping.partial_nonlocal, features, validity, as_pixels(degraded))
 
 
 def xray(scene: Scene, position: tuple[int, int]) -> np.ndarray:
@@ -93,7 +93,7 @@ def xray(scene: Scene, position: tuple[int, int]) -> np.ndarray:
     grey = scene.photo.mean(axis=2, keepdims=True).repeat(3, axis=2)
     heat = HEAT(strength[..., 0])[..., :3] * 255
     drawn = (0.45 * grey) * (1 - strength) + heat * strength
-    damaged = _enlarged(1 - scene.keep[0, 0].numpy(), (height, width)) > 0.5
+    damaged = _enlarged(1 - scene.validity[0, 0].numpy(), (height, width)) > 0.5
     drawn[damaged] = 0.35 * drawn[damaged] + 0.65 * HOLE
     return _with_cross(drawn.astype(np.uint8), position, scene.size)
 
@@ -110,7 +110,7 @@ def xray_words(scene: Scene, position: tuple[int, int]) -> str:
     best_row, best_column = np.unravel_index(share.argmax(), share.shape)
     sorted_share = np.sort(share.ravel())[::-1]
     half = int(np.searchsorted(sorted_share.cumsum(), 0.5)) + 1
-    inside = share[scene.keep[0, 0].numpy() < 1].sum()
+    inside = share[scene.validity[0, 0].numpy() < 1].sum()
     return (
         f"Position ({row}, {column}) is damaged. It borrows most from ({best_row}, {best_column}):"
         f" {100 * share.max():.1f} %. Half of what it borrows comes from {half} of"

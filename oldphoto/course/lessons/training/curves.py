@@ -20,7 +20,7 @@ from oldphoto.config import Preset
 from oldphoto.course.common import Log, fall
 from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, figure_as_html
 from oldphoto.course.widgets import Guard, slider
-from oldphoto.networks.mapping import PartialNonlocalMapping
+from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import sha256_of
@@ -37,7 +37,7 @@ def untrained(preset: Preset, seed: int = 0) -> RestorationNetwork:
     with torch.random.fork_rng(devices=[]):  # the notebook's own random numbers stay as they are
         torch.manual_seed(seed)
         vaes = VAE(preset.vae), VAE(preset.vae)
-        return RestorationNetwork(*vaes, PartialNonlocalMapping(preset.mapping)).eval()
+        return RestorationNetwork(*vaes, scratch_mapping(preset.mapping)).eval()
 
 
 def fresh_folder(path: str | Path) -> Path:

@@ -36,7 +36,7 @@ from oldphoto.evaluation.ablation.variants import (
 from oldphoto.evaluation.comparison import metrics
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.metrics.fidelity import psnr
-from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping
+from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping, SerialMapping
 from oldphoto.samples import sample_paths
 from oldphoto.system.files import sha256_of
 
@@ -68,7 +68,7 @@ def test_every_shipped_checkpoint_is_small_whole_and_of_its_variant(variant, see
     assert card["sha256"] == sha256_of(path)
     assert (card["training"]["variant"], card["training"]["seed"]) == (variant, seed)
     network = ablation.load_micro(FOLDER, variant, seed)  # strictly, or it would raise
-    whole = type(network.mapping) is PartialNonlocalMapping and network.mapping.config.masked
+    whole = type(network.mapping) is SerialMapping
     assert whole == (variant not in ("without partial non-local", "without mask"))
     assert isinstance(network.mapping, PartialNonlocalMapping | PlainMapping)
     factor, without = ablation.TERMS.get(ablation.part_of(variant), (None, ()))

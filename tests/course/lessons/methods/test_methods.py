@@ -14,8 +14,8 @@ from oldphoto.course.lessons.methods import methods as lab
 from oldphoto.course.lessons.methods import view
 from oldphoto.evaluation.baselines import dip
 from oldphoto.evaluation.baselines.attention import AttentionConfig, AttentionNetwork
-from oldphoto.evaluation.baselines.common import require_job
-from oldphoto.evaluation.comparison import Contender, Row
+from oldphoto.evaluation.baselines.common import require_photo_and_mask
+from oldphoto.evaluation.comparison import ComparedMethod, MethodResult
 from oldphoto.evaluation.test_photos import HOLE_RATIO
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.samples import sample_names
@@ -47,7 +47,7 @@ def test_photos_are_held_out_damaged_and_repeat(photos):
     assert [p.name for p in photos] == sample_names("held_out")[:3]
     for photo in photos:
         assert photo.clean.shape == photo.degraded.shape == (lab.SIDE, lab.SIDE, 3)
-        assert require_job(photo.degraded, photo.scratch_mask).mean() > HOLE_RATIO[0] / 2
+        assert require_photo_and_mask(photo.degraded, photo.scratch_mask).mean() > HOLE_RATIO[0] / 2
         assert (photo.degraded[photo.scratch_mask] == 255).all()
         assert psnr(photo.degraded, photo.clean) < 25
     again, other = lab.held_out_photos(1)[0], lab.held_out_photos(1, seed=1)[0]
@@ -68,7 +68,9 @@ def test_noisy_photo_has_the_noise_and_the_hole_that_it_says():
 def test_a_call_is_answered_by_a_form_or_by_the_words_of_the_refusal():
     pixels = np.zeros((16, 20, 3), np.uint8)
     assert lab.answer_to(lambda photo, mask: photo, pixels, None) == "served, uint8 (16, 20, 3)"
-    wrong = lab.answer_to(lambda *job: require_job(*job) and pixels, pixels, pixels[..., 0])
+    wrong = lab.answer_to(
+        lambda *job: require_photo_and_mask(*job) and pixels, pixels, pixels[..., 0]
+    )
     assert wrong == "expected a scratch mask as bool (16, 20), got uint8 (16, 20)"
     with pytest.raises(ZeroDivisionError):  # an error of the method itself is not hidden
         lab.answer_to(lambda photo, mask: 1 / 0, pixels, None)
@@ -172,11 +174,11 @@ def test_weights_of_the_operations_are_those_that_the_network_uses(photos):
     pyplot.close(fig)
 
 
-def rows_of(photos) -> list[Row]:
+def rows_of(photos) -> list[MethodResult]:
     shades = {"dark": 0, "grey": 128, "missing": None}
     made = []
     for name, shade in shades.items():
-        row = Row(Contender(name, None))
+        row = MethodResult(ComparedMethod(name, None))
         if shade is not None:
             row.restored = [np.full_like(p.clean, shade + n) for n, p in enumerate(photos)]
         made.append(row)
