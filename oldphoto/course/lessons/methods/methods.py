@@ -24,8 +24,9 @@ from oldphoto.evaluation.methods import Sources, compared_methods
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photo
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.samples import sample_names, sample_paths
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import Plan, train_stage
+from oldphoto.training.stages import train_stage
 
 SIDE, CROP = 96, 32  # of test photos and of crops to learn from, in pixels
 OURS = "ours"
@@ -180,11 +181,10 @@ def teach_ours(folder: Path, times: int = 1, seed: int = 0) -> Lesson:
     preset = shortened(
         PRESETS["tiny"], dict.fromkeys(("vae-degraded", "vae-clean", "mapping"), num)
     )
-    for stage in ("train_vae_degraded", "train_vae_clean", "train_mapping"):
-        preset = replace(preset, **{stage: replace(getattr(preset, stage), crop=CROP, batch=4)})
+    preset = preset.with_stages("vae-degraded", "vae-clean", "mapping", crop=CROP, batch=4)
     run = folder / OURS
     plan = Plan(preset, sample_paths("old"), sample_paths("clean"), run, seed=seed)
-    settings = _settings(preset.train_mapping.num_steps)
+    settings = _settings(preset.stages["mapping"].num_steps)
     with _quiet(seed) as clock:
         for stage, variant in STAGES_OF_OURS:
             train_stage(replace(plan, variant=variant), stage, settings)
