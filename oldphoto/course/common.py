@@ -157,7 +157,7 @@ def source(obj: Any) -> HTML:
     """
     try:
         lines, first = inspect.getsourcelines(obj)
-        path = Path(inspect.getfile(obj)).relative_to(ROOT)
+        path = Path(inspect.getfile(inspect.unwrap(obj))).relative_to(ROOT)
     except (OSError, TypeError, ValueError):
         raise InputError(f"expected a class or function of the package, got {obj!r}") from None
     place = f"{path.as_posix()}, lines {first} to {first + len(lines) - 1}"
