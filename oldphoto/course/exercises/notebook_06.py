@@ -220,7 +220,7 @@ def _one_step(
         return None
     reached = torch.zeros(()) if encoder.grad is None else encoder.grad
     return {
-        "The loss": loss,
+        "The loss": torch.as_tensor(loss, dtype=torch.float32),  # loss.item() is right as well
         "The weights after the step": discriminator.weight.detach(),
         "The gradient that reaches the encoder": reached,
     }
@@ -297,8 +297,12 @@ discriminator_step = Exercise(
         ),
         Misconception(
             _wrong_step(step=False),
-            "No weight moves: optimizer.step() is missing, or the gradients were cleared between "
-            "backward() and step().",
+            "No weight moves: backward() or step() is missing, or the gradients were cleared between "
+            "the two.",
+        ),
+        Misconception(
+            _wrong_step(targets=(0.0, 1.0), factor=1.0),
+            "This is the encoder's loss. The discriminator wants the opposite: old 1, degraded 0.",
         ),
         Misconception(
             _wrong_step(factor=1.0),

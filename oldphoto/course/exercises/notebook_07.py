@@ -75,6 +75,12 @@ class _ZeroPadded(_Block):
         self.conv1.padding_mode = self.conv2.padding_mode = "zeros"
 
 
+class _WithNorm(_Block):
+    def forward(self, features: Tensor) -> Tensor:
+        norm = nn.InstanceNorm2d(features.shape[1])
+        return features + norm(self.conv2(norm(self.conv1(features)).relu()))
+
+
 class _OneConvolution(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -119,6 +125,10 @@ residual_block = Exercise(
         Misconception(
             _ZeroPadded,
             'The border differs: set padding_mode="reflect", or zeros are drawn around the latent.',
+        ),
+        Misconception(
+            _WithNorm,
+            "There is an instance norm in the block. The paper's has one; this one goes without.",
         ),
         Misconception(
             _OneConvolution,

@@ -57,4 +57,4 @@ def test_block_that_is_not_written_yet_is_not_done():
 
 def test_block_of_one_small_convolution_has_too_few_weights():
     verdict = exercises.residual_block.check(lambda channels: nn.Conv2d(channels, channels, 3))
-    assert not verdict.right and verdict.message.startswith("Not yet. The number of weights")
+    assert not verdict.right and verdict.message.startswith("The number of weights:")

@@ -36,9 +36,9 @@ def draw_budget(budget: Mapping[str, Tensor]) -> Figure:
     with pyplot.rc_context(STYLE):
         fig, axis = pyplot.subplots(figsize=(8, 0.9 + 0.55 * len(budget)))
         for row, values in enumerate(budget.values()):
-            axis.barh(row, values.mean(), color=COLOURS["sky"], height=0.6)
+            axis.barh(row, float(values.mean()), color=COLOURS["sky"], height=0.6)
             axis.plot(values, [row] * len(values), "o", color=COLOURS["black"], markersize=4)
-            axis.annotate(f"{values.mean():.1f} dB ", (2, row), va="center")
+            axis.annotate(f"{float(values.mean()):.1f} dB ", (2, row), va="center")
         axis.set_yticks(range(len(budget)), list(budget))
         axis.invert_yaxis()
         axis.set_xlabel("PSNR in dB: bars are means, dots are photos")
