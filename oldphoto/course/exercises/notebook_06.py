@@ -297,7 +297,7 @@ discriminator_step = Exercise(
         ),
         Misconception(
             _wrong_step(step=False),
-            "No weight moves: backward() or step() is missing, or the gradients were cleared between "
+            "No weight moves: backward() or step() is missing, or gradients were cleared between "
             "the two.",
         ),
         Misconception(
