@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image
 
 from oldphoto.images.errors import BROKEN, BadFileError
+from oldphoto.images.tiff_samples import read_samples
 
 RAW_SUFFIXES = frozenset(
     {".3fr", ".ari", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs", ".dng", ".drf"}
@@ -198,6 +199,8 @@ def _extra_note(page: Any) -> str:
 def _pillow_is_right(page: Any) -> bool:
     """Return whether Pillow, if it opens this kind at all, gives the tags their meaning."""
     bits, several = int(page.bitspersample), int(page.samplesperpixel) > 1
+    if _ASSOCIATED in page.extrasamples:  # Pillow loses the colours where alpha is 0
+        return False
     if bits > 8 and bits <= 16 and page.sampleformat == 1 and not several:
         return _photometric(page) == _BLACK_IS_ZERO and _white(page) == 65535
     if bits > 8 and several:
@@ -246,7 +249,9 @@ def _decode(path: Path, page: Any) -> Image.Image:
     num_colours = _num_colours(page)
     if _photometric(page) not in _COLOURS:
         raise BadFileError(_unknown(path, page))
-    samples = _samples(path, page)  # (H, W, samples)
+    samples = read_samples(path, page)  # (H, W, samples)
+    if samples is None:
+        raise BadFileError(_unknown(path, page))
     levels = _to_levels(samples, _white(page))
     if _photometric(page) == _WHITE_IS_ZERO:
         levels[..., 0] = 255 - levels[..., 0]
@@ -268,32 +273,6 @@ def _decode(path: Path, page: Any) -> Image.Image:
     if profile is not None and isinstance(profile.value, bytes):
         image.info["icc_profile"] = profile.value
     return image
-
-
-def _samples(path: Path, page: Any) -> np.ndarray:
-    """Return the stored numbers as (H, W, samples)."""
-    try:
-        values = page.asarray()
-    except (*BROKEN, ImportError) as error:
-        values = _samples_of_pillow(path, page)
-        if values is None:
-            raise BadFileError(_unknown(path, page)) from error
-    if values.ndim == 2:
-        return np.asarray(values[..., None])
-    if int(page.planarconfig) == _SEPARATE and values.shape[0] == page.samplesperpixel:
-        values = np.moveaxis(values, 0, -1)
-    if values.ndim != 3:
-        raise BadFileError(_unknown(path, page))
-    return np.asarray(values)
-
-
-def _samples_of_pillow(path: Path, page: Any) -> np.ndarray | None:
-    """Decode deep grey with Pillow, for compressions and depths that tifffile does not decode."""
-    with Image.open(io.BytesIO(_starting_at(path, page.offset))) as image:
-        if not image.mode.startswith("I;16"):
-            return None
-        image.tag_v2.pop(274, None)  # type: ignore[attr-defined]
-        return np.asarray(image)
 
 
 def _to_levels(values: np.ndarray, white: int) -> np.ndarray:
