@@ -31,10 +31,13 @@ _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 
 # Fields of the first directory that describe how the old pixels are stored, or stand elsewhere.
 _STRUCTURE = frozenset(
-    {*range(254, 267), 273, 277, 278, 279, 280, 281, 284, *range(288, 294), 301, 317}
-    | {*range(320, 344), 347, *range(512, 522), 529, 530, 531, 532, 34675, 37724, 59932}
+    {*range(254, 267), 273, 277, 278, 279, 280, 281, 284, *range(288, 294), 317}
+    | {*range(320, 344), 347, *range(512, 522), 34675, 37724, 59932}
     | {XMP, IPTC, PHOTOSHOP, _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER}
 )
+
+# Fields on colour that a TIFF file takes as a description of its own pixels.
+COLOUR_OF_TIFF = frozenset({301, 529, 530, 531, 532})
 
 # The legal type of well-known fields; a field that is not listed may have any type.
 _TEXT, _OPAQUE, _BYTES, _RATIO, _INTEGER = "text", "opaque", "bytes", "ratio", "integer"
@@ -279,6 +282,9 @@ def repaired(data: ExifData) -> tuple[ExifData, tuple[str, ...]]:
             else:
                 lost.append(f"0x{tag:04X}")
         kept.append(legal)
+    if RESOLUTION_UNIT in kept[0] and data.integer(RESOLUTION_UNIT) not in (1, 2, 3):
+        del kept[0][RESOLUTION_UNIT]
+        lost.append(f"0x{RESOLUTION_UNIT:04X}")
     return replace(
         data, main=kept[0], photo=kept[1], gps=kept[2], interop=kept[3]
     ), tuple(lost)

@@ -269,8 +269,9 @@ def _of_tiff(path: Path, offset: int | None) -> Metadata:
     resources = _resources(photoshop)
     if iptc:
         resources[_IPTC_BLOCK] = iptc.rstrip(b"\0")
+    main = {**first.main, **own.main}
     merged = ExifData(
-        {**first.main, **own.main},
+        _without_colour(main),
         own.photo or first.photo,
         own.gps or first.gps,
         own.interop or first.interop,
@@ -278,6 +279,10 @@ def _of_tiff(path: Path, offset: int | None) -> Metadata:
         own.num_damaged,
     )
     return Metadata(exif=merged, xmp=xmp, resources=resources)
+
+
+def _without_colour(main: dict[int, Field]) -> dict[int, Field]:
+    return {tag: found for tag, found in main.items() if tag not in exif_data.COLOUR_OF_TIFF}
 
 
 def _first_directory(data: mmap.mmap) -> int:
@@ -465,6 +470,7 @@ def add_to_tiff(content: bytearray, found: Metadata) -> None:
     order = "<" if content[:2] == b"II" else ">"
     own = exif_data.all_fields(bytes(content))
     exif = exif_data.in_order(found.exif, order)
+    exif = replace(exif, main=_without_colour(exif.main))
     if found.dpi and exif_data.X_RESOLUTION not in exif.main:
         exif = replace(exif, main={**exif.main, **_resolution(found.dpi, order)})
     blocks: dict[int, Field] = {}
