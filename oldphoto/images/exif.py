@@ -269,7 +269,8 @@ def repaired(data: ExifData) -> tuple[ExifData, tuple[str, ...]]:
     Returns:
         The fields, and the tags that were left out, as hexadecimal numbers.
     """
-    kept, lost = [], []
+    kept: list[Directory] = []
+    lost: list[str] = []
     groups = (data.main, data.photo, data.gps, data.interop)
     for group, kinds in zip(
         groups, (_MAIN_KINDS, _PHOTO_KINDS, _GPS_KINDS, _INTEROP_KINDS), strict=True
@@ -285,9 +286,7 @@ def repaired(data: ExifData) -> tuple[ExifData, tuple[str, ...]]:
     if RESOLUTION_UNIT in kept[0] and data.integer(RESOLUTION_UNIT) not in (1, 2, 3):
         del kept[0][RESOLUTION_UNIT]
         lost.append(f"0x{RESOLUTION_UNIT:04X}")
-    return replace(
-        data, main=kept[0], photo=kept[1], gps=kept[2], interop=kept[3]
-    ), tuple(lost)
+    return with_groups(data, kept, data.order), tuple(lost)
 
 
 def _fitting(found: Field, kind: str, order: str) -> Field | None:
@@ -378,7 +377,13 @@ def in_order(data: ExifData, order: str) -> ExifData:
         words = np.frombuffer(comment.content[8:][: len(comment.content[8:]) // 2 * 2], ">u2")
         swapped = words.astype("<u2").tobytes()
         groups[1][COMMENT] = Field(comment.kind, b"UNICODE\0" + swapped)
-    return ExifData(*groups, order=order, num_damaged=data.num_damaged)
+    return with_groups(data, groups, order)
+
+
+def with_groups(data: ExifData, groups: list[Directory], order: str) -> ExifData:
+    """Return the data with other directories: main, photo, gps and interop, in this order."""
+    main, photo, gps, interop = groups
+    return replace(data, main=main, photo=photo, gps=gps, interop=interop, order=order)
 
 
 def _swapped(found: Field, old: str, new: str) -> Field:

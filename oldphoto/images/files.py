@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 
 from oldphoto.checks import InputError, require_folder
 from oldphoto.images.colour_modes import to_rgb
-from oldphoto.images.errors import BROKEN, BadFileError, reading
+from oldphoto.images.errors import BROKEN, MAX_PIXELS, BadFileError, reading
 from oldphoto.images.essentials import is_plausible, without_metadata
 from oldphoto.images.metadata import (
     TIFF_SUFFIXES,
@@ -34,7 +34,6 @@ PhotoSource = str | Path | Image.Image | np.ndarray
 """A photo in any form that people have it in: a file, a PIL image, an array."""
 
 MIN_SIDE = 16
-MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half a GiB as RGB)
 MASK_TOLERANCE = 48  # JPEG of quality 75 moves the black and white of a mask by up to 43
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
@@ -175,6 +174,8 @@ def upright_size(path: str | Path) -> tuple[int, int]:
     with _opened(Path(path)) as opened:
         width, height = opened.image.size
         turn = opened.orientation
+        if turn is None and opened.image.format == "TIFF":
+            turn = 1  # Pillow gives the upright size of a TIFF file
         if turn is None:
             turn = read_metadata_of(opened.image, opened.path, opened.offset).orientation
     return (width, height) if turn >= 5 else (height, width)

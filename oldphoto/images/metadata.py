@@ -288,7 +288,8 @@ def _without_colour(main: dict[int, Field]) -> dict[int, Field]:
 def _first_directory(data: mmap.mmap) -> int:
     order = "<" if data[:2] == b"II" else ">"
     is_big = struct.unpack(order + "H", data[2:4])[0] == 43
-    return int(struct.unpack(order + ("Q" if is_big else "I"), data[8:16] if is_big else data[4:8])[0])
+    place, code = (slice(8, 16), "Q") if is_big else (slice(4, 8), "I")
+    return int(struct.unpack(order + code, data[place])[0])
 
 
 # --- made to fit the new pixels ------------------------------------------------------------------
@@ -400,17 +401,9 @@ def _resolution(dpi: tuple[float, float], order: str) -> dict[int, Field]:
 
 def _jpeg_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
     notes = list(_lost(found, texts=True, colour=True))
-    exif = found.exif
-    raw = _EXIF_HEAD + _exif_bytes(found)
-    while len(raw) > _SEGMENT:  # leave out the largest field until the rest fits
-        groups = (exif.main, exif.photo, exif.gps, exif.interop)
-        sizes = [(len(f.content), tag, i) for i, g in enumerate(groups) for tag, f in g.items()]
-        _, tag, index = max(sizes)
-        parts = [{t: f for t, f in g.items() if (t, i) != (tag, index)} for i, g in enumerate(groups)]
-        exif = ExifData(*parts, order=exif.order)
-        notes.append(f"the EXIF field 0x{tag:04X} is too long to be kept")
-        raw = _EXIF_HEAD + exif_data.build(exif)
-    options: dict[str, Any] = {"exif": raw}
+    exif, too_long = _shortened(found.exif)
+    notes += [f"the EXIF field 0x{tag:04X} is too long to be kept" for tag in too_long]
+    options: dict[str, Any] = {"exif": _EXIF_HEAD + exif_data.build(exif)}
     if found.dpi:
         options["dpi"] = found.dpi
     if 0 < len(found.xmp) <= _SEGMENT - len(_XMP_HEAD):
@@ -425,6 +418,19 @@ def _jpeg_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
     elif found.resources:
         notes.append("its IPTC is too long to be kept")
     return options, tuple(notes)
+
+
+def _shortened(data: ExifData) -> tuple[ExifData, list[int]]:
+    """Leave out the largest fields until the rest fits into one segment; return their tags."""
+    groups = [dict(group) for group in (data.main, data.photo, data.gps, data.interop)]
+    too_long = []
+    while len(exif_data.build(data)) > _SEGMENT - len(_EXIF_HEAD):
+        sizes = [(len(f.content), tag, i) for i, g in enumerate(groups) for tag, f in g.items()]
+        _, tag, place = max(sizes)
+        del groups[place][tag]
+        too_long.append(tag)
+        data = exif_data.with_groups(data, groups, data.order)
+    return data, too_long
 
 
 def _photoshop_bytes(resources: dict[int, bytes]) -> bytes:
@@ -447,7 +453,7 @@ def _png_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
         lines = "\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
         chunks.add_text("Raw profile type iptc", f"\niptc\n{len(content):8}\n{lines}\n", zip=True)
     options: dict[str, Any] = {"pnginfo": chunks, "exif": _exif_bytes(found)}
-    notes = ()
+    notes: tuple[str, ...] = ()
     if found.dpi:
         options["dpi"] = found.dpi
     elif found.pixel_size:

@@ -15,7 +15,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from oldphoto.images.errors import BROKEN, BadFileError
+from oldphoto.images.errors import BROKEN, MAX_PIXELS, BadFileError
 from oldphoto.images.tiff_samples import read_samples
 
 RAW_SUFFIXES = frozenset(
@@ -34,6 +34,7 @@ _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2  # SubfileType
 _MAX_PAGES = 1000
 _THUMBNAIL_SIDE = 640
+_MAX_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def open_tiff(path: Path) -> TiffPicture:
         if any(_photometric(page) in (_COLOUR_FILTER, _LINEAR_RAW) for page, _ in pages):
             raise BadFileError(raw_sentence(path))
         page, num_pictures, notes = _photo_page(pages)
-        _require_data(page, path)
+        _require_size(page, path)
         extra = _extra_note(page)
         notes += (extra,) if extra else ()
         image = _open_with_pillow(path, page, pages[0][0]) if _pillow_is_right(page) else None
@@ -99,6 +100,7 @@ def open_tiff(path: Path) -> TiffPicture:
             if extra and image.mode == "RGBA":
                 image = image.convert("RGB")  # Pillow takes a fourth channel for transparency
             return TiffPicture(image, num_pictures, page.offset, None, notes)
+        _require_data(page, path)
         decoded = _decode(path, page)
         orientation = _number(page, 274) or 1
         return TiffPicture(decoded, num_pictures, page.offset, orientation, notes)
@@ -208,8 +210,22 @@ def _pillow_is_right(page: Any) -> bool:
     return True
 
 
+def _require_size(page: Any, path: Path) -> None:
+    """Refuse sizes that no photo has before memory is asked for.
+
+    Raises:
+        DecompressionBombError: if the picture, or one of its tiles, has more than MAX_PIXELS.
+        BadFileError: if it has too many channels or several layers of depth.
+    """
+    tile = int(page.tilewidth) * int(page.tilelength) if page.is_tiled else 0
+    if max(_area(page), tile) > MAX_PIXELS:
+        raise Image.DecompressionBombError
+    if not 1 <= int(page.samplesperpixel) <= _MAX_SAMPLES or int(page.imagedepth) != 1:
+        raise BadFileError(_unknown(path, page))
+
+
 def _require_data(page: Any, path: Path) -> None:
-    """Raise BadFileError if the picture's data is missing or reaches beyond the file."""
+    """Raise BadFileError if the picture's data is missing, or reaches beyond the file."""
     size = path.stat().st_size
     places = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if not places or any(count <= 0 or start + count > size for start, count in places):

@@ -1,7 +1,7 @@
 """Decode the numbers of a TIFF picture as they are stored: any depth, planes, compressions.
 
-tifffile decodes most files. It has no LZW and no packed 10 or 12 bits of its own. For those libtiff,
-through Pillow, undoes the compression of plain bytes, and the bits are unpacked here.
+tifffile decodes most files. It has no LZW and no packed 10 or 12 bits of its own. For those
+libtiff, through Pillow, undoes the compression of plain bytes, and the bits are unpacked here.
 """
 
 import io
@@ -49,6 +49,7 @@ def _with_libtiff(path: Path, page: Any) -> np.ndarray | None:
     num_planes = num_samples if int(page.planarconfig) == _SEPARATE else 1
     width = int(page.tilewidth) if page.is_tiled else int(page.imagewidth)
     height = int(page.tilelength) if page.is_tiled else int(page.rowsperstrip)
+    height = min(height, int(page.imagelength)) if not page.is_tiled else height
     across = -(-int(page.imagewidth) // width)
     down = -(-int(page.imagelength) // height)
     shape = (down * height, across * width, num_samples)

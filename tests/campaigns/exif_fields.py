@@ -26,12 +26,13 @@ from oldphoto.images.files import read_photo
 from oldphoto.inference.provenance import Provenance, read_provenance, write_recorded
 
 # Where a field stands, and its tag: texts, dates, numbers, pointers, and what is read specially.
-MAIN = (0x10E, 0x10F, 0x110, 0x112, 0x11A, 0x11B, 0x128, 0x131, 0x132, 0x13B, 0x8298, 0x9C9B, 0x9C9C)
+MAIN = (0x10E, 0x10F, 0x110, 0x112, 0x11A, 0x11B, 0x128, 0x131, 0x132, 0x13B, 0x8298)
+XP_TEXTS = (0x9C9B, 0x9C9C)
 POINTERS = (0x8769, 0x8825, 0xA005, 0x14A, 0x201, 0x202)
 STRUCTURE = (0x2BC, 0x83BB, 0x8649, 0x8773)  # XMP, IPTC, Photoshop, colour profile
 PHOTO = (0x9000, 0x9003, 0x9004, 0x9010, 0x927C, 0x9286, 0x9290, 0xA000, 0xA001, 0xA002, 0xA003)
 PHOTO_MORE = (0xA420, 0xA434, 0x829A, 0x829D, 0x8827, 0xA005, 0x9213)
-FIELDS = [("main", tag) for tag in (*MAIN, *POINTERS, *STRUCTURE)]
+FIELDS = [("main", tag) for tag in (*MAIN, *XP_TEXTS, *POINTERS, *STRUCTURE)]
 FIELDS += [("photo", tag) for tag in (*PHOTO, *PHOTO_MORE)] + [("gps", tag) for tag in (1, 2, 29)]
 TYPES = (*range(14), 16, 129, 65535)
 COUNTS = (0, 1, 3, 40, 65_536, 2**32 - 1)
@@ -54,7 +55,9 @@ class Case:
     seed: int
 
     def __str__(self) -> str:
-        return f"{self.suffix} {self.order} {self.place} 0x{self.tag:04X} {self.kind} x {self.count}"
+        return (
+            f"{self.suffix} {self.order} {self.place} 0x{self.tag:04X} {self.kind} x {self.count}"
+        )
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
@@ -78,7 +81,9 @@ def odd_exif(case: Case, offset: int = 0) -> bytes:
         main.append((pointer, 4, 1, struct.pack(case.order + "I", start)))
     magic = (b"II" if case.order == "<" else b"MM") + struct.pack(case.order + "H", 42)
     first = start + len(inner)
-    return magic + struct.pack(case.order + "I", first) + inner + _directory(main, first, case.order)
+    return (
+        magic + struct.pack(case.order + "I", first) + inner + _directory(main, first, case.order)
+    )
 
 
 def _directory(fields: list[tuple[int, int, int, bytes]], start: int, order: str) -> bytes:

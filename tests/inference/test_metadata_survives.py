@@ -91,7 +91,9 @@ NOT_COMPARED = {
     *("ProcessingSoftware", "ImageHistory", "Predictor", "BitsPerSample", "XMPToolkit"),
     *("CurrentIPTCDigest", "FillOrder", "PlanarConfiguration"),
 }
-COMPARED_GROUPS = ("IFD0", "ExifIFD", "GPS", "InteropIFD", "IPTC", "XMP", "PNG", "JFIF", "Photoshop")
+COMPARED_GROUPS = (
+    *("IFD0", "ExifIFD", "GPS", "InteropIFD", "IPTC", "XMP", "PNG", "JFIF", "Photoshop"),
+)
 
 
 def exiftool(*words: object) -> str:
