@@ -5,14 +5,14 @@ second time without it.
 """
 
 import struct
+import zlib
 from pathlib import Path
 
 from oldphoto.images import exif
 from oldphoto.images.exif import ExifData, Field
 from oldphoto.images.tiff import is_tiff
 
-# The chunks of a PNG file that its pixels and their colours need.
-_PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"IDAT", b"IEND")
+_PNG_NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _JPEG_DROPPED = {0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE}  # APP1, APP3 to APP13, APP15, comments
 _TIFF_NEEDED = frozenset({*range(254, 267), 273, 274, 277, 278, 279, 284, 292, 293, 317, 320})
 _TIFF_LAYOUT = frozenset({*range(322, 326), 332, 338, 339, 347, *range(512, 522), 529, 530, 532})
@@ -53,7 +53,9 @@ def _png(content: bytes) -> bytes:
     while place + 12 <= len(content):
         size, name = struct.unpack(">I4s", content[place : place + 8])
         end = place + 12 + size
-        if name in _PNG_NEEDED:
+        checksum = zlib.crc32(content[place + 4 : end - 4]).to_bytes(4, "big")
+        is_sound_profile = name == b"iCCP" and checksum == content[end - 4 : end]
+        if name in _PNG_NEEDED or is_sound_profile:
             kept.append(content[place:end])
         place = end
     return b"".join(kept)

@@ -24,7 +24,7 @@ from oldphoto.images.exif import ExifData, Field
 PNG_SUFFIXES, JPEG_SUFFIXES = (".png",), (".jpg", ".jpeg")
 TIFF_SUFFIXES, WEBP_SUFFIXES = (".tif", ".tiff"), (".webp",)
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB")
+_COLOUR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}  # length of each
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _MAX_CHUNKS = 10_000
 _MAX_TEXT = 1 << 22  # bytes of one text after decompression
@@ -202,7 +202,7 @@ def _of_png(path: Path) -> Metadata:
                 found = replace(found, exif=exif_data.parse(content))
             elif name == b"pHYs" and len(content) == 9:
                 found = replace(found, pixel_size=content)
-            elif name in _COLOUR_CHUNKS:
+            elif len(content) == _COLOUR_CHUNKS.get(name):
                 colour[name] = content
             elif name in _TEXT_CHUNKS:
                 texts.append((name, content))
