@@ -1,4 +1,4 @@
-"""``oldphoto download``: fetch the weights that this package may not carry itself."""
+"""``oldphoto download``: download weights that do not ship with the package."""
 
 import argparse
 import sys
@@ -7,25 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from oldphoto.checks import InputError
+from oldphoto.checks import GIB, InputError
 from oldphoto.metrics.files import DOWNLOADS
 from oldphoto.system.archives import unzip
 from oldphoto.system.download import DownloadError, RemoteFile, fetch
 from oldphoto.system.files import sha256_of
 
-GIB = 1 << 30
-
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that can be downloaded by name.
+    """A download with a name.
 
     Attributes:
         about: one line for ``--help``.
-        file: the file to fetch, as its authors publish it.
-        unpack: what to keep of it when it is an archive, as paths in the folder of the download.
-        copies: the same files one by one, for when no address of the archive answers.
-        next_step: what to do with it, ``{folder}`` being the folder of the download.
+        file: the file, as its authors publish it.
+        unpack: members of an archive to unpack, as paths in the folder of the download.
+        copies: the same files one by one, for the case that the archive cannot be downloaded.
+        next_step: how to use it; ``{folder}`` is the folder of the download.
     """
 
     about: str
@@ -36,11 +34,11 @@ class Entry:
 
     @property
     def results(self) -> tuple[str, ...]:
-        """Paths, in the folder of the download, of the files that this entry is for."""
+        """Paths of the resulting files in the folder of the download."""
         return self.unpack or (self.file.path,)
 
 
-# Three public projects that read the detector out of the authors' archive pin the same SHA-256.
+# Three public projects that unpack the authors' archive give the same SHA-256.
 DETECTOR_SHA256 = "b2d7ab04e9b3885c6b1991bb7a0b823129dd6e3ac078a9fd059ebd2a7ba59a95"
 OFFICIAL_FILES = (
     "checkpoints/detection/FT_Epoch_latest.pt",
@@ -116,19 +114,21 @@ ENTRIES = {"official": OFFICIAL, "vgg": VGG} | {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``oldphoto download``."""
+    """Add the command's options to a parser."""
     listed = "; ".join(f"{name}: {entry.about}" for name, entry in ENTRIES.items())
     parser.add_argument("name", choices=ENTRIES, help=listed)
-    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to fill")
+    parser.add_argument(
+        "--to", type=Path, required=True, metavar="DIR", help="folder for the files"
+    )
     parser.add_argument(
         "--url",
         metavar="URL",
-        help="another address of the same file, tried first: a copy in your own network",
+        help="another address of the same file, tried first, such as a copy in your network",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Download what was named and say where it lies."""
+    """Download an entry and print its files and what to do with them."""
     entry = ENTRIES[args.name]
     for path in obtain(entry, args.to, args.url):
         print(path)
@@ -142,16 +142,16 @@ def obtain(
     first_url: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Path]:
-    """Fetch an entry into the folder, unless it is there, and return its files.
+    """Download an entry into a folder, unless it is there, and return its files.
 
     Args:
-        entry: what to fetch.
-        folder: where to; made if it is not there.
+        entry: the download.
+        folder: made if it is missing.
         first_url: another address of the entry's file, tried before its own.
         sleep: waits between attempts; tests pass their own.
 
     Raises:
-        InputError: if it cannot be had, with what to download by hand and where to put it.
+        InputError: if it cannot be downloaded; the sentence says how to do it by hand.
     """
     results = [folder / path for path in entry.results]
     if entry.unpack and all(path.is_file() for path in results):
@@ -168,7 +168,7 @@ def obtain(
 
 
 def _require_known(entry: Entry, folder: Path) -> None:
-    """Compare what was unpacked with the checksums that are known of single files."""
+    """Check the unpacked files whose checksums are known."""
     for copy in entry.copies:
         path = folder / copy.path
         if copy.sha256 and sha256_of(path) != copy.sha256:
@@ -182,7 +182,7 @@ def _require_known(entry: Entry, folder: Path) -> None:
 def _fetch_copies(
     entry: Entry, folder: Path, sleep: Callable[[float], None], first_error: DownloadError
 ) -> None:
-    """Fetch the files one by one, where somebody keeps them so."""
+    """Download the files one by one from copies of the unpacked archive."""
     reasons = first_error.reasons
     try:
         if not entry.copies:

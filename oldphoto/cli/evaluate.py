@@ -19,16 +19,25 @@ from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.samples import sample_paths
 from oldphoto.system.files import written_whole
+from oldphoto.weights.source import WeightsSource
 
 ALL = "all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
-    parser.add_argument("--weights", default="small", help="small, or a folder of weights")
-    parser.add_argument("--variant", help="scratch, quality or hr")
-    parser.add_argument("--data", type=Path, help="folder of clean photos; default: held-out ones")
-    parser.add_argument("--recipe", default="released", help="how the photos are degraded")
+    parser.add_argument(
+        "--weights",
+        default="small",
+        help="small, a folder written by training, or official:FOLDER (default: small)",
+    )
+    parser.add_argument(
+        "--variant", help="scratch, quality or hr (default: the first one of the weights)"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="folder of clean photos (default: the held-out ones)"
+    )
+    parser.add_argument("--recipe", default="released", help="recipe that degrades the photos")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True, help="folder for the table")
     parser.add_argument(
@@ -38,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="METHOD",
         help=f"compare methods in one table: {', '.join(METHODS)}, or {ALL}",
     )
-    parser.add_argument("--baselines", type=Path, help="folder that `oldphoto baseline` filled")
-    parser.add_argument("--metric-files", type=Path, help="folder that `oldphoto download` filled")
+    parser.add_argument("--baselines", type=Path, help="run folder of `oldphoto baseline`")
+    parser.add_argument("--metric-files", type=Path, help="folder of `oldphoto download`")
     parser.add_argument("--dip-size", choices=tuple(DIP_SIZES), default="tiny")
 
 
@@ -51,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     photos = make_test_photos(paths, arguments.recipe, arguments.seed)
     if arguments.methods:
         return _compare(list(photos), arguments)
-    restorer = Restorer.from_pretrained(arguments.weights, arguments.variant)
+    source = WeightsSource.parse(arguments.weights)
+    restorer = Restorer.from_source(source, arguments.variant)
     scores = evaluate(restorer, tqdm(photos, total=len(paths), desc="measuring", unit="photo"))
     scores.append(mean_score(scores))
     text = io.StringIO(newline="")

@@ -1,4 +1,4 @@
-"""The command line: ``python -m oldphoto COMMAND``; ``commands`` has a module for each."""
+"""The command line: ``oldphoto COMMAND``; each command has a module in this folder."""
 
 import argparse
 import errno
@@ -12,13 +12,13 @@ from oldphoto.checks import InputError
 COMMANDS = {
     "restore": "restore photos or folders of photos",
     "train": "train the networks, stage by stage",
-    "baseline": "train a method that ours is compared with",
+    "baseline": "train one of the methods of the comparison",
     "evaluate": "measure weights or several methods on photos degraded by a recipe",
-    "ablation": "train the method without each of its parts, and say what each is worth",
-    "download": "fetch the authors' checkpoints and other files",
+    "ablation": "train the method without each of its parts, and compare",
+    "download": "download the authors' checkpoints and other files",
     "study": "merge and count the answers of a ranking study",
     "course": "run, list and check the notebooks",
-    "doctor": "tell whether this machine is ready for the course",
+    "doctor": "check whether this machine is ready for the course",
 }
 """Each command and what it does; ``oldphoto/cli/NAME.py`` holds it."""
 
@@ -34,11 +34,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out one command and return the exit code: 0 done, 1 in part, 2 wrong use."""
+    """Run one command and return its exit code: 0 done, 1 partly done, 2 wrong use."""
     given = [_as_path(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     parser = _Parser(prog="oldphoto", description="Restore old photographs, and learn how.")
     parsers = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
-    # Only the command in use is imported: help and typing errors should not wait for torch.
+    # Only the given command is imported, so that help does not wait for torch.
     command = given[0] if given and given[0] in COMMANDS else None
     for name, summary in COMMANDS.items():
         one = parsers.add_parser(name, help=summary, description=summary)
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"oldphoto {command}: {error}", file=sys.stderr)
         return WRONG_USE
     except OSError as error:
-        # The system says so to whoever first looks whether the path exists, wherever that is.
+        # Raised wherever a path is first looked up.
         if error.errno != errno.ENAMETOOLONG:
             raise
         print(f"oldphoto {command}: no file can have so long a name: {error}", file=sys.stderr)
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _as_path(word: str) -> str:
     """Return ``./-name.jpg`` for a file of that name here, so that it is not taken for an option.
 
-    Shells put such names on the command line by themselves: ``oldphoto restore *``.
+    Shells insert such names for a ``*``, as in ``oldphoto restore *``.
     """
     named_like_an_option = word.startswith("-") and "." in word and len(word) < 256
     return f"./{word}" if named_like_an_option and Path(word).is_file() else word

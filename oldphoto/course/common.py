@@ -9,10 +9,9 @@ import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,11 +21,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from oldphoto.checks import InputError, require_in, require_positive
-from oldphoto.config import Preset
-from oldphoto.course.figures import as_pixels, figure_html, require_description
+from oldphoto.config import STAGES, Preset, StageName
+from oldphoto.course.figures import Photo, as_pixels, figure_html, require_description
 from oldphoto.images.tensors import to_tensor
 from oldphoto.samples import sample_names, sample_photo
-from oldphoto.training.stages import STAGES
 
 ROOT = Path(__file__).parents[2]  # the folder that holds the package
 GAP = 8  # white pixels between the photos of a picture
@@ -78,7 +76,7 @@ def psnr_of(output: Tensor, clean: Tensor) -> Tensor:
     return 10 * torch.log10(4 / error)  # from -1 to 1 are 2, and 2 squared is 4
 
 
-def enlarged(photo: Tensor, times: int = _ENLARGED) -> Image.Image:
+def enlarged(photo: Photo, times: int = _ENLARGED) -> Image.Image:
     """Return a tiny photo, larger, for showing: each pixel stays a square."""
     image = Image.fromarray(as_pixels(photo))
     size = (image.width * times, image.height * times)
@@ -117,12 +115,10 @@ def shortened(preset: Preset, num_photos: Mapping[str, int]) -> Preset:
         preset: sizes and schedule.
         num_photos: stage to photos; stages that are not named stay as they are.
     """
-    changes = {}
     for stage, photos in num_photos.items():
         require_in(stage, STAGES, "stage")
-        name = f"train_{stage.replace('-', '_')}"
-        changes[name] = replace(getattr(preset, name), num_photos=photos)
-    return replace(preset, **changes)
+        preset = preset.with_stages(cast(StageName, stage), num_photos=photos)
+    return preset
 
 
 def read_log(folder: Path) -> Log:

@@ -4,12 +4,13 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from oldphoto.checks import InputError
+from oldphoto.checks import require_photo as require_photo
 
 Range = tuple[float, float]
 Seed = int | Sequence[int]
@@ -39,16 +40,6 @@ class Parameters:
         A crop is cut with this margin before it is degraded and trimmed afterwards.
         """
         return 0
-
-
-def require_photo(photo: Any) -> None:
-    """Raise InputError unless photo is a uint8 array of shape (H, W, 3) that is not empty."""
-    if not isinstance(photo, np.ndarray):
-        raise InputError(f"expected a photo as a numpy array, got {type(photo).__name__}")
-    if photo.dtype != np.uint8:
-        raise InputError(f"expected a photo of dtype uint8 in [0, 255], got dtype {photo.dtype}")
-    if photo.ndim != 3 or photo.shape[2] != 3 or photo.size == 0:
-        raise InputError(f"expected a photo of shape (H, W, 3), got {photo.shape}")
 
 
 def require_range(value: float, limits: Range, name: str) -> None:

@@ -15,7 +15,8 @@ from oldphoto.evaluation.baselines.fitting import NetworkMethod
 from oldphoto.evaluation.comparison import ComparedMethod
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
-from oldphoto.weights.store import available_variants, find_weights, mapping_name
+from oldphoto.weights.source import WeightsSource
+from oldphoto.weights.store import mapping_name
 
 DIP_SIZES = {"tiny": dip.TINY, "small": dip.SMALL, "paper": dip.PAPER}
 OURS = "ours with partial non-local"
@@ -27,7 +28,7 @@ class Sources:
     """Where the weights of the methods come from.
 
     Attributes:
-        weights: of our networks, "small" or a folder.
+        weights: of our networks: "small", a folder, or ``official:FOLDER``.
         baselines: run folder of ``oldphoto baseline``, None if there is none.
         dip_size: size of the deep image prior, which is fitted to each photo.
     """
@@ -90,20 +91,21 @@ def training_note(path: Path) -> str:
 
 def _ours(title: str, variant: str) -> Callable[[Sources], ComparedMethod]:
     def make(sources: Sources) -> ComparedMethod:
-        folder = find_weights(sources.weights)
-        if variant not in available_variants(folder):
+        source = WeightsSource.parse(sources.weights)
+        if variant not in source.variants:
             how = f"`python -m oldphoto train --stage mapping --variant {variant} --run DIR`"
             return ComparedMethod(title, None, missing=f"{sources.weights} has none: {how}")
-        restorer = Restorer.from_pretrained(sources.weights, variant)
+        restorer = Restorer.from_source(source, variant)
         number = sum(p.numel() for p in restorer.network.parameters())
-        note = training_note(folder / f"{mapping_name(variant)}.json")
+        card = source.folder / f"{mapping_name(variant)}.json"
+        note = "" if source.is_official else training_note(card)
         return ComparedMethod(title, _as_array(restorer), number, note=note)
 
     return make
 
 
 def _as_array(restorer: Restorer) -> Method:
-    return lambda photo, scratch_mask=None: np.asarray(restorer(photo, scratch_mask))
+    return lambda photo, scratch_mask=None: restorer.restore_pixels(photo, scratch_mask)
 
 
 METHODS: dict[str, Callable[[Sources], ComparedMethod]] = {

@@ -1,4 +1,4 @@
-"""Bring an image of any Pillow mode to 8-bit RGB: deep grey, transparency, colour profiles."""
+"""Convert an image of any Pillow mode to 8-bit RGB: deep grey, transparency, colour profiles."""
 
 import io
 
@@ -16,10 +16,14 @@ def to_rgb(image: Image.Image, background: int) -> tuple[Image.Image, bytes | No
         background: grey value 0..255 laid under transparent parts (photos 255, masks 0).
 
     Returns:
-        The RGB image, and the profile its values still need (None: they are sRGB, or untagged).
+        The RGB image, and the profile that its values need (None: sRGB, or no profile known).
 
     Raises:
-        InputError: if 32-bit or float grey leaves the range that has a meaning.
+        InputError: if 32-bit or float grey is outside its valid range.
+
+    Example:
+        >>> to_rgb(Image.new("LA", (1, 1), (0, 0)), background=255)[0].getpixel((0, 0))
+        (255, 255, 255)
     """
     profile = image.info.get("icc_profile") or None
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -56,18 +60,19 @@ def _on_background(image: Image.Image, background: int) -> Image.Image:
 
 def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert grey, CMYK or Lab to sRGB with the colour profile, if it is one for this mode."""
-    expected = {"L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}[image.mode]
+    expected = {"L": "GRAY", "CMYK": "CMYK"}.get(image.mode)
     if image.mode == "LAB":
-        source = ImageCms.createProfile("LAB")
-    elif _colour_space(profile) == expected:
-        source = io.BytesIO(profile)
+        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    elif profile and _colour_space(profile) == expected:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     else:
-        return image.convert("RGB")  # a profile for another kind of file says nothing here
+        return image.convert("RGB")  # the profile belongs to another colour mode
+    srgb = ImageCms.createProfile("sRGB")
     try:
-        srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
     except ImageCms.PyCMSError:
-        return image.convert("RGB")  # its tables are broken: the plain conversion is what is left
+        converted = None
+    return converted or image.convert("RGB")  # without the profile where its tables are broken
 
 
 def _colour_space(profile: bytes) -> str:

@@ -1,28 +1,31 @@
 """Read and write photos and masks.
 
-Inside the package a photo is uint8 RGB, shaped (H, W, 3), upright. Whatever a file holds (rotation
-in its EXIF data, grey, 16 bits, a palette, CMYK, transparency) ends here.
+Inside the package a photo is upright uint8 RGB of shape (H, W, 3). Rotation in EXIF data, grey,
+16 bits, palettes, CMYK and transparency are converted here, when the file is read.
 """
 
 import struct
 import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from oldphoto.checks import InputError, require_folder
 from oldphoto.images.colour_modes import to_rgb
 from oldphoto.system.files import written_whole
 
+PhotoSource = str | Path | Image.Image | np.ndarray
+"""A photo in any form that people have it in: a file, a PIL image, an array."""
+
 MIN_SIDE = 16
 MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half a GiB as RGB)
 MASK_TOLERANCE = 48  # JPEG of quality 75 moves the black and white of a mask by up to 43
-WRITERS = {
+WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -31,28 +34,44 @@ WRITERS = {
     ".webp": ("WEBP", {"quality": 95}),
 }
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
-# Photos, too, but Pillow reads some of them only where it was built so, others never.
+# Photo formats that Pillow reads only in some builds, or never.
 OTHER_FORMATS = frozenset(
     {".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}
     | {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
 )
 # What Pillow raises for files that are cut short or are not images at all.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
-_BROKEN = (*_BROKEN, OverflowError, struct.error, zlib.error)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
+    *(OverflowError, struct.error, zlib.error),
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Metadata of a file: its EXIF fields, and the texts of a PNG file by their keys."""
+
+    exif: Image.Exif = field(default_factory=Image.Exif)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo: upright uint8 RGB (H, W, 3), its RGB colour profile or None, and its name.
+    """One decoded photo.
 
-    Of a file of several pictures (pages of a TIFF, frames of a GIF) it is the first one;
-    ``num_pictures`` is how many there are.
+    Attributes:
+        pixels: uint8 (H, W, 3), upright RGB.
+        icc_profile: RGB colour profile of the pixels; None: sRGB or unknown.
+        name: of the file.
+        num_pictures: how many pictures the file holds (pages of a TIFF, frames of a GIF); the
+            pixels are those of the first.
+        metadata: as in the file; its orientation has been applied to the pixels.
     """
 
     pixels: np.ndarray
     icc_profile: bytes | None
     name: str
     num_pictures: int = 1
+    metadata: Metadata = field(default_factory=Metadata)
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -71,20 +90,30 @@ def read_photo(path: str | Path) -> Photo:
     path = Path(path)
     with _open(path) as image:
         photo = _photo(image, path.name, str(path))
-    _require_side(photo.pixels, str(path))
+    require_min_side(photo.pixels, str(path))
     return photo
 
 
-def load_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
-    """Take a photo as a path, a PIL image or an array, and bring it into the package's form.
+def load_photo(source: PhotoSource) -> Photo:
+    """Bring a photo given as a path, a PIL image or an array into the package's form.
 
     A PIL image is turned upright when its EXIF data says so, as a file would be.
 
     Args:
         source: path; PIL image of any mode; uint8 array (H, W, 3), (H, W, 4), (H, W, 1) or (H, W).
+
+    Raises:
+        InputError: as ``read_photo``, or if the source is of another type.
+
+    Example:
+        >>> load_photo(Image.new("L", (40, 20), 7)).pixels.shape
+        (20, 40, 3)
     """
     if isinstance(source, (str, Path)):
         return read_photo(source)
+    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.shape[2:] == (3,):
+        require_min_side(source, "the photo")  # already in the package's form
+        return Photo(source.copy(), None, "photo")
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     if not isinstance(source, Image.Image):
@@ -92,13 +121,23 @@ def load_photo(source: str | Path | Image.Image | np.ndarray) -> Photo:
             f"expected a photo as a path, a PIL image or a uint8 array, got {type(source).__name__}"
         )
     photo = _photo(source, "photo", "the photo")
-    _require_side(photo.pixels, "the photo")
+    require_min_side(photo.pixels, "the photo")
     return photo
 
 
-def load_rgb(source: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+def load_rgb(source: PhotoSource) -> np.ndarray:
     """Return the uint8 RGB pixels (H, W, 3) of a photo given in any form of ``load_photo``."""
     return load_photo(source).pixels
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """Read the metadata of an image file.
+
+    Raises:
+        InputError: if the file is not an image.
+    """
+    with _open(Path(path)) as image:
+        return _metadata(image)
 
 
 def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
@@ -126,7 +165,12 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarray:
-    """Turn grey values 0..255 into a bool mask; InputError where a value is neither end."""
+    """Turn grey values 0..255 into a bool mask; InputError if a value is neither black nor white.
+
+    Example:
+        >>> mask_from_grey(np.array([[0, 255, 240]], np.uint8))
+        array([[False,  True,  True]])
+    """
     unsure = (grey > MASK_TOLERANCE) & (grey < 255 - MASK_TOLERANCE)
     if unsure.any():
         raise InputError(
@@ -137,10 +181,10 @@ def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarr
 
 
 def list_photos(folder: str | Path, suffixes: frozenset[str] = READABLE) -> list[Path]:
-    """Return the photo files directly in a folder, sorted by name, hidden files left out.
+    """Return the photo files of a folder, sorted by name, without hidden files.
 
     Args:
-        suffixes: what a photo's name may end in, in small letters.
+        suffixes: suffixes of photo files, in lower case.
 
     Raises:
         InputError: if the folder is missing or holds no photo.
@@ -180,12 +224,12 @@ def write_photo(
 
 
 def _open(path: Path) -> Image.Image:
-    """Open an image file without decoding it; every way to fail is one sentence."""
+    """Open an image file without decoding it; every failure becomes one sentence."""
     if not path.is_file():
         raise InputError(f"expected a photo at {path}, but no such file is there")
     try:
         with warnings.catch_warnings():
-            # Pillow warns from half the limit on; between half and whole we are content.
+            # Pillow warns from half of the limit on; up to the limit the photo is accepted.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path)
     except Image.DecompressionBombError as error:
@@ -199,7 +243,7 @@ def _why_no_image(path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(12)
     except OSError as error:
-        return f"cannot be read ({error.strerror}): look at its rights and its disk"
+        return f"cannot be read ({error.strerror}): check the file's permissions and the disk"
     if start[:4] == b"RIFF" and start[8:] == b"WEBP":  # which Pillow knows only when it is whole
         return "is damaged or cut short: copy it again from its source"
     what = "is not an image we can read" if start else "is empty (0 bytes)"
@@ -213,7 +257,18 @@ def _too_large(name: object) -> str:
 def _photo(image: Image.Image, name: str, label: str) -> Photo:
     num_pictures = _num_pictures(image)
     upright, icc_profile = _upright(image, label, background=255)
-    return Photo(np.array(upright), icc_profile, name, num_pictures)
+    return Photo(np.array(upright), icc_profile, name, num_pictures, _metadata(image))
+
+
+def _metadata(image: Image.Image) -> Metadata:
+    """Read the metadata while the file is open; what is broken is left out."""
+    texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
+    try:
+        exif = image.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)  # Pillow reads the inner fields when they are first used
+    except _BROKEN:
+        exif = Image.Exif()
+    return Metadata(exif, texts)
 
 
 def _num_pictures(image: Image.Image) -> int:
@@ -248,7 +303,8 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def _require_side(pixels: np.ndarray, name: str) -> None:
+def require_min_side(pixels: np.ndarray, name: str) -> None:
+    """Raise InputError if a photo (H, W, 3) is less than MIN_SIDE pixels high or wide."""
     if min(pixels.shape[:2]) < MIN_SIDE:
         raise InputError(
             f"{name} is {_size_text(pixels.shape)}: a photo needs at least {MIN_SIDE} pixels a side"

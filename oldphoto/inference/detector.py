@@ -1,4 +1,4 @@
-"""The scratch detector for people: a photo in, a mask of its damage out."""
+"""Find the scratches of a photo; the result is a mask of the same size."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from PIL import Image
 from torch import Tensor
 
 from oldphoto.checks import InputError, require_features, require_multiple
-from oldphoto.images.files import load_rgb
+from oldphoto.images.files import PhotoSource, load_rgb
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.system.devices import choose_device
-from oldphoto.weights.official import load_official_detector
-from oldphoto.weights.store import load_detector_weights
+from oldphoto.weights.source import OfficialWeights, WeightsSource
 
+OFFICIAL_THRESHOLD = 0.4
 OWN_THRESHOLD = 0.6
-"""Of the shipped detector: it gains most on damaged photos without costing undamaged ones."""
+"""Best value for the shipped detector: the gain on damaged photos without harm to sound ones."""
 
 SIDE_MULTIPLE = 16
 LONGEST_SIDE = 4096  # of the network's input; only photos more than 16 times as long as wide
@@ -25,27 +25,31 @@ LONGEST_SIDE = 4096  # of the network's input; only photos more than 16 times as
 class ScratchDetector:
     """Find the scratches of a photo.
 
-    The authors look at every photo with its short side resized to 256 pixels, whatever its own
-    size, take the probability back to full size by nearest neighbour, and call damaged what has
-    0.4 or more. Their network was trained so, and so does this class, but for the threshold of our
-    own networks. A scratch much thinner than one pixel in 256 is not seen; paint such a mask by
-    hand.
+    As in the authors' code, every photo is resized so that its short side has 256 pixels. The
+    probability is resized back by nearest neighbour, and pixels with 0.4 or more count as damaged.
+    Our own networks have another threshold. A scratch much thinner than one pixel in 256 is not
+    found; paint such a mask by hand.
 
     Args:
         network: trained detector; it is moved to the device and set to evaluation.
-        threshold: least probability of a damaged pixel.
+        threshold: lowest probability of a pixel that counts as damaged.
         working_side: short side of the network's input, in pixels.
         device: "cuda", "mps" or "cpu"; None chooses.
 
     Source:
         ``detection.py`` of the authors' code. It first rounds the photo to sides that are
         multiples of 16 and returns the mask at that size; here the mask has the photo's size.
+
+    Example:
+        >>> detector = ScratchDetector.from_pretrained("small", device="cpu")
+        >>> detector(np.full((40, 60, 3), 128, np.uint8)).shape
+        (40, 60)
     """
 
     def __init__(
         self,
         network: ScratchUNet,
-        threshold: float = 0.4,
+        threshold: float = OFFICIAL_THRESHOLD,
         working_side: int = 256,
         device: str | torch.device | None = None,
     ) -> None:
@@ -70,14 +74,33 @@ class ScratchDetector:
         Raises:
             InputError: if there are none, or they hold no detector.
         """
-        return cls(load_detector_weights(name_or_folder), threshold, device=device)
+        return cls.from_source(WeightsSource.parse(name_or_folder), device, threshold)
 
     @classmethod
     def from_official(
         cls, folder: str | Path, device: str | torch.device | None = None
     ) -> "ScratchDetector":
         """Load the authors' checkpoint from the folder that holds detection/, or its parent."""
-        return cls(load_official_detector(Path(folder)), device=device)
+        return cls.from_source(OfficialWeights(Path(folder)), device)
+
+    @classmethod
+    def from_source(
+        cls,
+        source: WeightsSource,
+        device: str | torch.device | None = None,
+        threshold: float | None = None,
+    ) -> "ScratchDetector":
+        """Load the detector of any source of weights.
+
+        Args:
+            threshold: None takes that of the source, ``OFFICIAL_THRESHOLD`` or ``OWN_THRESHOLD``.
+
+        Raises:
+            InputError: if the source has no detector.
+        """
+        if threshold is None:
+            threshold = OFFICIAL_THRESHOLD if source.is_official else OWN_THRESHOLD
+        return cls(source.detector(), threshold, device=device)
 
     @torch.no_grad()
     def probability(self, grey: Tensor) -> Tensor:
@@ -93,17 +116,18 @@ class ScratchDetector:
         require_multiple(grey, SIDE_MULTIPLE)
         return self.network(grey.to(self.device)).sigmoid().to(grey.device)
 
-    def photo_probability(self, photo: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+    def photo_probability(self, photo: PhotoSource) -> np.ndarray:
         """Return the probability of damage as float32 (H, W) in [0, 1], at the photo's size."""
         pixels = load_rgb(photo)
         grey = torch.from_numpy(np.array(Image.fromarray(pixels).convert("L")))[None, None]
         grey = grey.float().div_(127.5).sub_(1)
-        size = working_size(pixels.shape[:2], self.working_side)
+        height, width = pixels.shape[:2]
+        size = working_size((height, width), self.working_side)
         small = F.interpolate(grey, size, mode="bilinear", align_corners=False)
-        full = F.interpolate(self.probability(small), pixels.shape[:2], mode="nearest")
+        full = F.interpolate(self.probability(small), (height, width), mode="nearest")
         return full[0, 0].numpy()
 
-    def __call__(self, photo: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+    def __call__(self, photo: PhotoSource) -> np.ndarray:
         """Return the scratch mask of a photo: bool (H, W), true where damaged.
 
         Args:
@@ -113,7 +137,12 @@ class ScratchDetector:
 
 
 def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return the size of the network's input: short side ``side``, both multiples of 16."""
+    """Return the size of the network's input: short side ``side``, both multiples of 16.
+
+    Example:
+        >>> working_size((600, 900), 256)
+        (256, 384)
+    """
     short, long = min(size), max(size)
     if long / short * side > LONGEST_SIDE:
         short, side = long, LONGEST_SIDE

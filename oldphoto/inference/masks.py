@@ -1,4 +1,4 @@
-"""Where the scratch masks of a batch come from: a detector, a file, a folder, or nowhere."""
+"""Choose the scratch masks of a batch: from a detector, a file, a folder, or none at all."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,48 +11,47 @@ from oldphoto.images.files import list_photos, read_mask, write_photo
 from oldphoto.inference.detector import ScratchDetector
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping
-from oldphoto.weights import official
-from oldphoto.weights import store as weights
-
-OFFICIAL_PREFIX = "official:"
+from oldphoto.weights.source import WeightsSource
 
 MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
-"""Takes a photo's file and pixels; gives bool (H, W), true = damaged, or None: all is sound."""
+"""Takes a photo's file and pixels; returns bool (H, W), true = damaged, or None: no damage."""
 
 
 class MaskError(InputError):
-    """The photo is fine, its mask is not."""
+    """The mask of a photo cannot be used; the photo itself is fine."""
 
 
 def choose_masks(
-    choice: str | None, restorer: Restorer, weights_name: str, photos: list[Path]
+    choice: str | None, restorer: Restorer, source: WeightsSource, photos: list[Path]
 ) -> tuple[MaskSource, str]:
-    """Return the source of masks that ``--mask`` asks for, and a few words on what it is.
+    """Return the source of masks for an option ``--mask``, and a short description of it.
 
     Args:
-        choice: "auto", "none", a mask file (for one photo) or a folder of masks; None is "none",
-            for a false alarm throws away what was sound. With the authors' networks for scratches,
-            made to be used with their detector, it is "auto", if the detector is there.
-        weights_name: as given to ``--weights``, where "auto" looks for its detector.
+        choice: "auto", "none", a mask file (for one photo) or a folder of masks. None means
+            "none", because a false alarm replaces sound pixels. With the authors' networks for
+            scratches, which were made for their detector, it means "auto" if the detector is
+            there.
+        restorer: that will use the masks.
+        source: of the restorer's weights; "auto" takes the detector from it.
         photos: all photos of the batch.
 
     Raises:
         InputError: if the masks cannot belong to these photos, or the network has no use for any.
     """
     fills_holes = not isinstance(restorer.network.mapping, PlainMapping)
-    is_official = weights_name.startswith(OFFICIAL_PREFIX)
     if choice is None:
-        is_pair = is_official and fills_holes and has_detector(weights_name)
+        is_pair = source.is_official and fills_holes and source.has_detector
         choice = "auto" if is_pair else "none"
     if choice == "none":
         return _no_mask, "no scratch masks"
-    if is_official and not fills_holes:
+    if source.is_official and not fills_holes:
         raise InputError(
             "the authors' variant quality does not fill in scratches, so it takes no masks: "
             "choose --variant scratch or hr, or --mask none"
         )
     if choice == "auto":
-        return _detect_with(load_detector(weights_name, restorer)), "scratches found by a detector"
+        detector = ScratchDetector.from_source(source, restorer.device)
+        return lambda _photo, pixels: detector(pixels), "scratches found by a detector"
     path = Path(choice)
     if path.is_dir():
         return _from_folder(path, photos), f"scratch masks from {path}"
@@ -67,9 +66,9 @@ def choose_masks(
 
 
 def keep_masks(masks: MaskSource, folder: Path, photos: list[Path]) -> MaskSource:
-    """Return the same masks, each of which is also written into a folder, as PNG.
+    """Return the same masks, and write each of them into a folder, as PNG.
 
-    There they can be corrected in a paint program, and given to ``--mask`` after that.
+    There they can be corrected in a paint program and passed to ``--mask`` again.
 
     Raises:
         InputError: if there are no masks, the folder is not empty (perhaps it holds corrected
@@ -95,24 +94,8 @@ def keep_masks(masks: MaskSource, folder: Path, photos: list[Path]) -> MaskSourc
     return kept
 
 
-def has_detector(weights_name: str) -> bool:
-    """Return whether these weights, own or official, come with a scratch detector."""
-    if weights_name.startswith(OFFICIAL_PREFIX):
-        root = official.find_checkpoints(Path(weights_name.removeprefix(OFFICIAL_PREFIX)))
-        return (root / official.DETECTOR.path).is_file()
-    return (weights.find_weights(weights_name) / f"{weights.DETECTOR}.json").is_file()
-
-
-def load_detector(weights_name: str, restorer: Restorer) -> ScratchDetector:
-    """Load the detector of these weights onto the restorer's device."""
-    if weights_name.startswith(OFFICIAL_PREFIX):
-        folder = weights_name.removeprefix(OFFICIAL_PREFIX)
-        return ScratchDetector.from_official(folder, restorer.device)
-    return ScratchDetector.from_pretrained(weights_name, restorer.device)
-
-
 def pair_masks(photos: list[Path], folder: Path) -> dict[Path, Path]:
-    """Pair photos with the masks of the same name (suffix aside); some may have none.
+    """Pair photos with the masks of the same name, without suffix; some photos may have none.
 
     Raises:
         InputError: if two masks have one name, or none belongs to any photo.
@@ -133,10 +116,6 @@ def pair_masks(photos: list[Path], folder: Path) -> dict[Path, Path]:
 
 def _no_mask(_photo: Path, _pixels: np.ndarray) -> None:
     return None
-
-
-def _detect_with(detector: ScratchDetector) -> MaskSource:
-    return lambda _photo, pixels: detector(pixels)
 
 
 def _from_folder(folder: Path, photos: list[Path]) -> MaskSource:

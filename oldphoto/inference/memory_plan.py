@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from oldphoto.checks import InputError
+from oldphoto.checks import GIB, InputError
 from oldphoto.inference.tiling import Tiling, even_tile, tile_places
 from oldphoto.networks.restoration import RestorationNetwork
-from oldphoto.system.memory import GIB
 
-# Measured with tests/benchmarks/bench_restore_memory.py on a CPU, rounded up. They count how many
-# outputs of the widest layer are alive at once, padded copies and the library's workspace included.
+# Measured with tests/benchmarks/bench_restore_memory.py on a CPU, rounded up: how many outputs of
+# the widest layer are in memory at once, including padded copies and the library's workspace.
 VAE_COPIES = 4.2
 MAPPING_COPIES = 7.5
 ATTENTION_COPIES = 6.0
@@ -27,17 +26,28 @@ LEAST_TILE = 256
 
 @dataclass(frozen=True)
 class WorkingMemory:
-    """The widest layer of the two kinds of networks, in feature values per photo pixel."""
+    """Memory prediction from the widest layer of each network.
+
+    Attributes:
+        vae_features: feature values per photo pixel in the widest layer of the VAEs.
+        mapping_features: the same of the mapping.
+
+    Example:
+        >>> memory = WorkingMemory(vae_features=4.0, mapping_features=8.0)
+        >>> f"{memory.predict_bytes(1000, 1000) / GIB:.2f} GiB"
+        '0.32 GiB'
+    """
 
     vae_features: float
     mapping_features: float
 
     @classmethod
     def measure(cls, network: RestorationNetwork) -> "WorkingMemory":
-        """Send one small grey photo through the network and note what its layers give out."""
+        """Run the network on one small grey photo and record the sizes of its layers' outputs."""
         side = 16 * network.size_multiple
         encoder, mapping, decoder = network.used
-        vae_sizes, mapping_sizes = [], []
+        vae_sizes: list[int] = []
+        mapping_sizes: list[int] = []
         handles = [*_watch(encoder, vae_sizes), *_watch(decoder, vae_sizes)]
         handles += _watch(mapping, mapping_sizes)
         first = next(network.parameters())
@@ -50,7 +60,7 @@ class WorkingMemory:
         return cls(max(vae_sizes) / side**2, max(mapping_sizes) / side**2)
 
     def bytes_per_pixel(self, with_mask: bool) -> int:
-        """Return the bytes that one pixel of a tile takes while it is worked on."""
+        """Return the bytes that one pixel of a tile takes during the computation."""
         copies = MAPPING_COPIES + (ATTENTION_COPIES if with_mask else 0)
         values = max(VAE_COPIES * self.vae_features, copies * self.mapping_features)
         return math.ceil(VALUE_BYTES * values)

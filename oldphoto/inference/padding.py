@@ -9,15 +9,20 @@ from oldphoto.checks import require_positive
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Extend right and bottom until both sides are multiples of ``multiple``.
 
-    The photo is mirrored there (reflection). Where it is too small to be mirrored that far, its
-    last row or column is repeated.
+    The padding mirrors the photo (reflection). If the photo is too small for that, its last row or
+    column is repeated.
 
     Args:
         x: (B, C, H, W).
-        multiple: what the network's strides multiply to.
+        multiple: product of the network's strides.
 
     Returns:
         (B, C, H', W'); ``crop_to_size`` undoes it.
+
+    Example:
+        >>> import torch
+        >>> pad_to_multiple(torch.zeros(1, 3, 18, 20), 4).shape
+        torch.Size([1, 3, 20, 20])
     """
     require_positive(multiple=multiple)
     height, width = x.shape[-2:]
@@ -26,7 +31,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 
 
 def crop_to_size(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the top left (H, W) of x: what ``pad_to_multiple`` was given."""
+    """Return the top left (H, W) of x, as it was before ``pad_to_multiple``."""
     return x[..., : size[0], : size[1]]
 
 

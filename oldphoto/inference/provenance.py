@@ -1,16 +1,14 @@
-"""What a restored photo says of itself: a record in the file, written and read back.
+"""The record in a restored photo: which network made it, and how much of it was invented.
 
-Whoever meets the file later should be able to learn that a network has made it, which one, and how
-much of it was invented. The record is a line of JSON: in PNG files the text chunk ``oldphoto``, in
-JPEG and WebP files the EXIF field UserComment, in TIFF files the last line of ImageDescription.
-Many viewers also show a plain sentence, in the field for descriptions, unless the original had a
-description: that one is kept.
+The record is one line of JSON: in PNG files in the text chunk ``oldphoto``, in JPEG and WebP files
+in the EXIF field UserComment, in TIFF files in the last line of ImageDescription. A sentence for
+people is written into the field for descriptions, which many viewers show, unless the original
+already had a description, which is kept.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from torch import nn
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import write_photo
+from oldphoto.images.files import Metadata, read_metadata, write_photo
+from oldphoto.system.packages import own_version
 
 STATEMENT = (
     "restored by a neural network: pixels in the mask are invented, all others may have changed"
@@ -30,7 +29,7 @@ _ASCII = b"ASCII\0\0\0"  # EXIF: how the text of a UserComment is coded
 _COMMENT = ExifTags.Base.UserComment
 _DESCRIPTION = ExifTags.Base.ImageDescription
 _NORMAL = 1  # orientation of a photo whose rows go down and whose columns go right
-# What is taken over from the original: words and dates. The rest describes the old pixels.
+# Copied from the original: descriptions and dates. The other fields describe the old pixels.
 _KEPT = (
     _DESCRIPTION,
     ExifTags.Base.Artist,
@@ -52,7 +51,7 @@ class Provenance:
         masked_share: of the pixels, in [0, 1], that were marked as damaged.
         software: name and version.
         statement: what that means, in words.
-        original_comment: the comment that stood in the original's field.
+        original_comment: comment of the original photo, which the record replaces.
     """
 
     weights: str
@@ -66,27 +65,24 @@ class Provenance:
         if not 0 <= self.masked_share <= 1:
             raise InputError(f"masked_share must be within 0 and 1, got {self.masked_share}")
         if not self.software:
-            object.__setattr__(self, "software", f"oldphoto {_version()}")
+            object.__setattr__(self, "software", f"oldphoto {own_version()}")
 
     @property
     def sentence(self) -> str:
-        """The record in one sentence, for people."""
+        """The record as one sentence."""
         share = f"{100 * self.masked_share:.1f} % of the pixels were in the mask"
         return f"{self.statement} ({share}; {self.software}, weights {self.weights})"
-
-
-def _version() -> str:
-    try:
-        return version("oldphoto")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        return "(version unknown)"
 
 
 def network_sha256(network: nn.Module) -> str:
     """Return the SHA-256 of all weights of a network, as 64 hexadecimal digits.
 
-    It is taken of the loaded numbers, not of files, so it is the same wherever they came from:
-    each weight's name, then its values as float32 in little-endian order, sorted by name.
+    It is computed from the loaded numbers, not from files, so it does not depend on the file
+    format: each weight's name, then its values as little-endian float32, sorted by name.
+
+    Example:
+        >>> network_sha256(nn.Identity())[:12]
+        'e3b0c44298fc'
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
@@ -100,7 +96,7 @@ def write_recorded(
     pixels: np.ndarray,
     record: Provenance,
     icc_profile: bytes | None = None,
-    original: str | Path | None = None,
+    original: str | Path | Metadata | None = None,
 ) -> None:
     """Write a restored photo with its record; whole or not at all.
 
@@ -109,13 +105,13 @@ def write_recorded(
         pixels: uint8 (H, W, 3), upright.
         record: of this photo.
         icc_profile: colour profile of the pixels.
-        original: file of the photo before; its description, artist, copyright and dates are
-            taken over. Its orientation is not, since the pixels are upright now.
+        original: file of the original photo, or its metadata. Description, artist, copyright and
+            dates are copied; the orientation is not, because the pixels are upright now.
 
     Raises:
         InputError: as ``write_photo``.
     """
-    exif, comment = (Image.Exif(), "") if original is None else _words_of(Path(original))
+    exif, comment = _words_of(original)
     record = replace(record, original_comment=record.original_comment or comment)
     text = json.dumps(asdict(record))
     exif[ExifTags.Base.Orientation] = _NORMAL
@@ -138,25 +134,20 @@ def write_recorded(
 def read_provenance(path: str | Path) -> Provenance | None:
     """Return the record of a photo file; None if it has none that this package wrote.
 
-    A record proves nothing: anybody can remove or change it. It helps the honest.
+    A record proves nothing, because anybody can remove or change it.
 
     Raises:
         InputError: if the file is not an image.
     """
-    try:
-        with Image.open(path) as image:
-            records = _possible_records(image)
-    except OSError as error:
-        raise InputError(f"expected a photo at {path}, it cannot be read ({error})") from error
-    found = (_parsed(text) for text in records)
+    found = (_parsed(text) for text in _possible_records(read_metadata(path)))
     return next((record for record in found if record), None)
 
 
-def _possible_records(image: Image.Image) -> list[str]:
-    """Return the texts of a file that may be a record, the surest first."""
-    exif = image.getexif()
+def _possible_records(metadata: Metadata) -> list[str]:
+    """Return the texts of a file that may be a record, the most likely first."""
+    exif = metadata.exif
     last_line = str(exif.get(_DESCRIPTION, "")).rpartition("\n")[2]
-    return [str(image.info.get(PNG_KEY, "")), _comment_of(exif), last_line]
+    return [metadata.texts.get(PNG_KEY, ""), _comment_of(exif), last_line]
 
 
 def _parsed(text: str) -> Provenance | None:
@@ -167,18 +158,20 @@ def _parsed(text: str) -> Provenance | None:
         return None
 
 
-def _words_of(path: Path) -> tuple[Image.Exif, str]:
-    """Return the words and dates of a photo file as EXIF, and its comment.
+def _words_of(original: str | Path | Metadata | None) -> tuple[Image.Exif, str]:
+    """Return the descriptions and dates of a photo as EXIF, and its comment.
 
-    Records of our own are left out: of a photo that is restored twice, the last one counts.
+    Records of ours are left out: if a photo is restored twice, the last record counts.
     """
     kept = Image.Exif()
     try:
-        with Image.open(path) as image:
-            found, described = image.getexif(), image.info.get("Description")
-            earlier = [_parsed(text) for text in _possible_records(image)]
-    except OSError:  # unreadable metadata is no reason to lose a restored photo
+        metadata = read_metadata(original) if isinstance(original, str | Path) else original
+    except InputError:  # unreadable metadata is no reason to lose a restored photo
+        metadata = None
+    if metadata is None:
         return kept, ""
+    found, described = metadata.exif, metadata.texts.get("Description")
+    earlier = [_parsed(text) for text in _possible_records(metadata)]
     for tag in _KEPT:
         if found.get(tag):
             kept[tag] = found[tag]

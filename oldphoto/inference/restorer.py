@@ -1,6 +1,7 @@
-"""The public door: a photo of any kind and size in, the restored photo of the same size out."""
+"""Restore a photo of any kind and size; the result has the same size."""
 
 import warnings
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +11,22 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from oldphoto.checks import InputError, require_features, require_in, require_mask
-from oldphoto.images.files import MIN_SIDE, load_photo, mask_from_grey, read_mask
+from oldphoto.checks import (
+    InputError,
+    require_features,
+    require_in,
+    require_mask,
+    require_photo,
+    require_photo_mask,
+)
+from oldphoto.images.files import (
+    MIN_SIDE,
+    PhotoSource,
+    load_photo,
+    mask_from_grey,
+    read_mask,
+    require_min_side,
+)
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.memory_plan import WorkingMemory, plan_tiling, tiling_note
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
@@ -19,13 +34,10 @@ from oldphoto.inference.tiling import Tiling, restore_in_tiles
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.devices import choose_device, is_fast_at_bf16
 from oldphoto.system.memory import budget_bytes, require_memory_limit
-from oldphoto.weights.official import load_official
-from oldphoto.weights.store import load_weights
+from oldphoto.weights.source import OfficialWeights, WeightsSource
 
 Precision = Literal["auto", "fp32", "bf16"]
 Device = str | torch.device | None
-OFFICIAL_VARIANTS = ("quality", "scratch", "hr")
-OFFICIAL_HR_DILATION = 3
 
 BF16_TOLERANCE = 2 / 255  # mean difference in [-1, 1]: one 8-bit level
 
@@ -37,20 +49,30 @@ class TilingWarning(UserWarning):
 class Restorer:
     """Restore photos with a trained network.
 
+    There are three ways to call it: with a photo in any form, ``restorer(photo)``; with arrays,
+    ``restore_pixels``; and with tensors, ``restore_tensor``. Creating a restorer does not run the
+    network: ``memory`` and ``precision`` are measured when they are first needed.
+
     Args:
         network: trained network; it is moved to the device and set to evaluation.
         mask_dilation: how many times a photo's scratch mask is widened by one pixel all around
             before use (the authors' "hr" variant: 3).
         device: "cuda", "mps" or "cpu"; None chooses.
         precision: "fp32"; "bf16"; or "auto": bfloat16 where the hardware is fast at it and a
-            probe photo comes out within one 8-bit level of float32, on average.
+            test photo comes out within one 8-bit level of float32, on average.
         max_memory_gb: most GiB that the process may take on the device; larger photos are cut
             into overlapping tiles. None: what is free.
 
     Attributes:
         device: torch.device of the network.
-        precision: "fp32" or "bf16", as decided.
-        memory: predicts the bytes that a photo of a given size takes.
+        precision: "fp32" or "bf16"; "auto" is decided on first access.
+        memory: predicts the bytes that restoring a photo of a given size takes.
+
+    Example:
+        >>> import oldphoto
+        >>> restorer = oldphoto.Restorer.from_pretrained("small", device="cpu")
+        >>> restorer(np.zeros((40, 60, 3), np.uint8)).size
+        (60, 40)
     """
 
     def __init__(
@@ -69,8 +91,7 @@ class Restorer:
         self.network = network.to(self.device).eval()
         self.mask_dilation = mask_dilation
         self.max_memory_gb = max_memory_gb
-        self.memory = WorkingMemory.measure(self.network)
-        self.precision = self._decide(precision)
+        self._requested_precision: Precision = precision
 
     @classmethod
     def from_pretrained(
@@ -82,8 +103,8 @@ class Restorer:
         max_memory_gb: float | None = None,
     ) -> "Restorer":
         """Load shipped weights by name, or those that training wrote into a folder."""
-        network = load_weights(name_or_folder, variant)
-        return cls(network, 0, device, precision, max_memory_gb)
+        source = WeightsSource.parse(name_or_folder)
+        return cls.from_source(source, variant, device, precision, max_memory_gb)
 
     @classmethod
     def from_official(
@@ -100,15 +121,45 @@ class Restorer:
             folder: the one that holds restoration/ and detection/, or its parent.
             variant: "quality" (no scratches), "scratch", or "hr" (scratches, high resolution).
         """
-        require_in(variant, OFFICIAL_VARIANTS, "variant")
-        dilation = OFFICIAL_HR_DILATION if variant == "hr" else 0
-        network = load_official(Path(folder), variant)
-        return cls(network, dilation, device, precision, max_memory_gb)
+        source = OfficialWeights(Path(folder))
+        return cls.from_source(source, variant, device, precision, max_memory_gb)
+
+    @classmethod
+    def from_source(
+        cls,
+        source: WeightsSource,
+        variant: str | None = None,
+        device: Device = None,
+        precision: Precision = "auto",
+        max_memory_gb: float | None = None,
+    ) -> "Restorer":
+        """Load a variant from any source of weights; None takes the source's default."""
+        network = source.network(variant)
+        return cls(network, source.mask_dilation(variant), device, precision, max_memory_gb)
+
+    @cached_property
+    def memory(self) -> WorkingMemory:
+        """Memory prediction, measured once by one small run of the network."""
+        return WorkingMemory.measure(self.network)
+
+    @cached_property
+    def precision(self) -> Literal["fp32", "bf16"]:
+        """Precision in use; "auto" compares both once, on one test photo with a scratch."""
+        if self._requested_precision != "auto":
+            return self._requested_precision
+        if not is_fast_at_bf16(self.device):
+            return "fp32"
+        photo, mask = (x.to(self.device) for x in _test_photo())
+        with torch.no_grad():
+            exact = self._infer(photo, mask, bf16=False)
+            fast = self._infer(photo, mask, bf16=True)
+        # A comparison with NaN is false: a network that overflows stays in float32.
+        return "bf16" if (exact - fast).abs().mean() <= BF16_TOLERANCE else "fp32"
 
     def __call__(
         self,
-        photo: str | Path | Image.Image | np.ndarray,
-        scratch_mask: str | Path | Image.Image | np.ndarray | None = None,
+        photo: PhotoSource,
+        scratch_mask: PhotoSource | None = None,
     ) -> Image.Image:
         """Restore one photo. Damaged pixels are painted white before the network sees them.
 
@@ -123,29 +174,66 @@ class Restorer:
             brightness is the network's; it is never stretched.
 
         Raises:
-            InputError: if photo or mask cannot be used, or the memory does not suffice.
+            InputError: if photo or mask cannot be used, or the photo does not fit into memory.
 
         Warns:
             TilingWarning: if the photo was cut into tiles and that changes the result.
         """
         loaded = load_photo(photo)
-        size = loaded.pixels.shape[:2]
-        damaged = None if scratch_mask is None else load_mask(scratch_mask, size)
-        if damaged is not None and not damaged.any():
-            damaged = None  # the same result, with less memory
-        # Before the photo is copied into tensors: they count towards the memory, too.
-        tiling = self._plan((1, *size), damaged is not None)
-        degraded, mask = to_tensor(loaded.pixels), None
-        if damaged is not None:
-            mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
-            degraded = degraded.masked_fill(mask > 0, 1.0)
-        restored = Image.fromarray(to_pixels(self._restore(degraded, mask, tiling)))
+        height, width = loaded.pixels.shape[:2]
+        mask = None if scratch_mask is None else load_mask(scratch_mask, (height, width))
+        restored = Image.fromarray(self._restore_pixels(loaded.pixels, mask))
         if loaded.icc_profile:
             restored.info["icc_profile"] = loaded.icc_profile
         return restored
 
+    def restore_pixels(
+        self, pixels: np.ndarray, scratch_mask: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Restore one photo given as an array, for programs that read and write files themselves.
+
+        Args:
+            pixels: uint8 (H, W, 3), upright RGB, at least 16 pixels a side.
+            scratch_mask: bool (H, W), true where damaged; None: nothing is damaged.
+
+        Returns:
+            uint8 (H, W, 3).
+
+        Raises:
+            InputError: if an array has another type or shape, or the photo does not fit into
+                memory.
+
+        Warns:
+            TilingWarning: as ``__call__``.
+
+        Example:
+            >>> restorer = Restorer.from_pretrained("small", device="cpu")
+            >>> restored = restorer.restore_pixels(np.zeros((40, 60, 3), np.uint8))
+            >>> restored.shape, restored.dtype
+            ((40, 60, 3), dtype('uint8'))
+        """
+        require_photo(pixels)
+        require_min_side(pixels, "the photo")
+        if scratch_mask is not None:
+            require_photo_mask(scratch_mask, pixels)
+        return self._restore_pixels(pixels, scratch_mask)
+
+    def _restore_pixels(self, pixels: np.ndarray, damaged: np.ndarray | None) -> np.ndarray:
+        if damaged is not None and not damaged.any():
+            damaged = None  # the same result, with less memory
+        height, width = pixels.shape[:2]
+        # Before the photo is copied into tensors: they count towards the memory, too.
+        tiling = self._plan((1, height, width), damaged is not None, stacklevel=4)
+        degraded, mask = to_tensor(pixels), None
+        if damaged is not None:
+            mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
+            degraded = degraded.masked_fill(mask > 0, 1.0)
+        return to_pixels(self._restore(degraded, mask, tiling))
+
     def restore_tensor(self, degraded: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
-        """Restore a batch as it is: no painting, no dilation; sides are padded and cropped.
+        """Restore a batch of tensors as it is; holes are not painted, masks not widened.
+
+        Sides that are no multiple of what the network needs are padded, and cropped afterwards.
 
         Args:
             degraded: (B, 3, H, W) in [-1, 1], damaged pixels already white.
@@ -160,7 +248,7 @@ class Restorer:
             if not ((scratch_mask == 0) | (scratch_mask == 1)).all():
                 raise InputError("expected a scratch mask of 0 and 1 only, got values in between")
         batch, _, height, width = degraded.shape
-        tiling = self._plan((batch, height, width), scratch_mask is not None)
+        tiling = self._plan((batch, height, width), scratch_mask is not None, stacklevel=3)
         return self._restore(degraded, scratch_mask, tiling)
 
     @torch.no_grad()
@@ -168,47 +256,38 @@ class Restorer:
         photo = pad_to_multiple(degraded.to(self.device).float(), self.network.size_multiple)
         if mask is not None:
             mask = pad_to_multiple(mask.to(self.device).float(), self.network.size_multiple)
+        infer = partial(self._infer, bf16=self.precision == "bf16")
         if tiling is None:
-            restored = self._infer(photo, mask)
+            restored = infer(photo, mask)
         else:
-            restored = restore_in_tiles(self._infer, photo, mask, tiling)
-        return crop_to_size(restored, degraded.shape[-2:]).to(degraded.device)
+            restored = restore_in_tiles(infer, photo, mask, tiling)
+        height, width = degraded.shape[-2:]
+        return crop_to_size(restored, (height, width)).to(degraded.device)
 
-    def _infer(self, photo: Tensor, mask: Tensor | None) -> Tensor:
-        bf16 = self.precision == "bf16"
+    def _infer(self, photo: Tensor, mask: Tensor | None, bf16: bool) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             return self.network(photo, mask).float()
 
-    def _decide(self, precision: Precision) -> Literal["fp32", "bf16"]:
-        """Settle "auto" by the hardware and by one probe photo with a scratch."""
-        if precision != "auto":
-            return precision
-        if not is_fast_at_bf16(self.device):
-            return "fp32"
-        photo, mask = (x.to(self.device) for x in _probe_photo())
-        results = []
-        for self.precision in ("fp32", "bf16"):
-            with torch.no_grad():
-                results.append(self._infer(photo, mask))
-        difference = (results[0] - results[1]).abs().mean()
-        # A comparison with NaN is false: a network that overflows stays in float32.
-        return "bf16" if difference <= BF16_TOLERANCE else "fp32"
-
-    def _plan(self, size: tuple[int, int, int], with_mask: bool) -> Tiling | None:
-        """Return how to cut (B, H, W), None where it fits in one piece; warn if that matters."""
+    def _plan(self, size: tuple[int, int, int], with_mask: bool, stacklevel: int) -> Tiling | None:
+        """Return how to cut (B, H, W), None if it fits in one piece; warn if tiles change it."""
         multiple = self.network.size_multiple
         batch, height, width = (size[0], *(length + -length % multiple for length in size[1:]))
+        memory = self.memory  # before the budget: a first measurement takes memory itself
         budget = budget_bytes(self.device, self.max_memory_gb)
         shape = (batch, 3, height, width)
-        tiling = plan_tiling(self.network, self.memory, shape, with_mask, budget)
+        tiling = plan_tiling(self.network, memory, shape, with_mask, budget)
         note = tiling and tiling_note(self.network, (height, width), tiling, with_mask)
         if note:
-            warnings.warn(note, TilingWarning, stacklevel=3)
+            warnings.warn(note, TilingWarning, stacklevel=stacklevel)
         return tiling
 
 
-def load_mask(source: str | Path | Image.Image | np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Take a scratch mask in any form that ``Restorer`` accepts; bool (H, W), true = damaged.
+def load_mask(source: PhotoSource, size: tuple[int, int]) -> np.ndarray:
+    """Return a scratch mask, given in any form that ``Restorer`` accepts, as bool (H, W).
+
+    Args:
+        source: white (true) where damaged; path, PIL image or array (H, W), bool or uint8.
+        size: height and width of the photo.
 
     Raises:
         InputError: if it has another size than the photo, or grey values.
@@ -233,12 +312,18 @@ def dilate(mask: Tensor, times: int) -> Tensor:
 
     Args:
         mask: (B, 1, H, W) of 0 and 1.
+
+    Example:
+        >>> mask = torch.zeros(1, 1, 5, 5)
+        >>> mask[..., 2, 2] = 1
+        >>> int(dilate(mask, 1).sum())
+        9
     """
     return F.max_pool2d(mask, 2 * times + 1, stride=1, padding=times)
 
 
-def _probe_photo() -> tuple[Tensor, Tensor]:
-    """A small photo for comparing precisions: tones, edges, texture, and one scratch."""
+def _test_photo() -> tuple[Tensor, Tensor]:
+    """Return a small photo with tones, edges, texture and one scratch, and the scratch's mask."""
     axis = torch.linspace(-1, 1, 64)
     rows, columns = torch.meshgrid(axis, axis, indexing="ij")
     edges = (rows * columns > 0.1).float() * 0.4

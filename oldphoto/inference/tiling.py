@@ -1,8 +1,8 @@
-"""Cut a photo too large for the memory into overlapping tiles, and blend the results.
+"""Cut a photo that is too large for the memory into overlapping tiles, and blend the results.
 
 Along each axis neighbours share ``2 * margin + ramp`` pixels. The outer ``margin`` of a tile is
-thrown away, because there a network sees the mirrored border instead of the photo; over the
-``ramp`` in the middle one tile fades into the other.
+discarded, because there a network sees the mirrored border instead of the photo. Over the ``ramp``
+in the middle one tile is blended linearly into the other.
 """
 
 import math
@@ -17,7 +17,13 @@ from oldphoto.checks import InputError, require_positive
 
 @dataclass(frozen=True)
 class Tiling:
-    """Size (height, width) of the tiles, and how neighbours share their border, in pixels."""
+    """Size of the tiles and of their overlap, in pixels.
+
+    Attributes:
+        tile: height and width.
+        margin: width of the discarded border of a tile.
+        ramp: width of the strip in which two tiles are blended.
+    """
 
     tile: tuple[int, int]
     margin: int
@@ -35,11 +41,18 @@ class Tiling:
 def even_tile(length: int, largest: int, overlap: int, multiple: int) -> int:
     """Return the side of equal tiles that cover ``length``, none longer than ``largest``.
 
-    With as few tiles as ``largest`` allows, the smallest side that still covers all: a photo
-    that is a little longer than one tile is cut in halves, not into a large tile and a rest.
+    The number of tiles is the lowest that ``largest`` allows, and their side is the smallest that
+    still covers everything. So a photo a little longer than one tile is cut in halves.
 
     Args:
         length: side of the photo, a multiple of ``multiple``, as are ``largest`` and ``overlap``.
+
+    Raises:
+        InputError: if ``largest`` is less than twice the overlap.
+
+    Example:
+        >>> even_tile(1000, largest=800, overlap=64, multiple=4)
+        532
     """
     if length <= largest:
         return length
@@ -51,7 +64,12 @@ def even_tile(length: int, largest: int, overlap: int, multiple: int) -> int:
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Return the first pixel of each tile; the last tile ends with the photo."""
+    """Return the first pixel of each tile; the last tile ends with the photo.
+
+    Example:
+        >>> tile_starts(1000, tile=532, overlap=64)
+        [0, 468]
+    """
     if tile >= length:
         return [0]
     starts = list(range(0, length - tile, tile - overlap))
@@ -78,11 +96,12 @@ def restore_in_tiles(
     """
     total = torch.zeros_like(photo)
     weights = photo.new_zeros(1, 1, *photo.shape[-2:])
-    for rows, columns in tile_places(photo.shape[-2:], tiling):
+    height, width = photo.shape[-2:]
+    for rows, columns in tile_places((height, width), tiling):
         part = (..., rows, columns)
         mask_part = None if scratch_mask is None else scratch_mask[part]
-        weight = _weight(rows, photo.shape[-2], tiling, photo.device)[:, None]
-        weight = weight * _weight(columns, photo.shape[-1], tiling, photo.device)
+        weight = _weight(rows, height, tiling, photo.device)[:, None]
+        weight = weight * _weight(columns, width, tiling, photo.device)
         total[part] += restore(photo[part], mask_part).to(total) * weight
         weights[part] += weight
     return total.div_(weights)

@@ -3,16 +3,13 @@
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from oldphoto.checks import InputError
+from oldphoto.checks import InputError, require_photo
 
 
 def require_pair(output: np.ndarray, clean: np.ndarray) -> None:
     """Raise InputError unless both are uint8 (H, W, 3) and of one size."""
     for name, photo in (("output", output), ("clean", clean)):
-        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-            raise InputError(
-                f"expected {name} to be a uint8 array (H, W, 3), got {photo.dtype} {photo.shape}"
-            )
+        require_photo(photo, name)
     if output.shape != clean.shape:
         raise InputError(f"expected two photos of one size, got {output.shape} and {clean.shape}")
 

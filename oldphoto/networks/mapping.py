@@ -197,7 +197,7 @@ class SerialMapping(PartialNonlocalMapping):
         features = self.widen(latent)  # (B, 512, h, w)
         if _needs_global_branch(validity):
             borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w)
-            # As eq. 10, but with F in place of rho_local(F). The local branch follows.
+            # As equation 10, but with F in place of rho_local(F). The local branch follows.
             features = validity * features + (1 - validity) * borrowed
         return self._finish(self.blocks(features), latent)
 

@@ -200,10 +200,10 @@ class PartialNonlocal(nn.Module):
         x, weights = features[sample : sample + 1], validity[sample].flatten()  # (1, C, h, w), (hw)
         query = self.query(x[:, :, row : row + 1, column : column + 1]).flatten()  # (c)
         keys = self.key(x).flatten(2)[0]  # (1, c, h, w) to (c, hw)
-        scores = (query.float() @ keys.float()).to(weights.dtype)  # (hw), the log of f_ij, eq. 8
+        scores = (query.float() @ keys.float()).to(weights.dtype)  # (hw), log of eq. 8
         if not self.authors_softmax:
             scores = scores.masked_fill(weights == 0, -torch.inf)
-        share = torch.softmax(scores, dim=0) * weights  # softmax takes the exp of eq. 8
+        share = torch.softmax(scores, dim=0) * weights  # softmax takes the exp
         share = share.nan_to_num(0.0)  # softmax of nothing but -inf: no position is sound
         return (share / share.sum().clamp(min=_FLOOR)).view(height, width)  # eq. 7
 
@@ -261,8 +261,8 @@ def _attention_chunk(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     if q.device.type == "cpu" and q.element_size() < 4:
         return _rounded_attention(q, k, v)
     q, k, v = q[None, None], k[None, None], v[None, None]  # (1, 1, Q or K, c)
-    # One kernel does eq. 7 and eq. 8 and the sum of eq. 9: softmax(q k^T) v, without a table.
-    return F.scaled_dot_product_attention(q, k, v, scale=1.0)[0, 0]  # (Q, c)
+    # softmax(q k^T) v in one kernel, without a table of all pairs: the sum of equation 9.
+    return F.scaled_dot_product_attention(q, k, v, scale=1.0)[0, 0]  # (Q, c), eq. 7 and eq. 8
 
 
 def _rounded_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

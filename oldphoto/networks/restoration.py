@@ -54,10 +54,9 @@ class RestorationNetwork(nn.Module):
         if scratch_mask is not None:
             require_mask(scratch_mask, degraded)
         prepared = self.mapping.prepare(degraded, scratch_mask)
-        # eq. 1: restored = G_Y(T(E_R(old))), one line for each of the three.
-        latent_degraded = self.vae_degraded.encode(prepared)  # (B, 64, H / 4, W / 4)
-        latent_clean = self.mapping(latent_degraded, scratch_mask)
-        return self.vae_clean.decode(latent_clean)  # (B, 3, H, W)
+        latent_degraded = self.vae_degraded.encode(prepared)  # (B, 64, H / 4, W / 4), E_R(r)
+        latent_clean = self.mapping(latent_degraded, scratch_mask)  # T(E_R(r)), same shape
+        return self.vae_clean.decode(latent_clean)  # (B, 3, H, W), eq. 1: G_Y(T(E_R(r)))
 
     @property
     def used(self) -> tuple[nn.Module, ...]:

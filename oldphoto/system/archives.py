@@ -1,4 +1,4 @@
-"""Unpack the wanted files of a zip archive, and nothing else, each whole or not at all."""
+"""Unpack selected files of a zip archive, each completely or not at all."""
 
 import errno
 import shutil
@@ -15,11 +15,11 @@ CHUNK_BYTES = 1 << 20
 
 
 def find_members(archive: Path, members: tuple[str, ...]) -> dict[str, str]:
-    """Return each wanted member's full name in the archive, matched by the end of its path.
+    """Return the full name in the archive of each wanted member, matched by the end of its path.
 
     Raises:
-        InputError: if the file is no zip, lacks a member, holds one twice, or holds a name that
-            would leave the folder it is unpacked to.
+        InputError: if the file is not a zip, a member is missing or there twice, or a name in it
+            would leave the folder that it is unpacked into.
     """
     try:
         with zipfile.ZipFile(archive) as file:
@@ -39,9 +39,9 @@ def find_members(archive: Path, members: tuple[str, ...]) -> dict[str, str]:
 
 
 def unzip(archive: Path, folder: Path, members: tuple[str, ...]) -> list[Path]:
-    """Unpack the wanted members to ``folder / member``, each whole or not at all.
+    """Unpack the wanted members to ``folder / member``, each completely or not at all.
 
-    The archive's own names never become paths, and nothing else in it is unpacked.
+    Names in the archive are never used as paths, and nothing else is unpacked.
 
     Raises:
         InputError: as find_members, or if a member is damaged or the disk is full.
@@ -69,14 +69,14 @@ def _unpack_one(file: zipfile.ZipFile, name: str, target: Path) -> None:
 
 
 def require_space(folder: Path, num_bytes: int) -> None:
-    """Raise OSError (disk full) if the folder's disk has not that many bytes left."""
+    """Raise OSError (disk full) if the folder's disk has fewer free bytes."""
     free = shutil.disk_usage(folder).free
     if num_bytes > free:
         raise OSError(errno.ENOSPC, f"{num_bytes:,} bytes are needed and {free:,} are free")
 
 
 def disk_sentence(error: OSError, target: Path) -> str:
-    """Return what a person can do about a file that could not be written."""
+    """Return a sentence on a file that could not be written, with a remedy."""
     if error.errno == errno.ENOSPC:
         return (
             f"the disk is full at {target.parent} ({error.strerror}); free some space "

@@ -1,4 +1,4 @@
-"""Choose the device to compute on, and know whether it is fast at bfloat16."""
+"""Choose the device to compute on, and tell whether it is fast at bfloat16."""
 
 import torch
 
@@ -6,10 +6,14 @@ from oldphoto.checks import InputError
 
 
 def choose_device(name: str | torch.device | None = None) -> torch.device:
-    """Return the named device, or the best one here: CUDA, then MPS (Apple), then the CPU.
+    """Return the named device, or the best one available: CUDA, then MPS (Apple), then the CPU.
 
     Raises:
-        InputError: if the named device is unknown, or is not in this machine.
+        InputError: if the device is unknown or not available.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
     """
     if name is None:
         name = next(kind for kind in ("cuda", "mps", "cpu") if _is_here(kind))
@@ -26,13 +30,13 @@ def choose_device(name: str | torch.device | None = None) -> torch.device:
 def is_fast_at_bf16(device: torch.device) -> bool:
     """Return whether the hardware multiplies bfloat16 faster than float32.
 
-    NVIDIA since Ampere (compute capability 8.0); CPUs with AMX or AVX512-BF16, on which this
-    method's convolutions were measured 1.5 to 2.4 times as fast.
+    True for NVIDIA GPUs since Ampere (compute capability 8.0) and for CPUs with AMX or AVX512-BF16,
+    where the convolutions of this method were measured to be 1.5 to 2.4 times as fast.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        # PyTorch has no public name for these questions; where one is gone, the answer is no.
+        # PyTorch has no public functions for this; if one of them is gone, the answer is no.
         questions = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         return any(getattr(torch.cpu, question, bool)() for question in questions)
     return False
@@ -41,7 +45,7 @@ def is_fast_at_bf16(device: torch.device) -> bool:
 def require_compiler(device: torch.device) -> None:
     """Raise InputError unless torch.compile works for a device.
 
-    It needs a C++ compiler for the CPU, Triton for a GPU; one small function shows it.
+    It needs a C++ compiler for the CPU or Triton for a GPU; one small function is compiled.
     """
     try:
         torch.compile(torch.sin)(torch.ones(4, device=device))

@@ -1,23 +1,24 @@
-"""Fetch large files over HTTP so that a bad line costs time, never a wrong file.
+"""Download large files over HTTP with checksums, and resume after a broken connection.
 
-A download goes to ``NAME.partial`` and takes its name only after it was checked, so a file that is
-there is whole. A cut connection, or a killed process, resumes where it stopped; several addresses
-are tried in turn; a web page sent in place of the file (a login page of a hotel, a "not found"
-with status 200) is refused. Plain ``urllib`` does all the talking: it knows redirects, proxies and
-certificates, and a library on top (requests, pooch) would bring no resuming of its own.
+A download goes to ``NAME.partial`` and is renamed only after it was checked, so a file under its
+own name is complete. A broken connection or a killed process resumes where it stopped. Several
+addresses are tried in turn. A web page in place of the file (a hotel's login page, a "not found"
+with status 200) is refused.
+
+This uses ``urllib``, which handles redirects, proxies and certificates. The usual clients do not
+resume: requests even drops what came since its last full chunk when a connection breaks.
 """
 
 import contextlib
 import http
 import http.client
-import itertools
 import json
 import os
 import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,39 +31,39 @@ from oldphoto.checks import InputError
 from oldphoto.system.archives import disk_sentence, find_members, require_space
 from oldphoto.system.files import sha256_of, write_json
 
-TIMEOUT_SECONDS = 30.0  # without a single byte
-MAX_STALLED = 5  # attempts in a row that bring nothing new
+TIMEOUT_SECONDS = 30.0  # without receiving a byte
+MAX_STALLED = 5  # attempts in a row without new bytes
 MAX_WAIT_SECONDS = 60.0
 CHUNK_BYTES = 1 << 20
-PASSING_STATUS = (408, 425, 429, 500, 502, 503, 504)  # worth another try at the same address
-FIRST_BYTES = {  # what a file of each kind starts with; torch wrote bare pickles before 2020
+TEMPORARY_STATUS = (408, 425, 429, 500, 502, 503, 504)  # try the same address again
+FIRST_BYTES = {  # of a file of each kind; torch wrote plain pickles before 2020
     "zip": (b"PK\x03\x04",),
     "torch": (b"PK\x03\x04", b"\x80\x02"),
     "gzip": (b"\x1f\x8b",),
-    "tar": (b"",),  # begins with the name of its first member: only a checksum can tell
+    "tar": (b"",),  # starts with the name of its first member, so only a checksum helps
 }
 
 
 class DownloadError(InputError):
-    """No address gave the file.
+    """The file could not be downloaded from any address.
 
     Args:
-        name: the file's name.
-        reasons: what went wrong, per address; shown once per host.
+        name: name of the file.
+        reasons: address and what went wrong; the sentence repeats nothing for the same host.
     """
 
     def __init__(self, name: str, reasons: list[tuple[str, str]]) -> None:
         self.name, self.reasons = name, reasons
-        told = dict.fromkeys(f"{urlsplit(url).netloc}: {reason}" for url, reason in reasons)
-        super().__init__(f"could not download {name} ({'; '.join(told)})")
+        lines = dict.fromkeys(f"{urlsplit(url).netloc}: {reason}" for url, reason in reasons)
+        super().__init__(f"could not download {name} ({'; '.join(lines)})")
 
 
 class _AddressError(Exception):
-    """This address cannot give the file; the next one may."""
+    """This address does not have the file; try the next one."""
 
 
-class _PassingError(Exception):
-    """The attempt failed in a way that a later one may survive."""
+class _TemporaryError(Exception):
+    """The attempt failed, but the same address may work later."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -71,16 +72,16 @@ class _PassingError(Exception):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file to fetch.
+    """A file to download.
 
     Attributes:
-        path: where it is kept, relative to the folder of the download, with "/".
+        path: where to save it, relative to the folder of the download, with "/".
         urls: its addresses, tried in this order.
         kind: "zip", "torch" (a torch.save file), "gzip" or "tar".
-        max_bytes: what is larger than this is not the file, and is refused.
-        sha256: the file's SHA-256 in hex; "" when nobody published one. Then the first download
-            is trusted, and a later one must equal it.
-        members: files that a zip must hold, each the end of a member's path.
+        max_bytes: a larger file is refused.
+        sha256: SHA-256 in hex; "" if none was published. Then the first download is trusted, and
+            later ones must be equal to it.
+        members: files that a zip must contain, each the end of a member's path.
     """
 
     path: str
@@ -92,19 +93,22 @@ class RemoteFile:
 
 
 def fetch(remote: RemoteFile, folder: Path, sleep: Callable[[float], None] = time.sleep) -> Path:
-    """Bring a file into the folder, checked, unless it is there already.
+    """Download a file into a folder and check it, unless it is there already.
 
-    Beside it lies ``NAME.json`` with its address, size and SHA-256, written at the first download
-    and compared at every later one. A file that was placed by hand is checked the same way.
+    The first download writes ``NAME.json`` with address, size and SHA-256 beside the file, and
+    every later one is compared with it. A file that was copied there by hand is checked, too.
 
     Args:
-        remote: what to fetch.
-        folder: where to; made if it is not there.
+        remote: the file.
+        folder: made if it is missing.
         sleep: waits between attempts; tests pass their own.
 
+    Returns:
+        The path of the file.
+
     Raises:
-        DownloadError: if no address gave the file.
-        InputError: if what is there is not the file, or the disk is full or not writable.
+        DownloadError: if the file could not be downloaded from any address.
+        InputError: if a wrong file is there already, or the disk is full or not writable.
     """
     target = folder / remote.path
     try:
@@ -139,12 +143,12 @@ def _fetch_from_any(remote: RemoteFile, target: Path, sleep: Callable[[float], N
 def _fetch_from(
     url: str, remote: RemoteFile, partial: Path, sleep: Callable[[float], None]
 ) -> None:
-    """Try one address until the file is whole; give up when attempts bring nothing new."""
+    """Try one address until the file is complete; give up when attempts bring nothing new."""
     furthest, stalled = _size(partial), 0
     while True:
         try:
             return _attempt(url, remote, partial)
-        except _PassingError as error:
+        except _TemporaryError as error:
             stalled = 0 if _size(partial) > furthest else stalled + 1
             furthest = max(furthest, _size(partial))
             if stalled >= MAX_STALLED or error.wait > MAX_WAIT_SECONDS:
@@ -153,7 +157,7 @@ def _fetch_from(
 
 
 def _attempt(url: str, remote: RemoteFile, partial: Path) -> None:
-    """Ask for what is still missing and append it to the partial file."""
+    """Request the missing part and append it to the partial file."""
     if not url.startswith(("https://", "http://")):
         raise _AddressError("not an http or https address")
     start, validator, total = _resume_point(partial, url)
@@ -163,21 +167,19 @@ def _attempt(url: str, remote: RemoteFile, partial: Path) -> None:
         with _request(url, start, validator) as response:
             if response.status != http.HTTPStatus.PARTIAL_CONTENT:
                 start = 0  # the server sends everything: it cannot resume, or the file changed
-            total = _total_size(response, start)
-            _refuse_wrong_answer(response, remote, total)
+            total = _total_size(response, remote, start)
             partial.parent.mkdir(parents=True, exist_ok=True)
             require_space(partial.parent, (total or start) - start)
-            chunks = _checked_chunks(response, remote, start)
             note = {"url": url, "validator": _validator(response), "bytes": total}
-            _append(chunks, partial, start, note)
+            _append(response, remote, partial, start, note)
     except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
-        raise _PassingError(f"the connection broke: {_reason(error)}") from error
+        raise _TemporaryError(f"the connection broke: {_reason(error)}") from error
     if total is not None and _size(partial) < total:
-        raise _PassingError(f"the connection closed after {_size(partial):,} of {total:,} bytes")
+        raise _TemporaryError(f"the connection closed after {_size(partial):,} of {total:,} bytes")
 
 
 def _request(url: str, start: int, validator: str) -> http.client.HTTPResponse:
-    """Open the address, from byte ``start`` on if it still has the file that we began."""
+    """Open the address, from byte ``start`` on if it still has the same version of the file."""
     headers = {"User-Agent": "oldphoto", "Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": validator}
@@ -189,72 +191,66 @@ def _request(url: str, start: int, validator: str) -> http.client.HTTPResponse:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             return _request(url, 0, "")  # the file there is shorter than what we have
         answer = f"the server answered {error.code} {error.reason}"
-        if error.code in PASSING_STATUS:
+        if error.code in TEMPORARY_STATUS:
             wait = _retry_after(error.headers.get("Retry-After", ""))
-            raise _PassingError(answer, wait) from error
+            raise _TemporaryError(answer, wait) from error
         raise _AddressError(answer) from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError | ConnectionResetError):
-            raise _PassingError(f"the connection broke: {_reason(error.reason)}") from error
-        # No network, no such host, nobody listens, a certificate refused: waiting cures none.
+            raise _TemporaryError(f"the connection broke: {_reason(error.reason)}") from error
+        # No network, no such host, no server, a bad certificate: waiting does not help.
         raise _AddressError(f"no connection: {_reason(error.reason)}") from error
 
 
-def _checked_chunks(
-    response: http.client.HTTPResponse, remote: RemoteFile, position: int
-) -> Iterator[bytes]:
-    while chunk := response.read(CHUNK_BYTES):
-        if position == 0 and not chunk.startswith(FIRST_BYTES[remote.kind]):
-            raise _AddressError(f"what came is not a {remote.kind} file")
-        position += len(chunk)
-        if position > remote.max_bytes:
-            raise _AddressError(f"more than {remote.max_bytes:,} bytes came")
-        yield chunk
+def _total_size(response: http.client.HTTPResponse, remote: RemoteFile, start: int) -> int | None:
+    """Return the size of the whole file, None if unknown; refuse an answer that is not the file."""
+    if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
+        raise _AddressError("a web page came instead of the file")
+    size = response.headers.get("Content-Length", "")
+    if start:
+        content_range = response.headers.get("Content-Range", "")
+        sent_range, _, size = content_range.removeprefix("bytes ").partition("/")
+        if not sent_range.startswith(f"{start}-"):
+            raise _AddressError(f"asked for the bytes from {start} on, got {content_range!r}")
+    total = int(size) if size.isdigit() else None
+    if total is not None and total > remote.max_bytes:
+        raise _AddressError(f"expected at most {remote.max_bytes:,} bytes, it has {total:,}")
+    return total
 
 
 def _append(
-    chunks: Iterator[bytes], partial: Path, start: int, note: dict[str, str | int | None]
+    response: http.client.HTTPResponse,
+    remote: RemoteFile,
+    partial: Path,
+    start: int,
+    note: dict[str, str | int | None],
 ) -> None:
-    first = next(chunks, b"")  # checked before a good partial file is touched
-    total, name = note["bytes"], partial.name.removesuffix(".partial")
+    chunk, position = response.read(CHUNK_BYTES), start
+    # Checked before the bytes of an earlier download are overwritten.
+    if chunk and not start and not chunk.startswith(FIRST_BYTES[remote.kind]):
+        raise _AddressError(f"what came is not a {remote.kind} file")
+    name = partial.name.removesuffix(".partial")
     with (
         partial.open("ab" if start else "wb") as file,
-        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=name) as bar,
+        tqdm(total=note["bytes"], initial=start, unit="B", unit_scale=True, desc=name) as bar,
     ):
-        write_json(_note_file(partial), note)  # after "wb" has dropped bytes of another version
-        for chunk in itertools.chain([first], chunks):
+        write_json(_note_file(partial), note)  # after "wb" has removed bytes of another version
+        while chunk:
+            position += len(chunk)
+            if position > remote.max_bytes:
+                raise _AddressError(f"more than {remote.max_bytes:,} bytes came")
             file.write(chunk)
             bar.update(len(chunk))
+            chunk = response.read(CHUNK_BYTES)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _refuse_wrong_answer(
-    response: http.client.HTTPResponse, remote: RemoteFile, total: int | None
-) -> None:
-    if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise _AddressError("a web page came instead of the file")
-    if total is not None and total > remote.max_bytes:
-        raise _AddressError(f"expected at most {remote.max_bytes:,} bytes, it has {total:,}")
-
-
-def _total_size(response: http.client.HTTPResponse, start: int) -> int | None:
-    """Return the size of the whole file, None if the server does not say."""
-    content_range = response.headers.get("Content-Range", "")
-    if start:
-        sent_range, _, whole = content_range.removeprefix("bytes ").partition("/")
-        if not sent_range.startswith(f"{start}-"):
-            raise _AddressError(f"asked for the bytes from {start} on, got {content_range!r}")
-        return int(whole) if whole.isdigit() else None
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
-
-
 def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
-    """Return the bytes we have, the server's mark of the file that they belong to, its size.
+    """Return the number of bytes we have, the server's mark of their version, and the total size.
 
-    Bytes from another address, or without such a mark, could belong to another version: then the
-    download starts anew.
+    Bytes from another address, or without such a mark, could belong to another version. Then the
+    download starts again.
     """
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
         note = json.loads(_note_file(partial).read_text(encoding="utf-8"))
@@ -264,20 +260,20 @@ def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
 
 
 def _validator(response: http.client.HTTPResponse) -> str:
-    """Return the ETag or the date that tells this version of the file from any other."""
+    """Return the ETag or the date that identifies this version of the file."""
     etag = response.headers.get("ETag", "")
     strong = "" if etag.startswith("W/") else etag  # If-Range takes no weak one
     return strong or response.headers.get("Last-Modified", "")
 
 
 def _verify(remote: RemoteFile, path: Path, target: Path, url: str = "placed by hand") -> None:
-    """Compare the file with what is known of it; record it if it is the first of its name."""
+    """Check the file; write the record beside it if there is none."""
     record_file, sha256 = _note_file(target), sha256_of(path)
     try:
         _refuse_wrong_content(remote, path, sha256, record_file)
     except (_AddressError, InputError) as error:
         if path != target:
-            path.unlink()  # resuming this would only bring the same wrong file again
+            path.unlink()  # resuming would only give the same wrong file again
             _note_file(path).unlink(missing_ok=True)
         raise _AddressError(str(error)) from error
     if not record_file.is_file():

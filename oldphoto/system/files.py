@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and name their content by its SHA-256."""
+"""Write files completely or not at all, and compute their SHA-256."""
 
 import contextlib
 import hashlib
@@ -14,11 +14,11 @@ _LONGEST_NAME = 255  # bytes of UTF-8, on the usual file systems of Linux and ma
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under its name complete, or not at all.
+    """Open a file for writing; it appears under its name complete, or not at all.
 
-    The bytes go into ``NAME.partial`` in the same folder (a very long NAME is cut) and are forced
-    to the disk before the file is renamed. When the block raises, for want of space say, the
-    partial file is removed and whatever stood under the name before is untouched.
+    The bytes are written to ``NAME.partial`` in the same folder (a very long NAME is cut) and
+    forced to the disk before the file is renamed. If the block raises, for example because the
+    disk is full, the partial file is removed and an older file of that name stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(_partial_name(path.name))
@@ -34,19 +34,19 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _partial_name(name: str) -> str:
-    """Return ``NAME.partial``; a name that leaves no room for the ending is cut."""
+    """Return ``NAME.partial``; a name that is too long is cut."""
     encoded, room = os.fsencode(name), _LONGEST_NAME - len(_PARTIAL)
     short = name if len(encoded) <= room else encoded[:room].decode(errors="ignore")
     return short + _PARTIAL
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write content as readable JSON, whole or not at all."""
+    """Write content as indented JSON, completely or not at all."""
     with written_whole(path) as file:
         file.write((json.dumps(content, indent=2) + "\n").encode())
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

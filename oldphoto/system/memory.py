@@ -1,4 +1,4 @@
-"""How much memory may still be taken: on this machine, in this container, on this device."""
+"""Free memory of the machine, the container and the device."""
 
 import math
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import psutil
 import torch
 
+from oldphoto.checks import GIB as GIB
 from oldphoto.checks import InputError
 
-GIB = 1024**3
-_SHARE = 0.85  # of what is free; the rest is for everyone else and for errors of the prediction
+_SHARE = 0.85  # of the free memory; the rest is a margin for other programs and for the prediction
 # Containers (Docker, a batch system) are killed at their own limit, below that of the machine.
 # (limit, use) of control groups version 2, then version 1; outside Linux neither is there.
 _CGROUPS = (
@@ -22,10 +22,10 @@ _CGROUPS = (
 
 
 def available_bytes(device: torch.device) -> int:
-    """Return how many bytes a computation on the device may take without being killed for it."""
+    """Return how many bytes a computation on the device may take without running out of memory."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        # What PyTorch holds in reserve without using it is free to us, too.
+        # PyTorch keeps freed memory in a cache, which we can use, too.
         reserve = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(_SHARE * (free + reserve))
     return int(_SHARE * min([psutil.virtual_memory().available, *_container_rooms()]))
@@ -35,8 +35,8 @@ def budget_bytes(device: torch.device, max_memory_gb: float | None) -> int:
     """Return the bytes that a computation may add to what is in use now.
 
     Args:
-        max_memory_gb: most GiB that the whole process may take on the device, what it holds
-            already included; None means whatever is free.
+        max_memory_gb: most GiB that the whole process may take on the device, including what it
+            takes already; None: the free memory.
 
     Returns:
         At most ``available_bytes``; never negative.
@@ -65,7 +65,7 @@ def used_bytes(device: torch.device) -> int:
 
 
 def _container_rooms() -> list[int]:
-    """Return what is left below the memory limit of each control group that has one."""
+    """Return the free bytes below the memory limit of each control group that has one."""
     rooms = []
     for limit_file, use_file in _CGROUPS:
         if limit_file.is_file() and use_file.is_file():

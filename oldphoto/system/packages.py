@@ -64,6 +64,15 @@ def _requirements() -> list[str]:
     ]
 
 
+def own_version() -> str:
+    """Return the version of this package, also in a folder that was never installed."""
+    path = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    installed = version_of("oldphoto")
+    if installed or not path.is_file():
+        return installed or "(version unknown)"
+    return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"]
+
+
 def version_of(name: str) -> str | None:
     """Return the version of an installed package; None where it is missing."""
     try:

@@ -2,10 +2,10 @@
 
 A torchvision wheel that was built for CUDA does not find its compiled library beside a CPU build of
 torch. It then stops at ``import torchvision`` with "operator torchvision::nms does not exist",
-because two of its Python files register a shape rule for operators that nobody declared.
-Declaring the signatures of these two operators first is enough: models, transforms, datasets and
-utils never call them. Import this module before torchvision; where torchvision loads by itself, it
-changes nothing.
+because two of its Python files register a shape rule for operators that were not declared. It is
+enough to declare these two operators first, since models, transforms, datasets and utils never
+call them. Import this module before torchvision; where torchvision loads without help, nothing is
+changed.
 """
 
 import importlib
@@ -16,12 +16,12 @@ _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-# A torch.library.Library takes its declarations away when it is deleted, so it is kept here.
+# Deleting a torch.library.Library removes its declarations, so it is kept here.
 _declared: list[torch.library.Library] = []
 
 
 def _import_with_schemas() -> None:
-    """Import torchvision; only when it fails for want of an operator, declare them and retry."""
+    """Import torchvision; if an operator is missing, declare both operators and try again."""
     try:
         importlib.import_module("torchvision")
     except RuntimeError as error:
@@ -35,7 +35,7 @@ def _import_with_schemas() -> None:
 
 
 def was_needed() -> bool:
-    """Return whether operators had to be declared, because torchvision did not load by itself."""
+    """Return whether operators had to be declared to import torchvision."""
     return bool(_declared)
 
 

@@ -2,17 +2,20 @@
 
 import argparse
 import struct
+import warnings
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from oldphoto.checks import InputError
 from oldphoto.cli import restore
 from oldphoto.config import PRESETS
+from oldphoto.inference import batch
+from oldphoto.inference import restorer as restorer_module
 from oldphoto.inference.batch import find_photos, plan_jobs
 from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
@@ -108,7 +111,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, weights, capsy
     assert call(first, second, third, first, "--output", out, "--weights", weights) == 0
     assert sorted(path.name for path in out.iterdir()) == ["A_2.PNG", "a.png", "a_3.png"]
     assert Image.open(out / "A_2.PNG").size == (33, 21)
-    assert "A.PNG goes to A_2.PNG" in capsys.readouterr().err
+    assert "A.PNG: saved as A_2.PNG" in capsys.readouterr().err
 
 
 def test_a_number_that_is_another_photos_name_is_not_given_away(tmp_path):
@@ -117,13 +120,12 @@ def test_a_number_that_is_another_photos_name_is_not_given_away(tmp_path):
     assert names == ["a.png", "a_3.png", "a_2.png"]
 
 
-def test_a_photo_that_becomes_png_does_not_take_the_name_of_one_that_is(tmp_path, capsys):
+def test_a_photo_that_becomes_png_does_not_take_the_name_of_one_that_is(tmp_path):
     photos = [Path("x/a.gif"), Path("x/a.png"), Path("x/b.gif")]
-    names = [job.output.name for job in plan_jobs(photos, tmp_path)]
-    assert names == ["a_2.png", "a.png", "b.png"]
-    said = capsys.readouterr().err
-    assert "a.gif goes to a_2.png: another photo has its name" in said
-    assert "b.gif" not in said
+    jobs = plan_jobs(photos, tmp_path)
+    assert [job.output.name for job in jobs] == ["a_2.png", "a.png", "b.png"]
+    assert jobs[0].note == "saved as a_2.png, because another photo has its name"
+    assert jobs[1].note == jobs[2].note == ""
 
 
 def test_the_inputs_are_never_overwritten(photos, weights):
@@ -137,16 +139,48 @@ def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkey
     masks.mkdir()
     Image.fromarray(np.ones((21, 33), bool)).save(masks / "b.png")
     given = {}
-    one = restore.restore_one
+    one = batch.restore_one
 
-    def note(job, restorer, source, record):
+    def note(job, restorer, source, *others):
         given[job.photo.name] = source(job.photo, np.zeros((21, 33, 3), np.uint8))
-        one(job, restorer, source, record)
+        return one(job, restorer, source, *others)
 
-    monkeypatch.setattr(restore, "restore_one", note)
+    monkeypatch.setattr(batch, "restore_one", note)
     assert call(photos, "--output", tmp_path / "o", "--weights", weights, "--mask", masks) == 0
     assert given["a.jpg"] is None
     assert given["b.png"].all()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
+def test_a_photo_is_converted_five_times_on_its_way(tmp_path, weights, monkeypatch, name):
+    """File to PIL image to array to tensor to array to PIL image, which is written."""
+    photo = save_photo(tmp_path / name)
+    steps = count_conversions(monkeypatch, (20, 33))
+    assert call(photo, "--output", tmp_path / "out", "--weights", weights) == 0
+    assert steps == ["decode", "to array", "to tensor", "to pixels", "encode"]
+
+
+def count_conversions(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> list[str]:
+    """Note each time that a whole photo of this size changes its form."""
+    steps: list[str] = []
+
+    def note(owner: object, name: str, step: str, place: int = 0) -> None:
+        function = getattr(owner, name)
+
+        def noted(*args: object, **options: object) -> object:
+            shape = getattr(args[place], "shape", None) or getattr(args[place], "size", ())[::-1]
+            if {*size} <= {*shape}:
+                steps.append(step)
+            return function(*args, **options)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    note(ImageFile.ImageFile, "load_prepare", "decode")
+    note(Image.Image, "tobytes", "to array")
+    note(restorer_module, "to_tensor", "to tensor")
+    note(restorer_module, "to_pixels", "to pixels")
+    note(Image, "fromarray", "encode")
+    return steps
 
 
 # --- some photos are bad -----------------------------------------------------------------------
@@ -224,23 +258,22 @@ def test_a_photo_too_large_for_the_memory_is_named(photos, tmp_path, weights, ca
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes."),
     ],
 )
-def test_want_of_memory_is_one_sentence_and_the_others_are_done(
+def test_out_of_memory_is_one_sentence_and_the_others_are_done(
     photos, tmp_path, weights, capsys, monkeypatch, error
 ):
-    one = restore.restore_one
+    one = batch.restore_one
 
     def fail_at_b(job, *others):
         if job.photo.name == "b.png":
             raise error
-        one(job, *others)
+        return one(job, *others)
 
-    monkeypatch.setattr(restore, "restore_one", fail_at_b)
+    monkeypatch.setattr(batch, "restore_one", fail_at_b)
     assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if "not restored" in line]
     assert len(said) == 1
     assert said[0].endswith(
-        "b.png not restored: the memory did not suffice: set a lower --max-memory, or close other "
-        "programs"
+        "b.png not restored: out of memory: set a lower --max-memory, or close other programs"
     )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "c.png"]
 
@@ -249,7 +282,7 @@ def test_an_error_of_the_program_itself_is_not_hidden(photos, tmp_path, weights,
     def fail(*_):
         raise RuntimeError("mat1 and mat2 do not fit")
 
-    monkeypatch.setattr(restore, "restore_one", fail)
+    monkeypatch.setattr(batch, "restore_one", fail)
     with pytest.raises(RuntimeError, match="mat1"):
         call(photos, "--output", tmp_path / "out", "--weights", weights)
 
@@ -268,14 +301,15 @@ def test_every_photo_says_what_made_it(photos, tmp_path, weights):
 
 
 def test_tiling_is_said_once(photos, tmp_path, weights, capsys, monkeypatch):
-    def warn(job, restorer, masks, record):
-        restore.warnings.warn(f"{job.photo.name} in tiles", restore.TilingWarning, stacklevel=2)
+    def warn(self, pixels, mask):
+        warnings.warn(f"{len(pixels)} rows in tiles", restorer_module.TilingWarning, stacklevel=2)
+        return pixels
 
-    monkeypatch.setattr(restore, "restore_one", warn)
+    monkeypatch.setattr(Restorer, "restore_pixels", warn)
     assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 0
     shown = capsys.readouterr().err
-    assert "a.jpg in tiles" in shown
-    assert "b.png in tiles" not in shown
+    assert "a.jpg: 20 rows in tiles" in shown
+    assert "21 rows in tiles" not in shown
 
 
 def test_ctrl_c_leaves_whole_files_only(photos, tmp_path, weights, monkeypatch):
@@ -320,7 +354,6 @@ def test_unwritable_output_is_refused_before_any_work(photos, tmp_path):
     [
         (["--weights", "nonsense"], "expected the name of shipped weights"),
         (["--weights", "official:nowhere"], "nowhere"),
-        (["--weights", "official:nowhere", "--variant", "best"], "variant must be one of quality"),
         (["--variant", "best"], "variant must be one of"),
         (["--mask", "nowhere.png"], "one mask for 3 photos|none of these"),
         (["--max-memory", "-2"], "must be greater than 0"),
@@ -330,6 +363,13 @@ def test_wrong_words_are_refused(photos, tmp_path, weights, words, sentence):
     words = words if "--weights" in words else ["--weights", weights, *words]
     with pytest.raises(InputError, match=sentence):
         call(photos, "--output", tmp_path / "out", *words)
+
+
+def test_an_unknown_variant_of_the_authors_is_refused(photos, tmp_path):
+    (tmp_path / "restoration").mkdir()
+    words = ("--output", tmp_path / "out", "--weights", f"official:{tmp_path}", "--variant", "best")
+    with pytest.raises(InputError, match="variant must be one of quality"):
+        call(photos, *words)
 
 
 def test_a_single_photo_with_a_mask_of_another_size_is_wrong_use(photos, tmp_path, weights):

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.degradations import degrade
-from oldphoto.inference import detector as module
 from oldphoto.inference.detector import OWN_THRESHOLD, ScratchDetector, working_size
 from oldphoto.metrics.detection import Confusion, confusion
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.samples import sample_names, sample_photo
+from oldphoto.weights import official
 from oldphoto.weights.store import save_network
 
 TINY = PRESETS["tiny"].detector
@@ -143,7 +143,7 @@ def test_from_official_hands_the_folder_on(monkeypatch):
         asked.append(folder)
         return ScratchUNet(dataclasses.replace(TINY, depth=4))
 
-    monkeypatch.setattr(module, "load_official_detector", load)
+    monkeypatch.setattr(official, "load_official_detector", load)
     detector = ScratchDetector.from_official("some/folder", device="cpu")
     assert asked == [Path("some/folder")]
     assert (detector.threshold, detector.working_side) == (0.4, 256)

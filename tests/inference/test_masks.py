@@ -10,15 +10,17 @@ from PIL import Image
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.inference import masks as mask_choice
-from oldphoto.inference.masks import MaskError, choose_masks, has_detector, keep_masks, pair_masks
+from oldphoto.inference.masks import MaskError, choose_masks, keep_masks, pair_masks
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
+from oldphoto.weights.source import OfficialWeights, WeightsSource
 from oldphoto.weights.store import save_network
 
 TINY = PRESETS["tiny"]
+SMALL = WeightsSource.parse("small")
 PIXELS = np.zeros((24, 20, 3), np.uint8)
 
 
@@ -29,11 +31,11 @@ def restorer(plain: bool = False) -> Restorer:
     return Restorer(network, device="cpu", precision="fp32")
 
 
-def weights_folder(folder: Path, with_detector: bool) -> str:
+def weights_folder(folder: Path, with_detector: bool) -> WeightsSource:
     save_network(folder, "vae_clean", VAE(TINY.vae), TINY.vae, {})
     if with_detector:
         save_network(folder, "detector", ScratchUNet(TINY.detector), TINY.detector, {})
-    return str(folder)
+    return WeightsSource.parse(folder)
 
 
 def write_mask(path: Path, size: tuple[int, int] = (24, 20), column: int = 3) -> Path:
@@ -50,7 +52,7 @@ def test_masks_are_paired_by_name_not_by_order(tmp_path):
         write_mask(masks / name, column=column)
     photos = [Path("in/a.jpg"), Path("in/b.jpg"), Path("in/c.tif")]
     assert pair_masks(photos, masks) == {photos[0]: masks / "a.bmp", photos[2]: masks / "c.png"}
-    source, words = choose_masks(str(masks), restorer(), "small", photos)
+    source, words = choose_masks(str(masks), restorer(), SMALL, photos)
     assert "masks" in words
     assert source(photos[0], PIXELS)[:, 1].all()
     assert source(photos[1], PIXELS) is None
@@ -68,77 +70,79 @@ def test_masks_that_belong_to_nothing_or_twice_are_refused(tmp_path):
 
 def test_one_file_is_for_one_photo(tmp_path):
     mask = write_mask(tmp_path / "m.png")
-    source, _ = choose_masks(str(mask), restorer(), "small", [Path("other.jpg")])
+    source, _ = choose_masks(str(mask), restorer(), SMALL, [Path("other.jpg")])
     assert source(Path("other.jpg"), PIXELS)[:, 3].all()
     with pytest.raises(InputError, match="is one mask for 2 photos: give a folder"):
-        choose_masks(str(mask), restorer(), "small", [Path("a.jpg"), Path("b.jpg")])
+        choose_masks(str(mask), restorer(), SMALL, [Path("a.jpg"), Path("b.jpg")])
     with pytest.raises(InputError, match="must be auto, none, a file or a folder"):
-        choose_masks(str(tmp_path / "no.png"), restorer(), "small", [Path("a.jpg")])
+        choose_masks(str(tmp_path / "no.png"), restorer(), SMALL, [Path("a.jpg")])
 
 
 def test_a_mask_of_another_size_is_a_mask_error(tmp_path):
     mask = write_mask(tmp_path / "m.png", size=(20, 24))
-    source, _ = choose_masks(str(mask), restorer(), "small", [Path("a.jpg")])
+    source, _ = choose_masks(str(mask), restorer(), SMALL, [Path("a.jpg")])
     with pytest.raises(MaskError, match=r"m\.png is 24 pixels wide and 20 high, but its photo"):
         source(Path("a.jpg"), PIXELS)
 
 
 def test_none_means_none():
-    source, words = choose_masks("none", restorer(), "anything", [Path("a.jpg")])
+    source, words = choose_masks("none", restorer(), SMALL, [Path("a.jpg")])
     assert source(Path("a.jpg"), PIXELS) is None
     assert words == "no scratch masks"
 
 
 def test_auto_asks_the_detector_of_the_weights_and_is_not_chosen_unasked(tmp_path):
-    name = weights_folder(tmp_path / "with", with_detector=True)
-    assert has_detector(name)
-    assert choose_masks(None, restorer(), name, [Path("a.jpg")])[1] == "no scratch masks"
-    source, words = choose_masks("auto", restorer(), name, [Path("a.jpg")])
+    own = weights_folder(tmp_path / "with", with_detector=True)
+    assert own.has_detector
+    assert choose_masks(None, restorer(), own, [Path("a.jpg")])[1] == "no scratch masks"
+    source, words = choose_masks("auto", restorer(), own, [Path("a.jpg")])
     assert "detector" in words
     assert source(Path("a.jpg"), PIXELS).shape == (24, 20)
-    name = weights_folder(tmp_path / "without", with_detector=False)
-    assert not has_detector(name)
+    own = weights_folder(tmp_path / "without", with_detector=False)
+    assert not own.has_detector
     with pytest.raises(InputError, match="detector"):
-        choose_masks("auto", restorer(), name, [Path("a.jpg")])
+        choose_masks("auto", restorer(), own, [Path("a.jpg")])
 
 
 def test_official_quality_takes_no_masks(tmp_path):
     with pytest.raises(InputError, match="choose --variant scratch or hr, or --mask none"):
-        choose_masks("auto", restorer(plain=True), f"official:{tmp_path}", [Path("a.jpg")])
+        choose_masks("auto", restorer(plain=True), OfficialWeights(tmp_path), [Path("a.jpg")])
 
 
 def test_the_official_detector_is_looked_for_in_its_folder(tmp_path, monkeypatch):
     (tmp_path / "restoration").mkdir()
-    name = f"official:{tmp_path}"
-    assert not has_detector(name)
+    authors = WeightsSource.parse(f"official:{tmp_path}")
+    assert not authors.has_detector
     (tmp_path / "detection").mkdir()
     (tmp_path / "detection" / "FT_Epoch_latest.pt").touch()
-    assert has_detector(name)
+    assert authors.has_detector
     asked = []
     monkeypatch.setattr(
         mask_choice.ScratchDetector,
-        "from_official",
-        lambda folder, device: asked.append(folder) or (lambda pixels: pixels[..., 0] > 0),
+        "from_source",
+        lambda source, device: asked.append(source) or (lambda pixels: pixels[..., 0] > 0),
     )
     for choice in ("auto", None):  # left out, it is auto for the authors' networks for scratches
-        source, _ = choose_masks(choice, restorer(), name, [Path("a.jpg")])
-        assert asked.pop() == str(tmp_path)
+        source, _ = choose_masks(choice, restorer(), authors, [Path("a.jpg")])
+        assert asked.pop() is authors
         assert not source(Path("a.jpg"), PIXELS).any()
-    assert choose_masks(None, restorer(plain=True), name, [Path("a.jpg")])[1] == "no scratch masks"
+    assert (
+        choose_masks(None, restorer(plain=True), authors, [Path("a.jpg")])[1] == "no scratch masks"
+    )
 
 
 def test_masks_are_kept_as_they_were_used_and_can_be_given_back(tmp_path):
     drawn, photo = write_mask(tmp_path / "drawn.png"), Path("photos/a.jpg")
-    source, _ = choose_masks(str(drawn), restorer(), "small", [photo])
+    source, _ = choose_masks(str(drawn), restorer(), SMALL, [photo])
     kept = keep_masks(source, tmp_path / "new" / "kept", [photo])
     assert np.array_equal(kept(photo, PIXELS), source(photo, PIXELS))
-    again, _ = choose_masks(str(tmp_path / "new" / "kept"), restorer(), "small", [photo])
+    again, _ = choose_masks(str(tmp_path / "new" / "kept"), restorer(), SMALL, [photo])
     assert np.array_equal(again(photo, PIXELS), source(photo, PIXELS))
 
 
 def test_masks_that_somebody_corrected_are_not_written_over(tmp_path):
     corrected = write_mask(tmp_path / "masks" / "a.png").read_bytes()
-    source, _ = choose_masks(str(tmp_path / "masks"), restorer(), "small", [Path("a.jpg")])
+    source, _ = choose_masks(str(tmp_path / "masks"), restorer(), SMALL, [Path("a.jpg")])
     for place in (tmp_path / "masks", tmp_path / "masks" / "a.png"):
         with pytest.raises(InputError, match="expected a new or empty folder for the masks"):
             keep_masks(source, place, [Path("a.jpg")])
@@ -146,7 +150,7 @@ def test_masks_that_somebody_corrected_are_not_written_over(tmp_path):
 
 
 def test_masks_that_would_share_a_file_or_are_none_are_not_kept(tmp_path):
-    source, _ = choose_masks("none", restorer(), "small", [Path("a.jpg")])
+    source, _ = choose_masks("none", restorer(), SMALL, [Path("a.jpg")])
     with pytest.raises(InputError, match="there are no masks to save: add --mask auto"):
         keep_masks(source, tmp_path, [Path("a.jpg")])
     photos = [Path("one/a.jpg"), Path("one/b.jpg"), Path("two/A.png")]

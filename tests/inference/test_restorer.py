@@ -1,4 +1,4 @@
-"""The public door: same size out, white paint, dilation, exact tiles, memory limit, precision."""
+"""The public API: same size out, white holes, dilation, exact tiles, memory limit, precision."""
 
 import dataclasses
 import warnings
@@ -18,6 +18,7 @@ from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.system.memory import GIB
+from oldphoto.weights import official
 from oldphoto.weights.store import save_network
 
 TINY = PRESETS["tiny"]
@@ -55,6 +56,7 @@ class Recorder(nn.Module):
 def recording(**options: object) -> tuple[Restorer, list]:
     recorder = Recorder()
     restorer = Restorer(recorder, device="cpu", precision="fp32", **options)
+    assert restorer.memory  # measured with a run of the network
     recorder.calls.clear()
     return restorer, recorder.calls
 
@@ -178,6 +180,45 @@ def test_bad_masks_are_refused(mask, sentence):
         restorer(noise(24, 20), mask)
 
 
+# --- arrays ------------------------------------------------------------------------------------
+
+
+def test_restore_pixels_gives_what_a_call_gives_as_an_array():
+    restorer = Restorer(network(), mask_dilation=1, device="cpu", precision="fp32")
+    photo, mask = noise(24, 20), one_dot(24, 20)
+    photo.flags.writeable = False  # as np.asarray of a PIL image is
+    for given in (None, mask, np.zeros_like(mask)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            restored = restorer.restore_pixels(photo, given)
+        assert restored.dtype == np.uint8 and restored.flags.c_contiguous
+        assert np.array_equal(restored, np.asarray(restorer(photo, given)))
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask", "sentence"),
+    [
+        (noise(24, 20)[..., 0], None, r"expected a photo of shape \(H, W, 3\), got \(24, 20\)"),
+        (noise(24, 20) / 255, None, "expected a photo of dtype uint8"),
+        (noise(24, 15), None, "at least 16 pixels a side"),
+        (
+            noise(24, 20),
+            np.zeros((24, 20), np.uint8),
+            r"mask as bool \(24, 20\), got uint8",
+        ),
+        (
+            noise(24, 20),
+            np.zeros((20, 24), bool),
+            r"mask as bool \(24, 20\), got bool \(20",
+        ),
+    ],
+)
+def test_restore_pixels_takes_one_form_only(photo, mask, sentence):
+    restorer, _ = recording()
+    with pytest.raises(InputError, match=sentence):
+        restorer.restore_pixels(photo, mask)
+
+
 # --- tensors -----------------------------------------------------------------------------------
 
 
@@ -268,6 +309,18 @@ def test_prediction_grows_with_the_pixels():
 # --- precision and device ----------------------------------------------------------------------
 
 
+def test_creating_a_restorer_does_not_run_the_network(monkeypatch):
+    monkeypatch.setattr(module, "is_fast_at_bf16", lambda _: True)
+    recorder = Recorder()
+    runs = []
+    recorder.register_forward_pre_hook(lambda *_: runs.append(1))
+    restorer = Restorer(recorder, device="cpu")
+    assert runs == []
+    assert restorer.precision == "bf16" and len(runs) == 2  # float32 and bfloat16
+    assert restorer.memory is restorer.memory and len(runs) == 3
+    assert restorer.precision == "bf16" and len(runs) == 3  # decided once
+
+
 def test_auto_takes_bf16_where_it_is_fast_and_near(monkeypatch):
     monkeypatch.setattr(module, "is_fast_at_bf16", lambda _: True)
     restorer = Restorer(network(), device="cpu")
@@ -337,7 +390,7 @@ def test_from_official_dilates_for_hr_alone(monkeypatch, variant, dilation):
         asked.append((folder, variant))
         return network()
 
-    monkeypatch.setattr(module, "load_official", load)
+    monkeypatch.setattr(official, "load_official", load)
     restorer = Restorer.from_official("some/folder", variant=variant, device="cpu")
     assert restorer.mask_dilation == dilation
     assert asked == [(Path("some/folder"), variant)]

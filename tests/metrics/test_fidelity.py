@@ -55,8 +55,8 @@ def test_ssim_equals_the_formula_written_out():
 @pytest.mark.parametrize(
     ("output", "clean", "message"),
     [
-        (photo(0).astype(float), photo(0), "output to be a uint8"),
-        (photo(0), photo(0)[..., 0], "clean to be a uint8"),
+        (photo(0).astype(float), photo(0), "expected output of dtype uint8"),
+        (photo(0), photo(0)[..., 0], "expected clean of shape"),
         (photo(0, 16), photo(0, 17), "two photos of one size"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where training may start from: our own weights, the authors', and what is refused."""
+"""Sources of weights: the package's own, the authors', and what is refused."""
 
 from dataclasses import replace
 
@@ -11,10 +11,11 @@ from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping, scra
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
-from oldphoto.training.stages import Plan, make_stage, stage_facts, take_over_vaes
+from oldphoto.training.plan import Plan, stage_facts
+from oldphoto.training.stages import copy_missing_vaes, make_stage
 from oldphoto.weights import official
-from oldphoto.weights.source import OfficialWeights, OwnWeights, find_start
-from oldphoto.weights.store import load_mapping, load_vae, save_network
+from oldphoto.weights.source import OfficialWeights, OwnWeights, WeightsSource
+from oldphoto.weights.store import MAPPINGS, load_mapping, load_vae, save_network
 
 TINY = PRESETS["tiny"]
 
@@ -27,7 +28,7 @@ def own(tmp_path) -> OwnWeights:
         save_network(tmp_path / "first", name, VAE(TINY.vae), TINY.vae, {})
     detector = ScratchUNet(TINY.detector)
     save_network(tmp_path / "first", "detector", detector, TINY.detector, {})
-    return find_start(str(tmp_path / "first"))
+    return WeightsSource.parse(str(tmp_path / "first"))
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def authors(tmp_path, monkeypatch) -> OfficialWeights:
             return file.build()
 
     monkeypatch.setattr(official, "load_file", load_file)
-    return find_start(f"official:{tmp_path}")
+    return WeightsSource.parse(f"official:{tmp_path}")
 
 
 def make_plan(run, start) -> Plan:
@@ -80,10 +81,10 @@ def test_the_mapping_takes_over_vaes_that_the_run_lacks(own, tmp_path):
     plan = make_plan(tmp_path / "second", own)
     with pytest.raises(InputError, match="train vae-degraded and vae-clean first"):
         make_stage(plan, "mapping")
-    take_over_vaes(plan)
+    copy_missing_vaes(plan)
     kept = (plan.weights / "vae_clean.safetensors").read_bytes()
     assert kept == (own.folder / "vae_clean.safetensors").read_bytes()
-    take_over_vaes(replace(plan, start_from=None))  # nothing is missing: nothing happens
+    copy_missing_vaes(replace(plan, start_from=None))  # nothing is missing: nothing happens
     with pytest.raises(InputError, match="holds no weights for variant scratch"):
         make_stage(plan, "mapping")
 
@@ -120,7 +121,40 @@ def test_the_detector_knows_its_settings():
 )
 def test_refusals(name, message):
     with pytest.raises(InputError, match=message):
-        find_start(name)
+        WeightsSource.parse(name)
+
+
+def test_a_source_says_what_it_holds(own, authors, tmp_path):
+    assert (own.label, own.variants, own.has_detector, own.is_official) == (
+        "first",
+        (),
+        True,
+        False,
+    )
+    for name in ("quality", "scratch"):
+        mapping = MAPPINGS[name](TINY.mapping)
+        save_network(own.folder, f"mapping_{name}", mapping, TINY.mapping, {})
+    assert own.variants == ("scratch", "quality")
+    assert isinstance(own.network().mapping, PartialNonlocalMapping)
+    assert isinstance(own.network("quality").mapping, PlainMapping)
+    assert own.mask_dilation("scratch") == 0
+    assert (authors.label, authors.is_official) == ("official", True)
+    assert authors.variants == ("quality", "scratch", "hr") and not authors.has_detector
+    assert [authors.mask_dilation(variant) for variant in (None, *authors.variants)] == [0, 0, 0, 3]
+
+
+def test_a_run_folder_is_named_by_the_run(own, tmp_path):
+    own.folder.rename(tmp_path / "weights")
+    (tmp_path / "my_run").mkdir()
+    (tmp_path / "weights").rename(tmp_path / "my_run" / "weights")
+    for folder in (tmp_path / "my_run", tmp_path / "my_run" / "weights"):
+        assert WeightsSource.parse(folder).label == "my_run"
+    assert WeightsSource.parse("small").label == "small"
+
+
+def test_an_unknown_variant_of_the_authors_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match="variant must be one of quality, scratch, hr; got 'best'"):
+        OfficialWeights(tmp_path).network("best")
 
 
 @pytest.mark.parametrize("variant", ["quality", "hr"])
@@ -128,7 +162,7 @@ def test_a_mapping_that_is_not_there_begins_as_the_scratch_one(own, tmp_path, va
     trained = scratch_mapping(TINY.mapping)
     save_network(own.folder, "mapping_scratch", trained, TINY.mapping, {})
     plan = replace(make_plan(tmp_path / "second", own), variant=variant)
-    take_over_vaes(plan)
+    copy_missing_vaes(plan)
     mapping = make_stage(plan, "mapping").trained[f"mapping_{variant}"].eval()
     latent = torch.randn(1, TINY.vae.latent_channels, 16, 16)
     with torch.no_grad():  # half precision on the way through the file

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dct
 from scipy.linalg import hadamard
 
-from oldphoto.checks import InputError
+from oldphoto.checks import InputError, require_photo
 
 BLOCK = 8
 STEP = 3
@@ -55,8 +55,7 @@ def bm3d(photo: np.ndarray, sigma: float, search: int = 12) -> np.ndarray:
         Dabov et al. 2007 (doi 10.1109/TIP.2007.901238): figure 3 and table 1, colours as in
         section 5, with blocks compared by luminance alone.
     """
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise InputError(f"expected uint8 (H, W, 3), got {photo.dtype} {photo.shape}")
+    require_photo(photo)
     if min(photo.shape[:2]) < BLOCK:
         raise InputError(f"BM3D needs sides of at least {BLOCK} pixels, got {photo.shape[:2]}")
     if sigma < 0:

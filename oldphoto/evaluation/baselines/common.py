@@ -4,10 +4,10 @@ from typing import Protocol
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from oldphoto.checks import InputError
-from oldphoto.training.objectives import Samples, Terms
+from oldphoto.checks import InputError, require_photo, require_photo_mask
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms
 
 
 def gan_generator(scores: Tensor) -> Tensor:
@@ -29,21 +29,17 @@ def gan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return (F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()) / 2
 
 
-class GANDiscriminatorLoss(nn.Module):
+class GANDiscriminatorObjective(DiscriminatorObjective):
     """Loss of a discriminator on the ``real`` and ``fake`` input that a generator's loss returns.
 
     Args:
         discriminators: holds one discriminator, "photo".
     """
 
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         discriminator = self.discriminators["photo"]
         real, fake = (discriminator(samples[name])[0][-1] for name in ("real", "fake"))
-        return {"discriminator": gan_discriminator(real, fake)}, {}
+        return {"discriminator": gan_discriminator(real, fake)}
 
 
 class Method(Protocol):
@@ -68,17 +64,12 @@ def require_photo_and_mask(
     photo: np.ndarray, scratch_mask: np.ndarray | None, min_side: int = 16
 ) -> np.ndarray:
     """Return the mask (all False where there is none), or raise InputError."""
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise InputError(f"expected a photo as uint8 (H, W, 3), got {photo.dtype} {photo.shape}")
+    require_photo(photo)
     if min(photo.shape[:2]) < min_side:
         raise InputError(f"expected sides of at least {min_side} pixels, got {photo.shape[:2]}")
     if scratch_mask is None:
         return np.zeros(photo.shape[:2], bool)
-    if scratch_mask.dtype != np.bool_ or scratch_mask.shape != photo.shape[:2]:
-        raise InputError(
-            f"expected a scratch mask as bool {photo.shape[:2]}, "
-            f"got {scratch_mask.dtype} {scratch_mask.shape}"
-        )
+    require_photo_mask(scratch_mask, photo)
     if scratch_mask.all():
         raise InputError("the scratch mask marks every pixel: nothing is left to restore from")
     return scratch_mask

@@ -12,14 +12,13 @@ import torch.nn.functional as F
 from skimage.feature import canny
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.utils.data import Dataset
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.data.datasets import DegradedPairs
 from oldphoto.evaluation.baselines.common import gan_generator
 from oldphoto.networks.layers import init_paper
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import Outputs, Terms, frozen
 
 CANNY_SIGMA = 2.0
 EDGE_FEATURE_WEIGHT = 10.0
@@ -154,23 +153,15 @@ def composed(made: Tensor, given: Tensor, scratch_mask: Tensor) -> Tensor:
     return made * scratch_mask + given * (1 - scratch_mask)
 
 
-class EdgePhotos(Dataset):
+class EdgePhotos(DegradedPairs):
     """Clean photos with a hole mask and with the edges of the whole photo.
 
-    A sample holds ``clean``, ``scratch_mask`` and ``edges``.
-
-    Args:
-        photos: pairs, of which the clean photo and the mask are used.
+    A sample holds ``clean``, ``scratch_mask`` and ``edges``, (1, crop, crop) in {0, 1}. The
+    arguments are those of ``DegradedPairs``.
     """
 
-    def __init__(self, photos: DegradedPairs) -> None:
-        self.photos = photos
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
     def __getitem__(self, position: int) -> dict[str, Tensor]:
-        sample = self.photos[position]
+        sample = super().__getitem__(position)
         pixels = sample["clean"].add(1).mul(127.5).round().byte().permute(1, 2, 0).numpy()
         edges = torch.from_numpy(edge_map(pixels)).float()[None]
         return {
@@ -179,12 +170,8 @@ class EdgePhotos(Dataset):
             "edges": edges,
         }
 
-    def require_batch(self, batch: int) -> None:
-        """Raise InputError unless there are photos for one batch and the first can be read."""
-        self.photos.require_batch(batch)
 
-
-class EdgeLoss(nn.Module):
+class EdgeObjective(nn.Module):
     """Loss of the edge generator: adversarial and feature matching.
 
     Source:
@@ -197,7 +184,7 @@ class EdgeLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(edge_input(clean, edges, mask))
         grey = grey_of(clean)
@@ -214,7 +201,7 @@ class EdgeLoss(nn.Module):
         return terms, samples | {"real": torch.cat([grey, edges], 1), "fake": _with(grey, made)}
 
 
-class FillingLoss(nn.Module):
+class FillingObjective(nn.Module):
     """Loss of the filling generator: L1 divided by the size of the hole, and adversarial.
 
     The paper's two terms on VGG features (perceptual and style) are left out, because VGG may not
@@ -230,7 +217,7 @@ class FillingLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(filling_input(clean, edges, mask))
         with frozen(discriminators["photo"]):

@@ -73,7 +73,7 @@ def test_flat_photo_and_no_noise_stay_as_they_are():
 
 
 def test_refusals():
-    with pytest.raises(InputError, match="expected uint8"):
+    with pytest.raises(InputError, match="of dtype uint8"):
         bm3d(np.zeros((16, 16)), 5)
     with pytest.raises(InputError, match="at least 8"):
         bm3d(np.zeros((7, 16, 3), np.uint8), 5)

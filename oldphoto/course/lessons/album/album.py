@@ -1,24 +1,21 @@
-"""A folder of photos restored in one go, and one page that shows each of them before and after."""
+"""Restore a folder of photos, and show each of them before and after on one page."""
 
 import base64
 import io
-import time
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import READABLE, load_rgb, read_photo, write_photo
-from oldphoto.inference.batch import Job, Restore, plan_jobs
-from oldphoto.inference.masks import OFFICIAL_PREFIX, MaskSource
-from oldphoto.inference.provenance import Provenance, write_recorded
-from oldphoto.inference.restorer import OFFICIAL_VARIANTS, Restorer, TilingWarning
+from oldphoto.images.files import READABLE, load_rgb
+from oldphoto.inference.batch import Outcome, Restore, plan_jobs, restore_batch
+from oldphoto.inference.masks import MaskSource
+from oldphoto.inference.provenance import Provenance
 from oldphoto.system.files import written_whole
 
 LONGEST = 360  # pixels of the pictures on the page; the restored photos themselves keep their size
@@ -34,58 +31,40 @@ _STYLE = """
 """
 
 
+def _no_pixels() -> np.ndarray:
+    return np.zeros((0, 0, 3), np.uint8)
+
+
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one photo.
+class AlbumPhoto:
+    """What the page shows of one photo.
 
     Attributes:
         name: of its file.
-        error: why it was not restored, one sentence; empty if it was. The rest is then not set.
+        error: why it was not restored, one sentence; "" if it was. The rest is then not set.
         before, after: reduced, uint8 (h, w, 3).
         mask: reduced, bool (h, w), true where damaged; None where no mask was used.
         size: height and width of the photo, in pixels.
-        masked_share: of its pixels, in [0, 1].
+        masked_share: share of the pixels marked as damaged, in [0, 1].
         change: mean change of a pixel, in grey levels of 255.
-        seconds: that restoring took, without reading and writing.
+        seconds: time that restoring took, without reading and writing.
         notes: sentences about anything unusual.
     """
 
     name: str
     error: str = ""
-    before: np.ndarray | None = None
-    after: np.ndarray | None = None
+    before: np.ndarray = field(default_factory=_no_pixels)
+    after: np.ndarray = field(default_factory=_no_pixels)
     mask: np.ndarray | None = None
     size: tuple[int, int] = (0, 0)
     masked_share: float = 0.0
     change: float = 0.0
     seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
-
-
-def open_restorer(
-    weights: str,
-    variant: str = "",
-    device: str | None = None,
-    max_memory_gb: float | None = None,
-) -> Restorer:
-    """Load weights as ``oldphoto restore`` does.
-
-    Args:
-        weights: "small", a folder that training wrote, or ``official:FOLDER``.
-        variant: "scratch", "quality" or "hr"; empty takes what there is.
-
-    Raises:
-        InputError: if there are no such weights.
-    """
-    options = dict(device=device, max_memory_gb=max_memory_gb)
-    if weights.startswith(OFFICIAL_PREFIX):
-        folder = weights.removeprefix(OFFICIAL_PREFIX)
-        return Restorer.from_official(folder, variant or OFFICIAL_VARIANTS[0], **options)
-    return Restorer.from_pretrained(weights, variant or None, **options)
+    notes: tuple[str, ...] = ()
 
 
 def files_left_out(folder: Path) -> list[str]:
-    """Return the names of the files in a folder that no photo reader is tried on."""
+    """Return the names of the files in a folder whose ending is none of a photo's."""
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     return [p.name for p in paths if p.suffix.lower() not in READABLE and p.name[0] != "."]
 
@@ -96,66 +75,59 @@ def restore_album(
     restore: Restore,
     masks: MaskSource,
     record: Provenance | None = None,
-) -> list[Outcome]:
-    """Restore photos one after the other into a folder; one that fails never stops the others.
+) -> list[AlbumPhoto]:
+    """Restore photos one after the other into a folder; a failed one never stops the others.
 
     Args:
         photos: files.
         output: folder for the results, made if missing; names are kept where they can be.
         restore: called with pixels and mask.
         masks: called with file and pixels.
-        record: is written into every restored photo, with the masked share of each; None: none.
+        record: written into every restored photo, with the masked share of each; None: no record.
 
     Returns:
-        One outcome for each photo, in their order.
+        One entry for each photo, in their order.
 
     Raises:
         InputError: if a result would overwrite one of the photos.
     """
-    outcomes = []
-    for job in plan_jobs(list(photos), output):
-        try:
-            outcomes.append(_restore_one(job, restore, masks, record))
-        except (InputError, torch.OutOfMemoryError, MemoryError) as error:
-            reason = str(error).replace(str(job.photo), job.photo.name) or type(error).__name__
-            outcomes.append(Outcome(job.photo.name, error=reason))
-    return outcomes
+    jobs = plan_jobs(list(photos), output)
+    return [_entry(outcome) for outcome in restore_batch(jobs, restore, masks, record, _reduced)]
 
 
-def _restore_one(
-    job: Job, restore: Restore, masks: MaskSource, record: Provenance | None
-) -> Outcome:
-    photo = read_photo(job.photo)
-    mask = masks(job.photo, photo.pixels)
-    started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", TilingWarning)
-        restored = np.asarray(restore(photo.pixels, mask))
-    seconds = time.perf_counter() - started
-    share = 0.0 if mask is None else float(mask.mean())
-    if record is None:
-        write_photo(job.output, restored, photo.icc_profile)
-    else:
-        record = replace(record, masked_share=share)
-        write_recorded(job.output, restored, record, photo.icc_profile, original=job.photo)
-    return Outcome(
-        name=job.photo.name,
-        before=smaller(photo.pixels),
-        after=smaller(restored),
-        mask=None if mask is None else smaller(mask),
-        size=photo.pixels.shape[:2],
-        masked_share=share,
-        change=float(np.abs(photo.pixels.astype(np.int16) - restored).mean()),
-        seconds=seconds,
-        notes=[str(warning.message) for warning in caught],
+def _reduced(pixels: np.ndarray, restored: np.ndarray, mask: np.ndarray | None) -> dict[str, Any]:
+    """Return what the page shows of the pixels, so that large photos need not be kept."""
+    return {
+        "before": smaller(pixels),
+        "after": smaller(restored),
+        "mask": None if mask is None else smaller(mask),
+        "change": float(np.abs(pixels.astype(np.int16) - restored).mean()),
+    }
+
+
+def _entry(outcome: Outcome) -> AlbumPhoto:
+    photo = outcome.job.photo
+    if outcome.error:
+        # The page may be sent to others: it names files, not the folders of this computer.
+        return AlbumPhoto(photo.name, outcome.error.replace(str(photo), photo.name))
+    return AlbumPhoto(
+        name=photo.name,
+        size=outcome.size,
+        masked_share=outcome.masked_share,
+        seconds=outcome.seconds,
+        notes=(*outcome.notes, *map(str, outcome.warnings)),
+        **outcome.seen,
     )
 
 
 def smaller(pixels: np.ndarray, longest: int = LONGEST) -> np.ndarray:
-    """Return a photo, or a mask, whose longer side has at most ``longest`` pixels.
+    """Reduce a photo or a mask so that its longer side has at most ``longest`` pixels.
 
-    A damaged pixel of a mask never gets lost: one of the reduced mask is damaged if any of those
-    that it stands for is.
+    No damage gets lost: a pixel of the reduced mask is damaged if any pixel under it is.
+
+    Example:
+        >>> smaller(np.zeros((400, 200, 3), np.uint8), 100).shape
+        (100, 50, 3)
     """
     is_mask = pixels.dtype == bool
     image = Image.fromarray(pixels.astype(np.uint8) * 255 if is_mask else pixels)
@@ -164,7 +136,7 @@ def smaller(pixels: np.ndarray, longest: int = LONGEST) -> np.ndarray:
 
 
 def look_words(pixels: np.ndarray) -> str:
-    """Say in words how a photo looks as far as numbers tell: tones, brightness, contrast.
+    """Describe the tones, brightness and contrast of a photo in words, for an alt text.
 
     Args:
         pixels: uint8 (H, W, 3).
@@ -181,55 +153,53 @@ def look_words(pixels: np.ndarray) -> str:
     return f"{tones}, mean brightness {brightness:.0f} %, contrast {contrast:.0f} %"
 
 
-def contact_sheet(outcomes: Sequence[Outcome], title: str, facts: Sequence[str] = ()) -> str:
+def contact_sheet(photos: Sequence[AlbumPhoto], title: str, facts: Sequence[str] = ()) -> str:
     """Return HTML that shows all photos and names those that could not be restored.
 
-    It holds its pictures and its style in itself, so it may be sent by mail. It is the part of a
-    page that stands between ``<body>`` and ``</body>``; ``write_sheet`` makes the whole page.
+    Pictures and style are inside, so that the page can be sent by mail. This is the part between
+    ``<body>`` and ``</body>``; ``write_sheet`` makes the whole page.
 
     Args:
-        outcomes: of ``restore_album``.
+        photos: of ``restore_album``.
         title: heading.
         facts: lines below it: weights, masks, files left out.
     """
-    failed = [outcome for outcome in outcomes if outcome.error]
-    done = [outcome for outcome in outcomes if not outcome.error]
-    lines = [f"{len(done)} of {len(outcomes)} photos restored.", *facts]
+    failed = [photo for photo in photos if photo.error]
+    done = [photo for photo in photos if not photo.error]
+    lines = [f"{len(done)} of {len(photos)} photos restored.", *facts]
     head = f"<h1>{escape(title)}</h1>" + "".join(f"<p>{escape(line)}</p>" for line in lines)
     if failed:
-        items = "".join(_failure(outcome) for outcome in failed)
+        items = "".join(_failure(photo) for photo in failed)
         head += f'<div class="failed"><h2>Not restored</h2><ul>{items}</ul></div>'
-    sections = "".join(_section(outcome) for outcome in done)
+    sections = "".join(_section(photo) for photo in done)
     return f'<style>{_STYLE}</style><div class="album">{head}{sections}</div>'
 
 
-def _failure(outcome: Outcome) -> str:
+def _failure(photo: AlbumPhoto) -> str:
     """Return the line of one photo that failed; most reasons begin with the photo's name."""
-    named = outcome.error.startswith(outcome.name)
-    reason = outcome.error.removeprefix(outcome.name) if named else f": {outcome.error}"
-    return f"<li><b>{escape(outcome.name)}</b>{escape(reason)}</li>"
+    named = photo.error.startswith(photo.name)
+    reason = photo.error.removeprefix(photo.name) if named else f": {photo.error}"
+    return f"<li><b>{escape(photo.name)}</b>{escape(reason)}</li>"
 
 
-def _section(outcome: Outcome) -> str:
+def _section(photo: AlbumPhoto) -> str:
     """Return the part of one restored photo."""
-    height, width = outcome.size
-    before = _figure(
-        outcome.before, "before", f"{outcome.name} before: {look_words(outcome.before)}."
-    )
-    changed = f"on average a pixel changed by {outcome.change:.1f} of 255"
+    height, width = photo.size
+    before = _figure(photo.before, "before", f"{photo.name} before: {look_words(photo.before)}.")
+    changed = f"on average a pixel changed by {photo.change:.1f} of 255"
     after = _figure(
-        outcome.after,
+        photo.after,
         "after",
-        f"{outcome.name} restored: {look_words(outcome.after)}; {changed}.",
+        f"{photo.name} restored: {look_words(photo.after)}; {changed}.",
     )
     marked = "no mask"
-    if outcome.mask is not None:
-        marked = f"{100 * outcome.masked_share:.1f} % marked as damaged"
-        after += _figure(outcome.mask, "mask", f"Mask of {outcome.name}: {marked}, white on black.")
-    line = f"{width} x {height} pixels; {marked}; {changed}; {outcome.seconds:.1f} s"
-    notes = "".join(f"<p>{escape(note)}</p>" for note in outcome.notes)
+    if photo.mask is not None:
+        marked = f"{100 * photo.masked_share:.1f} % marked as damaged"
+        after += _figure(photo.mask, "mask", f"Mask of {photo.name}: {marked}, white on black.")
+    line = f"{width} x {height} pixels; {marked}; {changed}; {photo.seconds:.1f} s"
+    notes = "".join(f"<p>{escape(note)}</p>" for note in photo.notes)
     return (
-        f'<article><h2>{escape(outcome.name)}</h2><div class="row">{before}{after}</div>'
+        f'<article><h2>{escape(photo.name)}</h2><div class="row">{before}{after}</div>'
         f"<p>{escape(line)}</p>{notes}</article>"
     )
 

@@ -1,6 +1,7 @@
-"""Experiments for people with photos of their own: scanning, masks, memory."""
+"""Experiments on photos of your own: resolution of the scan, masks, memory."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from oldphoto.course.figures import STYLE
-from oldphoto.course.lessons.album.album import Restore
 from oldphoto.degradations import Recipe, Stains, Step, apply_stains, degrade_pair, sample_scratches
 from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.images.files import load_rgb
+from oldphoto.inference.batch import Restore
 from oldphoto.inference.memory_plan import WorkingMemory
 from oldphoto.metrics.fidelity import psnr, psnr_within
 from oldphoto.system.memory import GIB
@@ -27,7 +28,7 @@ _SCRATCHED = Recipe(
     groups=((Step(1.0, (partial(sample_scratches, num=(3, 4), width=(0.012, 0.02)),)),),),
     shuffled=(False,),
 )
-_STAIN = dict(radius=(0.2, 0.4), tint=(225.0, 185.0, 95.0), strength=0.9, ring=0.6)
+_TEA = Stains(num=3, radius=(0.2, 0.4), tint=(225.0, 185.0, 95.0), strength=0.9, ring=0.6, seed=0)
 
 
 # --- scanning ----------------------------------------------------------------------------------
@@ -45,7 +46,12 @@ def degraded_photos(
 
 
 def scaled(pixels: np.ndarray, scale: float) -> np.ndarray:
-    """Return uint8 (H, W, 3) at ``scale`` times its sides, as a scan of other resolution has it."""
+    """Resize uint8 (H, W, 3) to ``scale`` times its sides, like a scan of another resolution.
+
+    Example:
+        >>> scaled(np.zeros((20, 30, 3), np.uint8), 0.5).shape
+        (10, 15, 3)
+    """
     size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
@@ -53,10 +59,10 @@ def scaled(pixels: np.ndarray, scale: float) -> np.ndarray:
 def resolution_scores(
     restore: Restore, photos: Sequence[TestPhoto], scales: Sequence[float]
 ) -> dict[float, list[float]]:
-    """Restore each photo at several scales and measure it, brought back to its own size.
+    """Restore each photo at several scales, resize it back and measure it.
 
-    The grain and the blur of a print grow with the resolution of the scan; enlarging a degraded
-    photo does the same to them.
+    With the resolution of the scan, the grain and the blur of a print get larger in pixels.
+    Enlarging a degraded photo has the same effect.
 
     Args:
         scales: factors of the sides; 1 is the size at which the damage was made.
@@ -75,7 +81,7 @@ def resolution_scores(
 
 
 def stained_print(clean: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Make a black and white print with stains of tea on it, as a colour scanner sees it.
+    """Make a black and white print with tea stains, as scanned in colour.
 
     Args:
         clean: uint8 (H, W, 3); its grey version is the print.
@@ -84,7 +90,7 @@ def stained_print(clean: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndar
         The stained print and the print itself, both uint8 (H, W, 3).
     """
     grey = np.repeat(np.rint(clean @ LUMA)[..., None], 3, axis=2).astype(np.uint8)
-    stained, _ = apply_stains(grey, Stains(num=3, seed=seed, **_STAIN))
+    stained, _ = apply_stains(grey, replace(_TEA, seed=seed))
     return stained, grey
 
 
@@ -92,12 +98,19 @@ def stained_print(clean: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndar
 
 
 def scratched_photos(paths: Sequence[Path], seed: int = 0) -> list[TestPhoto]:
-    """Draw scratches on clean photos; nothing else is wrong with them, and the mask is exact."""
+    """Draw scratches on clean photos; there is no other damage, and the masks are exact."""
     return degraded_photos(paths, _SCRATCHED, seed)
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """Return a bool mask (H, W) widened by so many pixels all around; narrowed, if negative."""
+    """Widen a bool mask (H, W) by a number of pixels all around; narrow it if negative.
+
+    Example:
+        >>> mask = np.zeros((5, 5), bool)
+        >>> mask[2, 2] = True
+        >>> int(grown(mask, 1).sum())
+        9
+    """
     kernel = np.ones((2 * abs(pixels) + 1,) * 2, np.uint8)
     change = cv2.dilate if pixels >= 0 else cv2.erode
     return change(mask.astype(np.uint8), kernel) > 0
@@ -106,11 +119,11 @@ def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
 def mask_scores(
     restore: Restore, photos: Sequence[TestPhoto], growths: Sequence[int], reach: int = 8
 ) -> dict[str, list[float]]:
-    """Restore scratched photos with masks that are right, too thin or too wide, and with none.
+    """Restore scratched photos with exact, too thin and too wide masks, and without a mask.
 
     Args:
         growths: pixels by which the exact mask is widened; negative: narrowed.
-        reach: only pixels this near to a scratch count; the rest of the photo would hide them.
+        reach: only pixels this near to a scratch are measured, because they are few.
 
     Returns:
         For each mask, by name, the PSNR around the scratches of every photo, in dB.
@@ -127,7 +140,12 @@ def mask_scores(
 
 
 def mask_name(growth: int) -> str:
-    """Name a mask by what was done to the exact one."""
+    """Return the name of a mask in the results.
+
+    Example:
+        >>> mask_name(0), mask_name(-2)
+        ('exact', '2 px thinner')
+    """
     if not growth:
         return "exact"
     return f"{abs(growth)} px {'wider' if growth > 0 else 'thinner'}"
@@ -137,7 +155,9 @@ def draw_scores(scores: Mapping[str, Sequence[float]], xlabel: str, start: float
     """Draw the mean of each list as a bar, and each photo as a dot.
 
     Args:
-        start: least value of the axis, in dB.
+        scores: PSNR values by name.
+        xlabel: label of the axis with the names.
+        start: lowest value of the other axis, in dB.
     """
     with pyplot.rc_context(STYLE):
         fig, axis = pyplot.subplots(figsize=(7.5, 3.4))
@@ -151,9 +171,14 @@ def draw_scores(scores: Mapping[str, Sequence[float]], xlabel: str, start: float
 
 
 def score_words(scores: Mapping[str, Sequence[float]]) -> str:
-    """Say the means in words, from the best on."""
+    """Return the means as a sentence, the best first.
+
+    Example:
+        >>> score_words({"exact": [30.0, 32.0], "no mask": [20.0, 21.0]})
+        'exact: 31.0 dB, no mask: 20.5 dB.'
+    """
     means = {name: float(np.mean(values)) for name, values in scores.items()}
-    order = sorted(means, key=means.get, reverse=True)
+    order = sorted(means, key=lambda name: means[name], reverse=True)
     return ", ".join(f"{name}: {means[name]:.1f} dB" for name in order) + "."
 
 
@@ -161,7 +186,12 @@ def score_words(scores: Mapping[str, Sequence[float]]) -> str:
 
 
 def scan_size(sides_cm: tuple[float, float], dpi: int) -> tuple[int, int]:
-    """Return height and width in pixels of a print, scanned at ``dpi`` dots per inch."""
+    """Return height and width in pixels of a print, scanned at ``dpi`` dots per inch.
+
+    Example:
+        >>> scan_size((10, 15), dpi=300)
+        (1181, 1772)
+    """
     height, width = (round(side / 2.54 * dpi) for side in sides_cm)
     return height, width
 

@@ -1,4 +1,4 @@
-"""Which tiles a scan is cut into when memory is short: arithmetic alone, no photo is restored."""
+"""Compute the tiles of a scan for a memory limit, without restoring it."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from oldphoto.system.memory import GIB
 
 @dataclass(frozen=True)
 class TilePlan:
-    """How a photo is restored within a budget.
+    """The tiles of a photo for a memory budget.
 
     Attributes:
         size: height and width of the photo, multiples of what the network needs.
         with_mask: whether a scratch mask comes with it.
         budget: bytes that restoring may add to the loaded network.
-        whole_bytes: what it would take in one piece.
-        taken_bytes: what it takes; 0 where nothing fits.
-        tiling: None where one piece fits, or nothing.
-        refusal: a sentence where not even tiles fit, else empty.
+        whole_bytes: bytes needed in one piece.
+        taken_bytes: bytes needed with these tiles; 0 if not even tiles fit.
+        tiling: None if the photo fits in one piece, or not at all.
+        refusal: a sentence if not even tiles fit, else "".
     """
 
     size: tuple[int, int]
@@ -41,14 +41,14 @@ class TilePlan:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of tiles; (0, 0) where nothing fits."""
+        """Number of rows and columns of tiles; (0, 0) if not even tiles fit."""
         return len({rows.start for rows, _ in self.places}), len(
             {columns.start for _, columns in self.places}
         )
 
     @property
     def work(self) -> float:
-        """Pixels that are computed, as a multiple of the photo's: the overlap is done twice."""
+        """Computed pixels as a multiple of the photo's; pixels in overlaps are computed twice."""
         height, width = self.tiling.tile if self.tiling else self.size
         return len(self.places) * height * width / (self.size[0] * self.size[1])
 
@@ -60,7 +60,7 @@ def make_plan(
     with_mask: bool,
     budget: int,
 ) -> TilePlan:
-    """Return how a photo of some height and width is restored within ``budget`` bytes."""
+    """Return the tiles of a photo of a given size for a budget in bytes."""
     height, width = (side + -side % network.size_multiple for side in size)
     whole = memory.predict_bytes(height, width, with_mask)
     plan = (height, width), with_mask, budget, whole
@@ -75,7 +75,7 @@ def make_plan(
 
 
 def plan_words(plan: TilePlan) -> str:
-    """Say what a photo needs, what is allowed, and which tiles follow."""
+    """Return a sentence on the needed memory, the budget and the tiles."""
     height, width = plan.size
     mask = "with" if plan.with_mask else "without"
     needs = (

@@ -1,4 +1,4 @@
-"""A drawing of the tiles of a scan, and controls for its size and the memory that is allowed."""
+"""A drawing of the tiles of a scan, with controls for its size and the memory limit."""
 
 from collections.abc import Mapping
 
@@ -24,11 +24,11 @@ _TOP = 10
 def draw_plans(plans: Mapping[str, TilePlan]) -> str:
     """Draw photos side by side, each cut into its tiles, as SVG text.
 
-    Tiles are see-through, so what two of them share is darker, and four the darkest. All photos
-    are drawn equally large. A photo that is refused has a dashed rim and no tiles.
+    Tiles are transparent, so their overlaps are darker. All photos are drawn at the same size. A
+    photo that does not fit has a dashed outline and no tiles.
 
     Args:
-        plans: by what stands below the photo.
+        plans: plans by the title below each photo.
     """
     parts = [
         part
@@ -67,11 +67,11 @@ def _box(left: float, top: float, width: float, height: float, look: str) -> str
 
 
 def tiles_view(network: RestorationNetwork, memory: WorkingMemory) -> ipywidgets.Widget:
-    """Return print, resolution, mask and memory to choose; the tiles and their cost.
+    """Return a widget to choose print, resolution, mask and memory; it shows tiles and their cost.
 
     Args:
-        network: that would restore; only its sizes are looked at.
-        memory: of that network.
+        network: network whose layer sizes are used.
+        memory: memory prediction of that network.
     """
     photo = ipywidgets.Dropdown(options=list(PRINTS), value="10 x 15 cm", description="print")
     dpi = ipywidgets.Dropdown(options=RESOLUTIONS, value=600, description="dpi")

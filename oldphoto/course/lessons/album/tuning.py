@@ -1,4 +1,4 @@
-"""Fine-tuning on a few photos of one's own: what it brings, and to which photos."""
+"""Fine-tune on a few photos of your own, and measure the gain on them and on others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,15 +23,16 @@ from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.devices import choose_device, is_fast_at_bf16
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import Plan, train_stage
-from oldphoto.weights.source import find_start
+from oldphoto.training.stages import train_stage
+from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import load_weights
 
 
 @dataclass(frozen=True)
 class Round:
-    """What weights can do after so many steps of fine-tuning: PSNR of each photo, in dB."""
+    """Scores after a number of fine-tuning steps: PSNR of each photo, in dB."""
 
     step: int
     trained_on: list[float]
@@ -52,17 +53,17 @@ def fine_tune(
 ) -> list[Round]:
     """Train the mapping further on a few photos, and measure it on them and on others.
 
-    Each round starts from the weights of the round before, so that what happens on the way can be
-    measured. The VAEs stay as they are.
+    Each round starts from the weights of the last one, so that the progress can be measured. The
+    VAEs are not changed.
 
     Args:
         album: clean photos to train on.
-        rest: clean photos that training does not see.
+        rest: clean photos that are not used in training.
         folder: for the runs.
         learning_rate: at the start of each round.
         steps: of a round; a step sees 4 crops of 64 px.
         weights: to start from, by name or folder; not the authors'.
-        recipe: how training and measuring damage the clean photos; holes come on top.
+        recipe: recipe that degrades the photos for training and measuring; holes are added.
 
     Returns:
         The scores before the first round and after each.
@@ -83,7 +84,7 @@ def fine_tune(
     rounds = [scores(0, weights)]
     for number in range(1, num_rounds + 1):
         plan = _plan(album, folder / str(number), str(weights), learning_rate, steps, recipe)
-        # Another seed for each round: other crops, other damage.
+        # Another seed for each round gives other crops and other damage.
         plan = replace(plan, seed=seed + 100 * number)
         with capture_output():  # a progress bar for each round would fill the page
             train_stage(plan, "mapping", settings)
@@ -95,10 +96,9 @@ def fine_tune(
 def _plan(
     album: Sequence[Path], run: Path, start: str, rate: float, steps: int, recipe: str
 ) -> Plan:
-    """A short stage of its own: the terms of preset small without the perceptual one."""
+    """Return the plan of a short stage: the loss of preset small without the perceptual term."""
     batch = min(4, len(album))
-    stage = replace(
-        PRESETS["small"].train_mapping,
+    changes = dict(
         batch=batch,
         crop=64,
         num_photos=batch * steps,
@@ -112,8 +112,8 @@ def _plan(
             perceptual_weight=0.0,
         ),
     )
-    preset = replace(PRESETS["small"], train_mapping=stage)
-    return Plan(preset, album, album, run, start_from=find_start(start))
+    preset = PRESETS["small"].with_stages("mapping", **changes)
+    return Plan(preset, album, album, run, start_from=WeightsSource.parse(start))
 
 
 def learn_by_heart(
@@ -125,10 +125,10 @@ def learn_by_heart(
     weights: str = "small",
     seed: int = 0,
 ) -> list[Round]:
-    """Train the mapping on one crop of each photo, always with the same damage: overfitting.
+    """Overfit the mapping: train on one crop of each photo, always with the same damage.
 
-    Everything that protects from it is taken away: other crops, other damage, the discriminator.
-    What is left is the L1 term on the restored photo.
+    All that protects from overfitting is left out: other crops, other damage, the discriminator.
+    The loss is the L1 distance of the restored photo.
 
     Returns:
         The scores of the crops, of ``album`` and of ``rest``, at the start and every few steps.
@@ -165,12 +165,17 @@ def _crop_scores(network: RestorationNetwork, batch: dict[str, Tensor]) -> list[
 def restored_scores(
     restore: Callable[..., Image.Image], photos: Sequence[TestPhoto]
 ) -> list[float]:
-    """PSNR in dB of each photo, restored with its exact mask."""
+    """Return the PSNR in dB of each photo, restored with its exact mask."""
     return [psnr(np.asarray(restore(p.degraded, p.scratch_mask)), p.clean) for p in photos]
 
 
 def gains(rounds: Sequence[Round]) -> tuple[float, float]:
-    """Return how much the last round is better than the start: trained on, and the rest, in dB."""
+    """Return the gain of the last round over the start in dB: on the trained photos and the rest.
+
+    Example:
+        >>> gains([Round(0, [20.0], [20.0]), Round(8, [22.5], [19.5])])
+        (2.5, -0.5)
+    """
     first, last = rounds[0], rounds[-1]
     return (
         float(np.mean(last.trained_on) - np.mean(first.trained_on)),
@@ -179,7 +184,7 @@ def gains(rounds: Sequence[Round]) -> tuple[float, float]:
 
 
 def gain_words(rounds: Sequence[Round], certain: float = 0.1) -> str:
-    """Say what fine-tuning has brought; differences below ``certain`` dB count as none."""
+    """Return the gains as a sentence; differences below ``certain`` dB count as no change."""
     album, rest = gains(rounds)
 
     def words(gain: float) -> str:
@@ -191,7 +196,7 @@ def gain_words(rounds: Sequence[Round], certain: float = 0.1) -> str:
 
 
 def draw_rounds(runs: Mapping[str, Sequence[Round]]) -> Figure:
-    """Draw the change against the start over the steps, a panel for each run."""
+    """Draw the change since the start over the steps, one panel per run."""
     with pyplot.rc_context(STYLE):
         fig, axes = pyplot.subplots(
             1, len(runs), figsize=(4.6 * len(runs), 3.4), sharey=True, squeeze=False

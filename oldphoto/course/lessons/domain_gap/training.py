@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import require_in, require_positive
-from oldphoto.config import LossWeights, StageConfig, VAEConfig
+from oldphoto.config import LossWeights, VAEConfig
 from oldphoto.course.common import one_thread
 from oldphoto.data import MixedOld
 from oldphoto.metrics.domain_gap import (
@@ -19,15 +19,14 @@ from oldphoto.metrics.domain_gap import (
 )
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
-from oldphoto.training.objectives import Samples, Terms, VAELoss
-from oldphoto.training.optimizer import Player
-from oldphoto.training.settings import LoopSettings
+from oldphoto.training.objectives import Outputs, Terms, VAEObjective
 
 ADVERSARIES = ("none", "one-sided", "two-sided")
 CROP, BATCH, CHANNELS = 32, 8, 8
 EVERY = 16  # one position in so many is measured: neighbours are alike anyway
 EMA_DECAY = 0.96
 DISCRIMINATOR_RATE = 4e-3
+BETAS, CLIP_NORM = (0.5, 0.999), 10.0  # of Adam, as in the real training
 WEIGHT = 10.0  # of the latent adversary; reconstruction has 10 as well
 FIRST_LESSONS = 30  # steps that the discriminator learns before the encoder listens to it
 SLOW = 5e-4  # learning rate of the VAE once an adversary works on it
@@ -130,19 +129,19 @@ class PositionDiscriminator(nn.Module):
         self.deviation = latent.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-6)
 
 
-class LatentDiscriminatorLoss(nn.Module):
+class LatentDiscriminatorObjective(nn.Module):
     """The latent discriminator's side of equation 3, as a loss of its own."""
 
-    def __init__(self, discriminator: nn.Module) -> None:
+    def __init__(self, discriminator: PositionDiscriminator) -> None:
         super().__init__()
         self.discriminator = discriminator
 
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         old, degraded = (
             self.discriminator(samples["latent_old"]),
             self.discriminator(samples["latent_degraded"]),
         )
-        return {"latent_discriminator": losses.latent_discriminator(old=old, degraded=degraded)}, {}
+        return {"latent_discriminator": losses.latent_discriminator(old=old, degraded=degraded)}
 
 
 def gap_photos(num_train: int = 192, num_test: int = 96, seed: int = 0) -> GapPhotos:
@@ -235,40 +234,35 @@ def train_vae1(
     recording = Recording(adversary, copy.deepcopy(vae))
     weights = loss_weights(adversary, weight)
     discriminator = PositionDiscriminator(CHANNELS)
-    loss = VAELoss(vae, weights, two_sided=adversary != "one-sided")
-    networks = Player("networks", loss, learning_rate, _config(num_steps), LoopSettings())
-    num_lessons = FIRST_LESSONS + discriminator_steps * num_steps
-    judge = Player(
-        "discriminator",
-        LatentDiscriminatorLoss(discriminator),
-        DISCRIMINATOR_RATE,
-        _config(num_lessons),
-        LoopSettings(),
-    )
+    objective = VAEObjective(vae, weights, two_sided=adversary != "one-sided")
+    optimizer = torch.optim.Adam(vae.parameters(), lr=learning_rate, betas=BETAS)
+    teacher = LatentDiscriminatorObjective(discriminator)
+    its_optimizer = torch.optim.Adam(discriminator.parameters(), DISCRIMINATOR_RATE, BETAS)
     discriminators = nn.ModuleDict(
         {"latent": discriminator, "photo": nn.Identity()}
     )  # no loss on photos here
     order = torch.Generator().manual_seed(seed)
     if adversary != "none":
-        _first_lessons(judge, discriminator, vae, photos, seed)
+        _first_lessons(teacher, its_optimizer, vae, photos, seed)
     for step in range(num_steps + 1):
         if look_every and step % look_every == 0:
             _look(recording, step, photos)
         if step < num_steps:
-            terms, samples = networks.backward(_batch(photos, order, step), discriminators)
-            networks.step()
-            terms |= (
-                _teach_discriminator(judge, samples, discriminator_steps)
-                if adversary != "none"
-                else {}
-            )
+            terms, samples = objective(_batch(photos, order, step), discriminators)
+            update(optimizer, terms)
+            if adversary != "none":
+                terms |= _teach_discriminator(teacher, its_optimizer, samples, discriminator_steps)
             _average(recording, vae, terms, first=step < 5 and start is None)
     return recording
 
 
-def _config(num_steps: int) -> StageConfig:
-    """Return a stage whose learning rate stays the same for so many steps of the optimizer."""
-    return StageConfig(batch=BATCH, crop=CROP, num_photos=BATCH * num_steps, decay_from=1.0)
+def update(optimizer: torch.optim.Optimizer, terms: Terms) -> None:
+    """Take one step along the gradient of the sum of the terms."""
+    losses.total(terms.values()).backward()
+    for group in optimizer.param_groups:
+        nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
 
 
 def _batch(photos: GapPhotos, order: torch.Generator, step: int) -> dict[str, Tensor]:
@@ -278,31 +272,40 @@ def _batch(photos: GapPhotos, order: torch.Generator, step: int) -> dict[str, Te
 
 
 def _first_lessons(
-    judge: Player, discriminator: PositionDiscriminator, vae: VAE, photos: GapPhotos, seed: int
+    teacher: LatentDiscriminatorObjective,
+    optimizer: torch.optim.Optimizer,
+    vae: VAE,
+    photos: GapPhotos,
+    seed: int,
 ) -> None:
     """Let the discriminator learn the codes as they are; its order of crops is its own."""
     with torch.no_grad():
-        discriminator.adapt(vae.encode(torch.cat([photos.old, photos.degraded])))
+        teacher.discriminator.adapt(vae.encode(torch.cat([photos.old, photos.degraded])))
     order = torch.Generator().manual_seed(seed + 1)
     for _ in range(FIRST_LESSONS):
         batch = _batch(photos, order, step=0)
         with torch.no_grad():
             codes = {f"latent_{kind}": vae.encode(batch[kind]) for kind in ("old", "degraded")}
-        _teach_discriminator(judge, codes, num_steps=1)
+        _teach_discriminator(teacher, optimizer, codes, num_steps=1)
 
 
-def _teach_discriminator(judge: Player, samples: Samples, num_steps: int) -> Terms:
+def _teach_discriminator(
+    teacher: LatentDiscriminatorObjective,
+    optimizer: torch.optim.Optimizer,
+    samples: Outputs,
+    num_steps: int,
+) -> Terms:
     terms: Terms = {}
     for _ in range(num_steps):
-        terms, _ = judge.backward(samples)
-        judge.step()
+        terms = teacher(samples)
+        update(optimizer, terms)
     return terms
 
 
 def _average(recording: Recording, vae: VAE, terms: Terms, first: bool) -> None:
     """Note the terms, and move the averaged weights a little towards those of now."""
     for name, value in terms.items():
-        recording.terms.setdefault(name, []).append(float(value))
+        recording.terms.setdefault(name, []).append(float(value.detach()))
     with torch.no_grad():
         for kept, now in zip(recording.vae.parameters(), vae.parameters(), strict=True):
             kept.lerp_(now, 1.0 if first else 1 - EMA_DECAY)

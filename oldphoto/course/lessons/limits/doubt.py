@@ -1,4 +1,4 @@
-"""How sure a restoration is of itself: samples of the latent, their spread, and the true error."""
+"""Uncertainty of a restoration: samples of the latent, their spread, and the true error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ def sample_restorations(
     num_samples: int = 16,
     seed: int = 0,
 ) -> Tensor:
-    """Restore one photo several times, each with other noise on its code.
+    """Restore one photo several times, each with other noise on its latent.
 
-    The VAE was trained with noise of variance 1 on its codes: to it, a code and the same code plus
-    such noise mean the same photo. So z = E(x) + epsilon is drawn, and mapped and decoded.
+    The VAE was trained with noise of variance 1 on its latents, so a latent and the same latent
+    plus such noise stand for the same photo. We draw z = E(x) + epsilon, map it and decode it.
 
     Args:
         network: in evaluation mode, on the CPU.
@@ -56,7 +56,7 @@ def sample_restorations(
 
 
 def spread_of(samples: Tensor) -> np.ndarray:
-    """Return the standard deviation of (N, 3, H, W) over N, in grey levels, mean of the colours.
+    """Return the standard deviation of (N, 3, H, W) over N, as a mean over the colours.
 
     Returns:
         float (H, W), in levels of 255.
@@ -65,13 +65,19 @@ def spread_of(samples: Tensor) -> np.ndarray:
 
 
 def error_of(samples: Tensor, clean: np.ndarray) -> np.ndarray:
-    """Return how far the mean of the samples is from the truth, float (H, W), levels of 255."""
+    """Return the error of the mean of the samples, float (H, W), in levels of 255."""
     mean = samples.mean(dim=0)
     return (127.5 * (mean - to_tensor(clean)[0]).abs().mean(dim=0)).numpy()
 
 
 def in_blocks(values: np.ndarray, block: int = BLOCK) -> np.ndarray:
-    """Return the mean over squares of ``block`` pixels; what is left over at the rim is cut off."""
+    """Return the mean over squares of ``block`` pixels; incomplete squares are left out.
+
+    Example:
+        >>> in_blocks(np.arange(16.0).reshape(4, 4), block=2)
+        array([[ 2.5,  4.5],
+               [10.5, 12.5]])
+    """
     rows, columns = (side // block for side in values.shape)
     cut = values[: rows * block, : columns * block].astype(float)
     return cut.reshape(rows, block, columns, block).mean(axis=(1, 3))
@@ -82,6 +88,10 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
     Raises:
         InputError: if the shapes differ, or one of them is constant.
+
+    Example:
+        >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0, 100.0]))
+        1.0
     """
     if first.shape != second.shape:
         raise InputError(f"expected two arrays of one shape, got {first.shape}, {second.shape}")
@@ -96,13 +106,13 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What the samples of one photo say, beside the truth.
+    """Spread of the samples of one photo, compared with the true error.
 
     Attributes:
         correlation: of spread and error over blocks, ``rank_correlation``.
         spread_inside, spread_outside: mean spread in the hole and elsewhere, grey levels.
         error_inside, error_outside: mean error, grey levels.
-        covered_inside, covered_outside: share of values within two spreads of the mean.
+        covered_inside, covered_outside: share of the true values within two spreads of the mean.
     """
 
     correlation: float
@@ -126,14 +136,14 @@ def measure_doubt(samples: Tensor, clean: np.ndarray, mask: np.ndarray) -> Doubt
 
 
 def covered_map(samples: Tensor, clean: np.ndarray, width: float = 2.0) -> np.ndarray:
-    """Return for each pixel which share of its colours lies within ``width`` spreads, (H, W)."""
+    """Return the share of the colours of each pixel within ``width`` spreads, float (H, W)."""
     mean, std = samples.mean(dim=0), samples.std(dim=0)
     within = (to_tensor(clean)[0] - mean).abs() <= width * std
     return within.float().mean(dim=0).numpy()
 
 
 def doubt_table(doubts: Mapping[str, Doubt]) -> list[dict[str, str]]:
-    """Return a row for each photo and one for the mean."""
+    """Return one table row per photo, and one for the mean."""
     mean = Doubt(*np.mean([list(vars(d).values()) for d in doubts.values()], axis=0))
     return [
         {
@@ -151,7 +161,7 @@ def doubt_table(doubts: Mapping[str, Doubt]) -> list[dict[str, str]]:
 
 
 def draw_doubt(samples: Tensor, clean: np.ndarray, mask: np.ndarray) -> Figure:
-    """Draw the mean of the samples, their spread, and the error, with the rim of the hole."""
+    """Draw the mean of the samples, their spread and the error, with the outline of the hole."""
     maps = {"spread of the samples": spread_of(samples), "true error": error_of(samples, clean)}
     with pyplot.rc_context(STYLE):
         fig, axes = pyplot.subplots(1, 3, figsize=(11, 3.9))
@@ -168,7 +178,7 @@ def draw_doubt(samples: Tensor, clean: np.ndarray, mask: np.ndarray) -> Figure:
 
 
 def draw_scatter(spread: np.ndarray, error: np.ndarray, inside: np.ndarray) -> Figure:
-    """Draw error over spread, a mark per block; blocks in the hole have a mark of their own."""
+    """Draw error over spread with a mark per block; blocks in the hole have another mark."""
     with pyplot.rc_context(STYLE):
         fig, axis = pyplot.subplots(figsize=(6, 4))
         axis.semilogy(spread[~inside], error[~inside], "o", color=COLOURS["sky"], label="elsewhere")
@@ -181,12 +191,12 @@ def draw_scatter(spread: np.ndarray, error: np.ndarray, inside: np.ndarray) -> F
 
 
 def invented_overlay(restored: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mark the pixels that a mask covers with slanted stripes and a rim, uint8 (H, W, 3).
+    """Mark the pixels of a mask with diagonal stripes and an outline, uint8 (H, W, 3).
 
-    Stripes and rim, not a tint alone: they can be seen without colours, too.
+    Stripes and outline are visible without colours, too.
 
     Raises:
-        InputError: if photo and mask are of two sizes.
+        InputError: if photo and mask differ in size.
     """
     if restored.shape[:2] != mask.shape:
         raise InputError(f"expected a mask of {restored.shape[:2]}, got {mask.shape}")
@@ -198,9 +208,15 @@ def invented_overlay(restored: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def rim_of(mask: np.ndarray) -> np.ndarray:
-    """Return the pixels of a mask, bool (H, W), that have one beside them outside of it.
+    """Return the outline of a mask: its pixels, bool (H, W), with a neighbour outside of it.
 
-    What lies beyond the border of the photo is outside, so every rim is closed.
+    Everything beyond the border of the photo is outside, so every outline is closed.
+
+    Example:
+        >>> rim_of(np.ones((3, 3), bool)).astype(int)
+        array([[1, 1, 1],
+               [1, 0, 1],
+               [1, 1, 1]])
     """
     wider = np.pad(mask, 1)
     middle = slice(1, -1)
@@ -216,7 +232,7 @@ def draw_line(size: tuple[int, int], points: Sequence[tuple[int, int]], width: i
 
 
 def origins(kind: str) -> dict[str, int]:
-    """Count the embedded photos of one kind by where they come from, the largest first."""
+    """Count the shipped photos of one kind by their source, the largest first."""
     counts: dict[str, int] = {}
     for row in sample_sources():
         if row["file"].startswith(f"{kind}/"):
@@ -226,7 +242,7 @@ def origins(kind: str) -> dict[str, int]:
 
 
 def count_words(doubts: Sequence[Doubt]) -> str:
-    """Say the mean correlation and coverage in a sentence."""
+    """Return a sentence on the mean correlation and coverage."""
     mean = Doubt(*np.mean([list(vars(d).values()) for d in doubts], axis=0))
     return (
         f"rank correlation of spread and error {mean.correlation:.2f}; of the true values in the "

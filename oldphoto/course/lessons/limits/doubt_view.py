@@ -1,4 +1,4 @@
-"""The honesty overlay: what of a restored photo is invented, what is doubted, and what is wrong."""
+"""An overlay on a restored photo: invented, uncertain and wrong pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ HIGHEST = 10
 """Largest threshold of the spread, in levels of 255; the brightest of the layer ``spread``."""
 
 WRONG = 20
-"""An error that can be seen, in levels of 255."""
+"""Smallest visible error, in levels of 255."""
 
 _HEAT = colormaps[STYLE["image.cmap"]]
 _RIM = np.array([255, 255, 255], np.uint8)
@@ -28,7 +28,7 @@ _RIM = np.array([255, 255, 255], np.uint8)
 
 @dataclass(frozen=True)
 class Overlays:
-    """A photo restored from a hole that we made: everything that can be laid over it.
+    """The layers of a photo that was restored with a hole of ours.
 
     Attributes:
         restored: mean of the samples, uint8 (H, W, 3).
@@ -49,22 +49,22 @@ class Overlays:
         return cls(restored, mask, spread_of(samples), error_of(samples, clean))
 
     def doubted(self, threshold: float) -> np.ndarray:
-        """Return where the spread reaches the threshold, bool (H, W)."""
+        """Return the pixels whose spread reaches the threshold, bool (H, W)."""
         return self.spread >= threshold
 
     @property
     def wrong(self) -> np.ndarray:
-        """Where the error reaches ``WRONG``, bool (H, W)."""
+        """Pixels whose error reaches ``WRONG``, bool (H, W)."""
         return self.error >= WRONG
 
 
 def layer_picture(overlays: Overlays, layer: str, threshold: float) -> np.ndarray:
-    """Lay one layer over the restored photo.
+    """Draw one layer over the restored photo.
 
     Args:
-        layer: one of ``LAYERS``: the photo alone, or marks where the mask is, where the spread
-            reaches the threshold, where the error reaches ``WRONG``; "spread" is its map, the
-            brighter the larger. A white rim shows the hole where the marks do not.
+        layer: one of ``LAYERS``: "restored" is the photo alone; "invented", "doubted" and "wrong"
+            mark the mask, the pixels whose spread reaches the threshold, and those whose error
+            reaches ``WRONG``; "spread" is a map of the spread. A white outline shows the hole.
         threshold: of the spread, in levels of 255.
 
     Returns:
@@ -89,7 +89,7 @@ def layer_picture(overlays: Overlays, layer: str, threshold: float) -> np.ndarra
 
 
 def doubted_shares(overlays: Overlays, threshold: float) -> tuple[float, float, float]:
-    """Return which share the threshold marks of the invented, the other, and the wrong pixels.
+    """Return the doubted shares of the invented, of the other, and of the wrong pixels.
 
     Returns:
         Three numbers in [0, 1]; the last is 0 where nothing is wrong.
@@ -100,7 +100,7 @@ def doubted_shares(overlays: Overlays, threshold: float) -> tuple[float, float, 
 
 
 def overlay_words(name: str, overlays: Overlays, threshold: float) -> str:
-    """Say which share of a photo is invented, doubted and wrong."""
+    """Return sentences on the shares of a photo that are invented, doubted and wrong."""
     mask, wrong = overlays.mask, overlays.wrong
     inside, outside, of_wrong = doubted_shares(overlays, threshold)
     return (
@@ -114,10 +114,10 @@ def overlay_words(name: str, overlays: Overlays, threshold: float) -> str:
 
 
 def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
-    """Return a choice of photo and layer, a threshold of the spread, the picture and its shares.
+    """Return a widget to choose photo, layer and threshold; it shows the picture and its shares.
 
     Args:
-        cases: by the photo's name.
+        cases: layers by the name of the photo.
     """
     photo = ipywidgets.Dropdown(options=list(cases), description="photo")
     layer = ipywidgets.RadioButtons(options=LAYERS, value="doubted", description="layer:")
@@ -135,5 +135,5 @@ def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
     for control in (photo, layer, threshold):
         control.observe(draw, "value")
     draw()
-    # One below the other: in a row with other controls, a slider shrinks to its label.
+    # One below the other, because in a row with other controls a slider is too short.
     return ipywidgets.VBox([photo, layer, threshold, picture, guard.log])

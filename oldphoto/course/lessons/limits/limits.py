@@ -1,4 +1,4 @@
-"""Where the method fails, as experiments: large holes at borders, complex shading."""
+"""Experiments on the limits of the method: large holes at borders, complex shading."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,16 +39,16 @@ class HoleCase:
 
     @property
     def damaged(self) -> np.ndarray:
-        """What the network is given: the hole is white."""
+        """The input of the network: the hole is white."""
         return paint_white(self.clean, self.mask)
 
 
 def hole_case(photo: np.ndarray, side: int, place: str) -> HoleCase:
     """Cut a square hole of ``side`` pixels into the middle of a photo.
 
-    At every place the SAME pixels are hidden; what changes is how much of the photo around them is
-    left. For "border" all that lies to the left of the hole is cut off the photo, for "corner" all
-    that lies above it, too. So a difference between places comes from the surroundings alone.
+    At every place the same pixels are hidden, but their surroundings differ. For "border" the photo
+    is cropped at the left edge of the hole, for "corner" at its upper edge, too. So a difference
+    between places comes from the surroundings alone.
 
     Args:
         photo: uint8 (H, W, 3).
@@ -56,7 +56,12 @@ def hole_case(photo: np.ndarray, side: int, place: str) -> HoleCase:
         place: "middle", "border" or "corner".
 
     Raises:
-        InputError: if the place is another word, or the hole does not fit.
+        InputError: if the place is unknown, or the hole does not fit.
+
+    Example:
+        >>> case = hole_case(np.zeros((40, 60, 3), np.uint8), side=20, place="corner")
+        >>> case.clean.shape, int(case.mask.sum())
+        ((30, 40, 3), 400)
     """
     require_in(place, PLACES, "place")
     require_positive(side=side)
@@ -73,8 +78,7 @@ def hole_case(photo: np.ndarray, side: int, place: str) -> HoleCase:
 
 
 def mean_colour_fill(case: HoleCase) -> np.ndarray:
-    """Fill the hole with the mean colour of all sound pixels: what somebody does who knows
-    nothing. Returns uint8 (H, W, 3)."""
+    """Fill the hole with the mean colour of all sound pixels, as a baseline; uint8 (H, W, 3)."""
     filled = case.clean.copy()
     filled[case.mask] = np.rint(case.clean[~case.mask].mean(axis=0))
     return filled
@@ -83,7 +87,7 @@ def mean_colour_fill(case: HoleCase) -> np.ndarray:
 def hole_scores(
     restore: Restore, photos: Sequence[np.ndarray], sides: Sequence[int]
 ) -> dict[str, dict[int, list[float]]]:
-    """Restore all photos with holes of all sides at all places, and measure inside the hole.
+    """Restore all photos with holes of all sizes at all places, and measure inside the hole.
 
     Returns:
         place -> side -> PSNR in dB inside the hole, for each photo. The place "mean colour" is
@@ -116,7 +120,7 @@ def draw_holes(scores: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure:
                 means - [interval.low for interval in found],
                 [interval.high for interval in found] - means,
             ]
-            # Beside each other, so that the intervals can be told apart.
+            # Side by side, so that the intervals do not overlap.
             axis.errorbar(
                 sides + 1.5 * (number - 1.5),
                 means,
@@ -133,7 +137,7 @@ def draw_holes(scores: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure:
 
 
 def hole_words(scores: Mapping[str, Mapping[int, Sequence[float]]]) -> str:
-    """Say in words what the smallest and the largest hole give at each place."""
+    """Return a sentence on the scores of the smallest and the largest hole at each place."""
     parts = []
     for place, by_side in scores.items():
         small, large = min(by_side), max(by_side)
@@ -145,16 +149,16 @@ def hole_words(scores: Mapping[str, Mapping[int, Sequence[float]]]) -> str:
 def place_difference(
     scores: Mapping[str, Mapping[int, Sequence[float]]], first: str, second: str
 ) -> Interval:
-    """Return mean and interval of the PSNR at one place minus that at another.
+    """Return mean and interval of the difference in PSNR between two places.
 
-    Photo by photo, over the mean of all sizes: the hidden pixels are the same.
+    The differences are taken photo by photo, of the means over all sizes.
     """
     both = [np.mean(list(scores[place].values()), axis=0) for place in (first, second)]
     return bootstrap_difference(*both)
 
 
 def interval_words(interval: Interval) -> str:
-    """Say an interval of a difference in dB, and whether it is more than luck."""
+    """Return a sentence on the interval of a difference in dB, and whether it excludes zero."""
     verdict = "hardly luck" if interval.excludes_zero else "may be luck: 0 lies inside"
     return f"{interval.mean:+.1f} dB (from {interval.low:+.1f} to {interval.high:+.1f}, {verdict})"
 
@@ -163,15 +167,21 @@ def interval_words(interval: Interval) -> str:
 
 
 def shading_field(size: tuple[int, int], kind: str, seed: int = 0) -> np.ndarray:
-    """Return light, float (H, W), by which a photo is multiplied: 1 = fully lit.
+    """Return a light field, float (H, W), that a photo is multiplied by: 1 = fully lit.
 
     Args:
-        kind: "soft": the light falls off slowly from one side to the other, as on a page that
-            bulges; "complex": patches with clear edges on top of it, as the shadow of leaves.
+        size: height and width.
+        kind: "soft": the light decreases slowly from one side to the other, as on a curved page;
+            "complex": with patches of clear edges on top, like the shadow of leaves.
         seed: of the direction and the patches.
 
     Raises:
-        InputError: if the kind is another word.
+        InputError: if the kind is unknown.
+
+    Example:
+        >>> light = shading_field((40, 60), "soft")
+        >>> float(light.min()), float(light.max())
+        (0.5, 1.0)
     """
     require_in(kind, SHADINGS, "kind of shading")
     rng = np.random.default_rng(seed)
@@ -189,10 +199,10 @@ def shading_field(size: tuple[int, int], kind: str, seed: int = 0) -> np.ndarray
 
 
 def damage_photo(clean: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
-    """Damage a photo by "noise", which training has shown, or by a kind of ``SHADINGS``.
+    """Degrade a photo with "noise", which is part of the training, or a kind of ``SHADINGS``.
 
     Shape:
-        photo and result: uint8 (H, W, 3).
+        clean and result: uint8 (H, W, 3).
     """
     if kind == "noise":
         noise = np.random.default_rng(seed).normal(0, NOISE, clean.shape)
@@ -203,16 +213,21 @@ def damage_photo(clean: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
 
 
 def kept_share(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> float:
-    """Return which share of a damage is still there: 1 = all of it, 0 = nothing.
+    """Return the share of the damage that restoring has left: 1 = all of it, 0 = nothing.
 
-    The damage is ``damaged - clean``; the error that is left is ``restored - clean``. The share
-    is the factor k with which ``k * damage`` explains that error best (least squares).
+    The damage is ``damaged - clean``, the remaining error ``restored - clean``. The share is the
+    factor k for which ``k * damage`` is nearest to the error (least squares).
 
     Args:
         clean, damaged, restored: uint8 (H, W, 3) of one size.
 
     Raises:
         InputError: if nothing was damaged.
+
+    Example:
+        >>> clean = np.full((2, 2, 3), 100, np.uint8)
+        >>> kept_share(clean, damaged=clean - 40, restored=clean - 10)
+        0.25
     """
     damage = damaged.astype(float) - clean
     if not damage.any():
@@ -224,7 +239,7 @@ def kept_share(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> 
 def kept_shares(
     restore: Restore, photos: Sequence[np.ndarray], kinds: Sequence[str], seed: int = 0
 ) -> dict[str, list[float]]:
-    """Damage and restore all photos; return the kept share of each, by kind of damage."""
+    """Degrade and restore all photos; return the kept share of each, by kind of damage."""
     shares: dict[str, list[float]] = {kind: [] for kind in kinds}
     for kind in kinds:
         for index, clean in enumerate(photos):
@@ -234,7 +249,7 @@ def kept_shares(
 
 
 def draw_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the mean kept share of each damage as a bar with its interval, a dot per photo."""
+    """Draw the mean kept share of each damage as a bar with its interval, and a dot per photo."""
     with pyplot.rc_context(STYLE):
         fig, axis = pyplot.subplots(figsize=(6.5, 3.4))
         for place, values in enumerate(shares.values()):
@@ -251,7 +266,7 @@ def draw_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def share_words(shares: Mapping[str, Sequence[float]]) -> str:
-    """Say the kept shares in words."""
+    """Return a sentence on the kept shares."""
     parts = []
     for kind, values in shares.items():
         found = bootstrap(values)

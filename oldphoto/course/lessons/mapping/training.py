@@ -11,7 +11,7 @@ from torch.utils.data import default_collate
 
 from oldphoto import losses
 from oldphoto.checks import InputError, require_in, require_positive
-from oldphoto.config import DiscriminatorConfig, LossWeights, MappingConfig, StageConfig
+from oldphoto.config import DiscriminatorConfig, LossWeights, MappingConfig
 from oldphoto.course.common import one_thread, psnr_of
 from oldphoto.data import DegradedPairs
 from oldphoto.degradations.named import sample_fading, sample_gaussian_noise
@@ -25,9 +25,8 @@ from oldphoto.networks.mapping import PatchAttentionMapping, PlainMapping, scrat
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
-from oldphoto.training.objectives import DiscriminatorLoss, MappingLoss
-from oldphoto.training.optimizer import Player
-from oldphoto.training.settings import LoopSettings
+from oldphoto.training.objectives import DiscriminatorObjective, MappingObjective
+from oldphoto.training.optimizer import linear_decay
 
 CROP, BATCH = 32, 8
 RATE = 2e-3  # of mapping and discriminator alike
@@ -70,7 +69,7 @@ class Pairs:
     latent_clean: Tensor
 
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
-        """Return some rows in the form that ``MappingLoss`` takes; nothing in them is a hole."""
+        """Return some rows as a batch for ``MappingObjective``; nothing in them is a hole."""
         degraded, clean = self.degraded[rows], self.clean[rows]
         return {
             "degraded": degraded,
@@ -192,6 +191,25 @@ def new_discriminator(seed: int) -> nn.ModuleDict:
         return nn.ModuleDict({"photo": PatchDiscriminator(TINY_DISCRIMINATOR, in_channels=6)})
 
 
+class Update:
+    """Adam with the learning rate of the real training: constant, then falling to 0."""
+
+    def __init__(self, network: nn.Module, num_steps: int) -> None:
+        self.weights = list(network.parameters())
+        self.optimizer = torch.optim.Adam(self.weights, lr=RATE, betas=(0.5, 0.999))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: linear_decay(step, num_steps, decay_from=0.5)
+        )
+
+    def step(self, terms: Mapping[str, Tensor]) -> None:
+        """Take one step along the gradient of the sum of the terms."""
+        losses.total(terms.values()).backward()
+        nn.utils.clip_grad_norm_(self.weights, max_norm=10.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+
 @one_thread()
 def train_mapping(
     network: RestorationNetwork,
@@ -216,10 +234,10 @@ def train_mapping(
     require_positive(num_steps=num_steps)
     run, discriminators = MappingRun(new_mapping(seed)), new_discriminator(seed)
     features = load_feature_extractor(SHIPPED_SQUEEZENET)
-    loss = MappingLoss(run.mapping, network.vae_degraded, network.vae_clean, weights, features)
-    config = StageConfig(batch=BATCH, crop=CROP, num_photos=BATCH * num_steps)
-    player = Player("mapping", loss, RATE, config, LoopSettings())
-    judge = Player("discriminator", DiscriminatorLoss(discriminators), RATE, config, LoopSettings())
+    vaes = network.vae_degraded, network.vae_clean
+    objective = MappingObjective(run.mapping, *vaes, weights, features)
+    other_side = DiscriminatorObjective(discriminators)
+    updates = [Update(part, num_steps) for part in (run.mapping, discriminators)]
     order = torch.Generator().manual_seed(seed)
     for step in range(num_steps + 1):
         if step in (0, num_steps) or (look_every and step % look_every == 0):
@@ -227,13 +245,14 @@ def train_mapping(
             run.qualities.append(measure(run.mapping, network.vae_clean, held_out))
         if step < num_steps:
             rows = torch.randint(len(pairs.clean), (BATCH,), generator=order)
-            terms, samples = player.backward(pairs.batch(rows), discriminators)
-            player.step()
+            terms, samples = objective(pairs.batch(rows), discriminators)
+            updates[0].step(terms)
             if weights.adversarial_weight or weights.feature_matching_weight:
-                terms |= judge.backward(samples)[0]
-                judge.step()
+                scores = other_side(samples)
+                updates[1].step(scores)
+                terms |= scores
             for name, value in terms.items():
-                run.terms.setdefault(name, []).append(float(value))
+                run.terms.setdefault(name, []).append(float(value.detach()))
     run.mapping.eval()
     return run
 

@@ -142,11 +142,3 @@ def test_the_demonstration_has_good_and_bad_files(tmp_path):
     assert album.look_words(outcomes[1].before).startswith("in grey")
     with pytest.raises(InputError, match="at least one photo"):
         album.demo_folder(tmp_path, [])
-
-
-def test_weights_are_found_as_the_command_line_finds_them(tmp_path):
-    assert album.open_restorer("small", device="cpu").mask_dilation == 0
-    with pytest.raises(InputError, match="no-such-weights"):
-        album.open_restorer("no-such-weights")
-    with pytest.raises(InputError):
-        album.open_restorer(f"official:{tmp_path}")
