@@ -185,12 +185,17 @@ def _vae_step(
     loss = l1 + weight * kl
     optimizer.zero_grad()
     loss.backward()
+    nn.utils.clip_grad_norm_(vae.parameters(), max_norm=1.0)
     optimizer.step()
     return l1.item(), kl.item()
 
 
 def _variant_of_the_step(
-    zero: bool = True, back: bool = True, step: bool = True, loss: str = "sum"
+    zero: bool = True,
+    back: bool = True,
+    clip: bool = True,
+    step: bool = True,
+    loss: str = "sum",
 ) -> Callable[..., tuple[float, float]]:
     """Return the step with one thing left out or done otherwise."""
 
@@ -216,6 +221,8 @@ def _variant_of_the_step(
             optimizer.zero_grad()
         if back:
             total.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(vae.parameters(), max_norm=1.0)
         if step:
             optimizer.step()
         return l1.item(), kl.item()
@@ -254,7 +261,7 @@ vae_step = Exercise(
     title="one training step of a VAE",
     level="build",
     solution=_vae_step,
-    trials=((_clean, 0.5), (0.5 * _clean, 0.02)),
+    trials=((_clean, 5.0), (0.5 * _clean, 0.02)),  # a steep slope, and a gentle one
     observe=_weights_after_steps,
     tolerance=1e-3,
     misconceptions=(
@@ -262,6 +269,10 @@ vae_step = Exercise(
             _variant_of_the_step(zero=False),
             "The first step is right, the second is not: gradients add up until somebody sets "
             "them to zero.",
+        ),
+        Misconception(
+            _variant_of_the_step(clip=False),
+            "The gradient is longer than 1: limit it between backward and step.",
         ),
         Misconception(
             _variant_of_the_step(step=False),
@@ -293,10 +304,11 @@ vae_step = Exercise(
         ),
     ),
     hints=(
-        "Two losses with their factor make one number. Three calls then follow, in every "
-        "training of PyTorch.",
+        "Two losses with their factor make one number. The last four lines of the loop in "
+        "section 1 then follow.",
         "Mean absolute difference plus the weighted kl_of(mean, log_var); then zero_grad of the "
-        "optimizer, backward of the loss, step of the optimizer. Return both terms as numbers.",
+        "optimizer, backward of the loss, clip_grad_norm_, step of the optimizer. Return both "
+        "terms as numbers.",
     ),
     praise="Losses, gradients and weights are those of the package's step.",
 )

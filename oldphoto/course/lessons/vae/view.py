@@ -122,7 +122,7 @@ def draw_tones(scores: Mapping[str, tuple[float, float]]) -> tuple[Figure, str]:
         axis.text(max(raw, matched) + 0.1, row, text, va="center")
     axis.set_yticks(range(len(scores)), scores)
     axis.invert_yaxis()
-    axis.set(xlabel="PSNR of held-out photos, dB", xlim=(10, 27))
+    axis.set(xlabel="PSNR of held-out photos, dB", xlim=(10, 29))
     words = (f"{n} {r:.1f} dB, tone given {m:.1f} dB" for n, (r, m) in scores.items())
     return fig, "; ".join(words) + "."
 
