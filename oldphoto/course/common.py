@@ -1,4 +1,4 @@
-"""What several lessons use: small photos, crops, PSNR of a batch, logs, source code, pictures."""
+"""Helpers of several lessons: small photos, crops, PSNR of a batch, logs, source code, pictures."""
 
 import csv
 import importlib.metadata
@@ -33,7 +33,7 @@ _ENLARGED = 5
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: for matrices this small, several wait for each other."""
+    """Let torch use one thread: for small matrices, several threads are slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -43,11 +43,11 @@ def one_thread() -> Iterator[None]:
 
 
 def small_photos(kind: str, side: int = 64) -> Tensor:
-    """Return all sample photos of one kind, reduced.
+    """Return all sample photos of one kind, downsampled.
 
     Args:
         kind: "clean" to train with, "held_out" to measure on.
-        side: height and width that they are reduced to.
+        side: height and width after downsampling.
 
     Shape:
         (N, 3, side, side) in [-1, 1].
@@ -77,7 +77,7 @@ def psnr_of(output: Tensor, clean: Tensor) -> Tensor:
 
 
 def enlarged(photo: Photo, times: int = _ENLARGED) -> Image.Image:
-    """Return a tiny photo, larger, for showing: each pixel stays a square."""
+    """Return a tiny photo enlarged for display: each pixel becomes a square."""
     image = Image.fromarray(as_pixels(photo))
     size = (image.width * times, image.height * times)
     return image.resize(size, Image.Resampling.NEAREST)
@@ -109,7 +109,7 @@ Log = dict[str, np.ndarray]
 
 
 def shortened(preset: Preset, num_photos: Mapping[str, int]) -> Preset:
-    """Return a preset whose stages see fewer (or more) photos.
+    """Return a preset with another number of training photos per stage.
 
     Args:
         preset: sizes and schedule.
