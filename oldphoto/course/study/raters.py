@@ -65,6 +65,10 @@ def true_shares(weights: Mapping[str, float], num_columns: int | None = None) ->
 
     Raises:
         InputError: if there are more than 7 methods, or a weight is not positive.
+
+    >>> true_shares({"a": 1, "b": 3})
+    array([[25.],
+           [75.]])
     """
     values = _ordered(weights, tuple(weights))
     if len(values) > 7:

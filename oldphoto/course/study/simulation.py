@@ -116,6 +116,9 @@ def misfit(shares: np.ndarray, num_rankings: int) -> float:
     Args:
         shares: in percent, of any shape.
         num_rankings: how many they may have been counted from.
+
+    >>> round(misfit(np.array([33.33, 50.0]), 3), 2)  # 50 % of 3 rankings is not possible
+    16.67
     """
     counts = np.round(shares * num_rankings / 100)
     return float(np.abs(100 * counts / num_rankings - shares).max())

@@ -143,6 +143,9 @@ def require_ranking(given: Sequence[str], expected: Sequence[str]) -> tuple[str,
 
     Raises:
         InputError: if a name occurs twice, is missing, or is not expected.
+
+    >>> require_ranking("BAC", "ABC")
+    ('B', 'A', 'C')
     """
     unknown = [name for name in given if name not in expected]
     if unknown:
@@ -167,6 +170,9 @@ def require_places(places: dict[str, int]) -> tuple[str, ...]:
 
     Raises:
         InputError: if two share a place, or the places are not 1, 2, 3 and so on.
+
+    >>> require_places({"A": 2, "B": 1})
+    ('B', 'A')
     """
     at: dict[int, str] = {}
     for name, place in places.items():
@@ -186,6 +192,9 @@ def parse_order(text: str, letters: str) -> tuple[str, ...]:
 
     Raises:
         InputError: if it has a tie (``A=B``), or as in ``require_ranking``.
+
+    >>> parse_order("c > a > b", "ABC")
+    ('C', 'A', 'B')
     """
     if "=" in text:
         raise InputError(

@@ -171,6 +171,11 @@ def top_shares(places: np.ndarray) -> np.ndarray:
 
     Returns:
         (M, K) with K = M - 1, at most 5; a row never falls, a column sums to 100 k.
+
+    >>> top_shares(np.array([[1, 2, 3], [2, 1, 3]]))  # two rankings of three methods
+    array([[ 50., 100.],
+           [ 50., 100.],
+           [  0.,   0.]])
     """
     return 100 * _among_best(places).mean(axis=0)
 
@@ -226,6 +231,9 @@ def kendall_w(places: np.ndarray) -> float:
 
     Source:
         Kendall and Babington Smith 1939, without ties.
+
+    >>> kendall_w([[1, 2, 3], [1, 2, 3]]), kendall_w([[1, 2, 3], [3, 2, 1]])
+    (1.0, 0.0)
     """
     places = np.asarray(places)
     if places.ndim != 2 or min(places.shape) < 2:

@@ -91,7 +91,11 @@ def changed(pixels: np.ndarray, kind: str, strength: float) -> np.ndarray:
 
 
 def hash_bits(digits: str) -> np.ndarray:
-    """Return the bits of 16 hexadecimal digits, bool (8, 8)."""
+    """Return the bits of 16 hexadecimal digits, bool (8, 8).
+
+    >>> hash_bits("f" + 15 * "0").sum()
+    np.int64(4)
+    """
     packed = np.frombuffer(bytes.fromhex(digits), dtype=np.uint8)
     return np.unpackbits(packed).reshape(BITS, BITS).astype(bool)
 
@@ -149,7 +153,11 @@ def hash_view(
 
 
 def hash_words(distance: int, limit: int) -> str:
-    """Return the meaning of a distance in words."""
+    """Return the meaning of a distance in words.
+
+    >>> hash_words(3, limit=4)
+    '3 of 64 bits differ: taken for a near-duplicate'
+    """
     verdict = "a near-duplicate" if distance <= limit else "another photo"
     return f"{distance} of 64 bits differ: taken for {verdict}"
 

@@ -37,7 +37,11 @@ class SsimMaps:
 
 
 def window_weights() -> np.ndarray:
-    """Return the weights of the pixels of a window: a Gaussian, (11, 11), that sums to 1."""
+    """Return the weights of the pixels of a window: a Gaussian, (11, 11), that sums to 1.
+
+    >>> window_weights().shape, round(float(window_weights().sum()), 6)
+    ((11, 11), 1.0)
+    """
     one_way = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_64F)
     return one_way @ one_way.T
 
