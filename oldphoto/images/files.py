@@ -20,9 +20,8 @@ from oldphoto.images.colour_modes import to_rgb
 from oldphoto.images.errors import BROKEN, MAX_PIXELS, BadFileError, reading
 from oldphoto.images.essentials import is_plausible, without_metadata
 from oldphoto.images.metadata import (
-    TIFF_SUFFIXES,
     Metadata,
-    add_to_tiff,
+    finish,
     fitted,
     read_metadata_of,
     save_options,
@@ -265,14 +264,14 @@ def write_photo(
     image = Image.fromarray(pixels)
     try:
         with written_whole(path) as file:
-            if metadata and suffix in TIFF_SUFFIXES:
+            if metadata is None:
+                image.save(file, kind, **options)
+            else:
                 buffer = io.BytesIO()
                 image.save(buffer, kind, **options)
                 content = bytearray(buffer.getvalue())
-                add_to_tiff(content, metadata)
+                finish(suffix, content, metadata)
                 file.write(content)
-            else:
-                image.save(file, kind, **options)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write {path}: {error}; choose another place or format") from error
     return notes
