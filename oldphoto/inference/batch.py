@@ -17,14 +17,9 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import (
-    OTHER_FORMATS,
-    READABLE,
-    WRITERS,
-    list_photos,
-    read_photo,
-    write_photo,
-)
+from oldphoto.images.files import WRITERS, Photo, read_photo, write_photo
+from oldphoto.inference.inputs import FoundPhotos
+from oldphoto.inference.inputs import find_photos as find_photos  # scripts import it from here
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
@@ -83,24 +78,7 @@ class Outcome:
     seen: Any = None
 
 
-# --- which photos, and where to ------------------------------------------------------------------
-
-
-def find_photos(paths: list[Path]) -> list[Path]:
-    """Return the named files and the photos of the named folders, each once, in that order.
-
-    Raises:
-        InputError: if a path does not exist, or a folder holds no photo.
-    """
-    found: dict[Path, Path] = {}
-    # A photo in a format that we cannot read must be reported, so it is in the list, too.
-    suffixes = READABLE | OTHER_FORMATS
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"expected a photo or a folder of photos at {path}, nothing is there")
-        for photo in list_photos(path, suffixes) if path.is_dir() else [path]:
-            found.setdefault(photo.resolve(), photo)
-    return list(found.values())
+# --- where to ------------------------------------------------------------------
 
 
 def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
@@ -134,6 +112,29 @@ def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
         note = f"saved as {name}, because another photo has its name" if renamed else ""
         jobs.append(Job(photo, output / name, note))
     return jobs
+
+
+def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
+    """Plan the photos of ``search_photos``: sub-folders have their like in the output folder.
+
+    Raises:
+        InputError: if a result would overwrite one of the photos.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for photo in found.photos:
+        by_folder.setdefault(found.folders[photo], []).append(photo)
+    jobs = {
+        job.photo: job
+        for folder, photos in by_folder.items()
+        for job in plan_jobs(photos, output / folder)
+    }
+    sources = {photo.resolve() for photo in found.photos}
+    for job in jobs.values():
+        if job.output.resolve() in sources:
+            raise InputError(
+                f"{output} would overwrite {job.output}: choose another --output folder"
+            )
+    return [jobs[photo] for photo in found.photos]
 
 
 def _names_kept(photos: list[Path]) -> dict[Path, str]:
@@ -221,7 +222,7 @@ def restore_one(
         InputError: if the photo or its mask cannot be used, or the result cannot be written.
         MemoryError, RuntimeError: if the memory is not enough.
     """
-    photo = read_photo(job.photo)
+    photo = _read(job.photo)
     mask = masks(job.photo, photo.pixels)
     started = time.perf_counter()
     restored = np.asarray(restore(photo.pixels, mask))
@@ -244,6 +245,16 @@ def restore_one(
         seconds=seconds,
         seen=look(photo.pixels, restored, mask) if look else None,
     )
+
+
+def _read(path: Path) -> Photo:
+    """Read a photo. Decoders of hostile files raise anything, and none of it stops a batch."""
+    try:
+        return read_photo(path)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as a photo: {error or type(error)}") from error
 
 
 def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:
