@@ -38,8 +38,11 @@ def decode_photo(path: Path, short_side: int) -> np.ndarray:
             pixels = load_rgb(file)
     except FileNotFoundError as error:
         raise InputError(f"expected a photo at {path}, but no such file is there") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as a photo: {error}") from error
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # decoders of damaged files raise anything
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} cannot be read as a photo: {reason}") from error
     return shrink(pixels, short_side)
 
 
@@ -59,6 +62,14 @@ def shrink(pixels: np.ndarray, short_side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
+def shared_if_possible(tensor: torch.Tensor) -> torch.Tensor:
+    """Move a tensor into shared memory; without any, as in some containers, it stays private."""
+    try:
+        return tensor.share_memory_()
+    except RuntimeError:
+        return tensor
+
+
 def pad_to(pixels: np.ndarray, side: int) -> np.ndarray:
     """Mirror a photo (H, W, 3) at its right and lower edge until both sides are at least ``side``.
 
@@ -76,7 +87,8 @@ class PhotoSet:
     """A list of photo files with random access, a cache, and replacement of unreadable files.
 
     An unreadable photo is always replaced by the next readable one of the list. One warning names
-    it. The marks are in shared memory, so all worker processes know the same unreadable files.
+    it. The marks are in shared memory, so all worker processes know the same unreadable files;
+    where there is none, ``make_loader`` uses no workers.
 
     Args:
         paths: photo files, in a fixed order.
@@ -99,7 +111,7 @@ class PhotoSet:
         self.paths = [str(path) for path in paths]
         self.short_side = short_side
         self.cache_bytes = cache_bytes
-        self._unreadable = torch.zeros(len(paths), dtype=torch.uint8).share_memory_()
+        self._unreadable = shared_if_possible(torch.zeros(len(paths), dtype=torch.uint8))
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._cached_bytes = 0
 

@@ -118,6 +118,7 @@ class Numbered(Dataset):
 
     def __init__(self, dataset: PositionDataset, seed: int) -> None:
         self.dataset = dataset
+        self.streams = dataset.streams
         self.seed = seed
 
     def __len__(self) -> int:
