@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError, require_positive
+from oldphoto.images.errors import BROKEN
 from oldphoto.images.files import load_rgb
 
 DEFAULT_CACHE_BYTES = 64 << 20
@@ -38,9 +39,7 @@ def decode_photo(path: Path, short_side: int) -> np.ndarray:
             pixels = load_rgb(file)
     except FileNotFoundError as error:
         raise InputError(f"expected a photo at {path}, but no such file is there") from error
-    except (MemoryError, RecursionError):
-        raise
-    except Exception as error:  # decoders of damaged files raise anything
+    except BROKEN as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"{path} cannot be read as a photo: {reason}") from error
     return shrink(pixels, short_side)

@@ -8,6 +8,7 @@ import numpy as np
 
 from oldphoto.checks import InputError
 from oldphoto.degradations import degrade_pair, paint_white
+from oldphoto.images.errors import BROKEN
 from oldphoto.images.files import load_rgb
 
 HOLE_RATIO = (0.05, 0.20)
@@ -73,9 +74,9 @@ def make_test_photos(
 def _read(path: Path) -> np.ndarray:
     try:
         return load_rgb(path)
-    except (InputError, MemoryError):
+    except InputError:
         raise
-    except Exception as error:  # decoders of damaged files raise anything
+    except BROKEN as error:
         raise InputError(f"{path} cannot be read as a photo: {error or type(error)}") from error
 
 

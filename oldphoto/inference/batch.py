@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError
+from oldphoto.images.errors import BROKEN
 from oldphoto.images.files import WRITERS, Photo, read_photo, write_photo
 from oldphoto.inference.inputs import FoundPhotos
 from oldphoto.inference.inputs import find_photos as find_photos  # scripts import it from here
@@ -248,12 +249,12 @@ def restore_one(
 
 
 def _read(path: Path) -> Photo:
-    """Read a photo. Decoders of hostile files raise anything, and none of it stops a batch."""
+    """Read a photo; whatever its decoder raises becomes one sentence."""
     try:
         return read_photo(path)
-    except (InputError, MemoryError):
+    except InputError:
         raise
-    except Exception as error:
+    except BROKEN as error:
         raise InputError(f"{path} cannot be read as a photo: {error or type(error)}") from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from oldphoto.checks import InputError
+from oldphoto.images.errors import BROKEN
 from oldphoto.images.files import read_mask, write_photo
 from oldphoto.inference.detector import ScratchDetector
 from oldphoto.inference.inputs import SUBFOLDER, left_out_lines, search_photos
@@ -222,9 +223,7 @@ def _no_mask(_photo: Path, _pixels: np.ndarray) -> None:
 def _read(path: Path, pixels: np.ndarray, reading: MaskReading) -> np.ndarray:
     try:
         mask = read_mask(path, pixels.shape[:2])
-    except (MemoryError, RecursionError):
-        raise
-    except Exception as error:  # a decoder of a hostile file raises anything
+    except BROKEN as error:  # InputError is a ValueError, so it is among these
         raise MaskError(str(error) or f"{path} cannot be read as a mask") from error
     mask = ~mask if reading.inverted else mask
     share = float(mask.mean())
