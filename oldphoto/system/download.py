@@ -46,6 +46,7 @@ FIRST_BYTES = {  # of a file of each kind; torch wrote plain pickles before 2020
     "gzip": (b"\x1f\x8b",),
     "tar": (b"",),  # starts with the name of its first member, so only a checksum helps
 }
+_NO_RECORD = (ValueError, LookupError, TypeError, RecursionError)  # of a damaged JSON file
 
 
 class DownloadError(InputError):
@@ -282,7 +283,7 @@ def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
     Bytes from another address, or without such a mark, could belong to another version. Then the
     download starts again.
     """
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+    with contextlib.suppress(FileNotFoundError, *_NO_RECORD):
         note = json.loads(_note_file(partial).read_text(encoding="utf-8"))
         if note["url"] == url and note["validator"]:
             return _size(partial), note["validator"], note["bytes"]
@@ -316,7 +317,12 @@ def _refuse_wrong_content(remote: RemoteFile, path: Path, sha256: str, record_fi
     if remote.sha256 and sha256 != remote.sha256:
         raise _AddressError(f"its SHA-256 should be {remote.sha256}, and is {sha256}")
     if record_file.is_file():
-        first = json.loads(record_file.read_text(encoding="utf-8"))["sha256"]
+        try:
+            first = json.loads(record_file.read_text(encoding="utf-8"))["sha256"]
+        except _NO_RECORD as error:
+            raise _AddressError(
+                f"{record_file} is no record of a download; delete it to accept the file"
+            ) from error
         if sha256 != first:
             raise _AddressError(
                 f"its SHA-256 was {first} at the first download and is now {sha256}; "

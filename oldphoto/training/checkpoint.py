@@ -6,6 +6,7 @@ and is passed over in favour of the one before.
 """
 
 import json
+import pickle
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,9 @@ NUM_KEPT = 2
 
 OLD_NAMES = {"critic_loss": "discriminator_loss", "critics.": "discriminators."}
 """Parts and tensors of checkpoints that version 0.1 wrote, by the start of their names."""
+
+_UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+"""What PyTorch raises for the state of something else."""
 
 
 class Stateful(Protocol):
@@ -63,8 +67,8 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 
 def _steps(folder: Path) -> list[int]:
     """Steps of all complete checkpoints in the folder, newest first."""
-    found = [int(path.stem.removeprefix("step-")) for path in folder.glob("step-*.json")]
-    return sorted(found, reverse=True)
+    numbers = [path.stem.removeprefix("step-") for path in folder.glob("step-*.json")]
+    return sorted((int(n) for n in numbers if n.isascii() and n.isdigit()), reverse=True)
 
 
 def save_checkpoint(
@@ -162,25 +166,47 @@ def _is_whole(path: Path) -> bool:
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return path.is_file() and sha256_of(path) == card["sha256"]
-    except (ValueError, LookupError, TypeError):  # the file with the sum is the damaged one
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        RecursionError,
+    ):  # the file with the sum is the damaged one
         return False
 
 
 def _restore(
     path: Path, parts: Mapping[str, Stateful], device: torch.device | str
 ) -> tuple[int, dict[str, Any]]:
-    payload = torch.load(path, map_location=device, weights_only=True)  # runs no code from the file
+    payload = _read_payload(path, device)
     saved = _with_new_names(payload["parts"])
     if saved.keys() != parts.keys():
         raise InputError(f"{path} holds {sorted(saved)}, but this run needs {sorted(parts)}")
     for name, part in parts.items():
         try:
             part.load_state_dict(saved[name])
-        except (RuntimeError, ValueError, KeyError) as error:
-            first_line = str(error).splitlines()[0]
+        except _UNFIT as error:
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
-    restore_random_states(payload["random"])
+    try:
+        restore_random_states(payload["random"])
+    except _UNFIT as error:
+        raise InputError(f"{path} holds no state of the random numbers: {error}") from error
     return payload["step"], payload["extra"]
+
+
+def _read_payload(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """Read a state without running code from the file; refuse one of another program."""
+    reason = "it holds something else"
+    try:
+        payload = torch.load(path, map_location=device, weights_only=True)
+        if {"step", "random", "parts", "extra"} <= payload.keys() and payload["parts"].keys():
+            return payload
+    except torch.OutOfMemoryError:
+        raise
+    except (*_UNFIT, pickle.UnpicklingError, EOFError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise InputError(f"{path} is no checkpoint of a training run: {reason}")
 
 
 def _with_new_names(saved: dict[str, Any]) -> dict[str, Any]:

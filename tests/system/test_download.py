@@ -105,7 +105,15 @@ def test_bytes_of_another_version_are_not_mixed_in(shelf, tmp_path, note):
     assert fetch(remote(shelf), tmp_path).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}"])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 100_000], ids=["", "{}", "[]", "deep"])
+def test_a_damaged_record_is_named(shelf, tmp_path, text):
+    fetch(remote(shelf), tmp_path)
+    (tmp_path / "all.zip.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"all\.zip\.json is no record of a download; delete it"):
+        fetch(remote(shelf), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]"])
 def test_a_damaged_note_starts_over(shelf, tmp_path, text):
     (tmp_path / "all.zip.partial").write_bytes(b"PK")
     (tmp_path / "all.zip.partial.json").write_text(text, encoding="utf-8")
