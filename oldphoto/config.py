@@ -5,8 +5,9 @@ keep the method (two VAEs, one shared latent space, a mapping with a partial non
 sizes that train on one ordinary GPU, or on a CPU.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from oldphoto.checks import InputError, require_in, require_positive
 
@@ -147,19 +148,19 @@ class DetectorConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The factor of each loss term; a term with factor 0 is not computed.
+    """The weight of each loss term. A term with weight 0 is not computed.
 
     Attributes:
-        l1_weight: alpha of equation 2 for the VAEs; on the restored photo for the mapping, where
-            the paper, and so preset ``paper``, has no such term.
+        l1_weight: alpha of equation 2 for the VAEs. For the mapping, an L1 term between the
+            restored and the clean photo, which equation 5 and so preset ``paper`` do without.
         kl_weight: equation 2, first term.
         adversarial_weight: LSGAN on the photo, equations 2 and 5.
-        latent_adversarial_weight: equation 3; ``vae-degraded`` only.
-        latent_l1_weight: lambda1 of equation 5; ``mapping`` only.
-        feature_matching_weight: lambda2 of equation 5, discriminator part. The authors' code has
-            it for the VAEs, too, where equation 2 has not.
-        perceptual_weight: lambda2 of equation 5, VGG part; needs a feature network. For the VAEs,
-            again, from the authors' code, which goes without L1 instead.
+        latent_adversarial_weight: equation 3; stage ``vae-degraded`` only.
+        latent_l1_weight: lambda1 of equation 5; stage ``mapping`` only.
+        feature_matching_weight: lambda2 of equation 5, discriminator part. The authors' code uses
+            it for the VAEs too, though equation 2 does not have it.
+        perceptual_weight: lambda2 of equation 5, VGG part; needs a feature network. The authors'
+            code uses it for the VAEs too, in place of L1.
     """
 
     l1_weight: float = 10.0
@@ -171,21 +172,36 @@ class LossWeights:
     perceptual_weight: float = 10.0
 
 
+StageName = Literal["vae-degraded", "vae-clean", "mapping", "detector"]
+
+STAGES: tuple[StageName, ...] = get_args(StageName)
+"""All stages in training order. The mapping needs the two VAEs; the detector needs no other."""
+
+
 @dataclass(frozen=True)
 class StageConfig:
     """How one stage is trained.
 
     Attributes:
-        batch: photos of each kind in one step.
-        crop: side of the square crops, in pixels.
-        num_photos: photos seen in the whole stage; steps are num_photos / batch.
-        decay_from: share of the steps after which the learning rate falls linearly to 0.
+        batch: photos of each kind in one optimizer step, over all processes.
+        crop: side of the square crops, in pixels; a multiple of 16.
+        num_photos: photos seen in the whole stage. There are num_photos / batch steps.
+        weights: weights of the loss terms.
+        learning_rate: of the trained networks, at the start.
+        discriminator_learning_rate: of the discriminators, at the start.
+        decay_from: fraction of the steps after which the learning rate falls linearly to 0.
         betas: of Adam.
-        ema_decay: of the moving average of the weights that is kept as the result.
-        clip_norm: gradients longer than this are shortened to it.
-        hole_prob: share of the photos that get holes; not for ``vae_clean`` and the detector.
-        hole_ratio: limits of the share of such a photo that its holes cover.
-        recipe: name of the degradation recipe; the detector wants one with scratches, "paper".
+        ema_decay: of the moving average of the weights, which is the result of the stage.
+        clip_norm: largest norm of the gradient; longer gradients are scaled down to it.
+        hole_prob: fraction of photos that get holes; not used by ``vae-clean`` and ``detector``.
+        hole_ratio: minimum and maximum fraction of such a photo that its holes cover.
+        recipe: name of the degradation recipe. The detector needs one with scratches: "paper".
+
+    Raises:
+        InputError: if a size is not positive or the crop is not a multiple of 16.
+
+    >>> StageConfig(batch=8, crop=64, num_photos=2_400).num_steps
+    300
     """
 
     batch: int
@@ -215,11 +231,19 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """One size of the whole method: the networks of all stages, and how each is trained.
+    """One size of the whole method: its networks, and how each stage is trained.
 
     Attributes:
-        shared_start: let ``vae_clean`` start as a copy of the run's ``vae_degraded``, so that a
-            photo has nearly the same code in both. In the paper each starts at random.
+        name: "tiny", "small" or "paper".
+        vae, mapping, discriminator, latent_discriminator, detector: sizes of the networks.
+        stages: how each stage is trained, by its name; one entry for each of ``STAGES``.
+        shared_start: initialise ``vae_clean`` with the weights of the run's ``vae_degraded``, so
+            that a photo has nearly the same latent in both. In the paper each starts at random.
+        spectral_norm_variants: variants of the mapping whose discriminator has spectral norm, even
+            if ``discriminator`` has not. The authors train these two with ``--use_SN``.
+
+    Raises:
+        InputError: if a stage is missing, or VAE and mapping differ in their latent channels.
     """
 
     name: str
@@ -228,11 +252,9 @@ class Preset:
     discriminator: DiscriminatorConfig
     latent_discriminator: DiscriminatorConfig
     detector: DetectorConfig
-    train_vae_degraded: StageConfig
-    train_vae_clean: StageConfig
-    train_mapping: StageConfig
-    train_detector: StageConfig
+    stages: Mapping[StageName, StageConfig]
     shared_start: bool = False
+    spectral_norm_variants: tuple[str, ...] = ("scratch", "hr")
 
     def __post_init__(self) -> None:
         if self.vae.latent_channels != self.mapping.latent_channels:
@@ -240,11 +262,34 @@ class Preset:
                 "latent_channels must be the same in the VAE and the mapping; got "
                 f"{self.vae.latent_channels} and {self.mapping.latent_channels}"
             )
+        if set(self.stages) != set(STAGES):
+            raise InputError(f"expected the stages {STAGES}, got {tuple(self.stages)}")
+
+    def with_stages(self, *names: StageName, **changes: Any) -> "Preset":
+        """Return a copy in which the named stages, or all if none is named, have other settings.
+
+        >>> TINY.with_stages("mapping", "detector", num_photos=96).stages["mapping"].num_photos
+        96
+        """
+        changed = {name: replace(self.stages[name], **changes) for name in names or STAGES}
+        return replace(self, stages={**self.stages, **changed})
+
+    def mapping_discriminator(self, variant: str) -> DiscriminatorConfig:
+        """Return the settings of the photo discriminator that a variant of the mapping trains with.
+
+        >>> PAPER.mapping_discriminator("scratch").spectral_norm
+        True
+        >>> PAPER.mapping_discriminator("quality").spectral_norm
+        False
+        """
+        if variant in self.spectral_norm_variants:
+            return replace(self.discriminator, spectral_norm=True)
+        return self.discriminator
 
 
-# The paper trains 200 epochs, the rate falling in the second half; an epoch of the authors' code is
-# the 17,125 photos of Pascal VOC 2012. Adam's values and crops are the paper's section 4.1. Batch 8
-# fits 12 GB of GPU memory; the authors' commands use 36 to 120 on four GPUs.
+# The paper trains 200 epochs and lets the learning rate fall in the second half. An epoch of the
+# authors' code is the 17,125 photos of Pascal VOC 2012. Adam's settings and the crop are those of
+# the paper's section 4.1. Batch 8 fits 12 GB of GPU memory; the authors use 36 to 120 on four GPUs.
 _PAPER_STAGE = StageConfig(batch=8, crop=256, num_photos=200 * 17_125)
 
 PAPER = Preset(
@@ -254,14 +299,16 @@ PAPER = Preset(
     discriminator=DiscriminatorConfig(),
     latent_discriminator=DiscriminatorConfig(num_scales=1),
     detector=DetectorConfig(),
-    train_vae_degraded=replace(_PAPER_STAGE, hole_prob=0.0),
-    train_vae_clean=_PAPER_STAGE,
-    train_mapping=replace(_PAPER_STAGE, weights=LossWeights(l1_weight=0.0)),  # equation 5
-    train_detector=replace(_PAPER_STAGE, recipe="paper"),
+    stages={
+        "vae-degraded": replace(_PAPER_STAGE, hole_prob=0.0),
+        "vae-clean": _PAPER_STAGE,
+        "mapping": replace(_PAPER_STAGE, weights=LossWeights(l1_weight=0.0)),  # equation 5
+        "detector": replace(_PAPER_STAGE, recipe="paper"),
+    },
 )
 
-# Without instance norm and VGG, L1 does most of the work; a small KL weight lets the code grow
-# well above the unit noise, or the reconstruction drowns in it.
+# Without instance norm and VGG, L1 does most of the work. The KL weight is small so that the latent
+# grows well above the unit noise; otherwise the reconstruction drowns in it.
 _SMALL_VAE_WEIGHTS = LossWeights(
     kl_weight=1e-3,
     adversarial_weight=0.02,
@@ -275,8 +322,8 @@ _TINY_MAPPING_WEIGHTS = LossWeights(
     feature_matching_weight=0.1,
     perceptual_weight=0.0,
 )
-# Most of the distance between codes is detail that the damage has taken for good. With 0.5 it
-# outweighs the distance between photos, once that is small.
+# Most of the distance between the latents is detail that the damage has destroyed. With a weight of
+# 0.5 it outweighs the distance between the photos once that is small.
 _SMALL_MAPPING_WEIGHTS = replace(
     _TINY_MAPPING_WEIGHTS, latent_l1_weight=0.05, perceptual_weight=1.0
 )
@@ -300,24 +347,27 @@ SMALL = Preset(
     discriminator=DiscriminatorConfig(width=16, num_scales=2, spectral_norm=True),
     latent_discriminator=DiscriminatorConfig(width=16, num_scales=1, spectral_norm=True),
     detector=DetectorConfig(width=16, depth=3),
-    train_vae_degraded=_SMALL_VAE_STAGE,
-    train_vae_clean=_SMALL_VAE_STAGE,
-    train_mapping=StageConfig(
-        batch=16,
-        crop=128,
-        num_photos=320_000,
-        learning_rate=4e-4,
-        weights=_SMALL_MAPPING_WEIGHTS,
-        # The attention's gradients are tiny but for rare outliers. With the paper's 0.5, and
-        # gradients up to 10, one of them can move a weight by 16 steps at once: the loss jumps.
-        betas=(0.9, 0.999),
-        clip_norm=1.0,
-        hole_prob=0.8,
-        hole_ratio=(0.0, 0.25),
-    ),
-    train_detector=StageConfig(
-        batch=32, crop=128, num_photos=160_000, learning_rate=1e-3, recipe="paper"
-    ),
+    stages={
+        "vae-degraded": _SMALL_VAE_STAGE,
+        "vae-clean": _SMALL_VAE_STAGE,
+        "mapping": StageConfig(
+            batch=16,
+            crop=128,
+            num_photos=320_000,
+            learning_rate=4e-4,
+            weights=_SMALL_MAPPING_WEIGHTS,
+            # The attention's gradients are tiny, with rare outliers. With the paper's beta1 of 0.5
+            # and clipping at 10, one outlier can move a weight as far as 16 ordinary steps, and
+            # the loss jumps.
+            betas=(0.9, 0.999),
+            clip_norm=1.0,
+            hole_prob=0.8,
+            hole_ratio=(0.0, 0.25),
+        ),
+        "detector": StageConfig(
+            batch=32, crop=128, num_photos=160_000, learning_rate=1e-3, recipe="paper"
+        ),
+    },
     shared_start=True,
 )
 
@@ -348,10 +398,12 @@ TINY = Preset(
         width=8, num_layers=2, num_scales=1, spectral_norm=True
     ),
     detector=DetectorConfig(width=8, depth=2),
-    train_vae_degraded=replace(_TINY_VAE_STAGE, hole_prob=0.0),
-    train_vae_clean=_TINY_VAE_STAGE,
-    train_mapping=replace(_TINY_VAE_STAGE, weights=_TINY_MAPPING_WEIGHTS),
-    train_detector=replace(_TINY_VAE_STAGE, recipe="paper"),
+    stages={
+        "vae-degraded": replace(_TINY_VAE_STAGE, hole_prob=0.0),
+        "vae-clean": _TINY_VAE_STAGE,
+        "mapping": replace(_TINY_VAE_STAGE, weights=_TINY_MAPPING_WEIGHTS),
+        "detector": replace(_TINY_VAE_STAGE, recipe="paper"),
+    },
     shared_start=True,
 )
 

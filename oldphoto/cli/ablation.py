@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -79,5 +78,4 @@ def _preset(photos: int | None) -> Preset:
     if photos is None:
         return MICRO
     require_positive(photos=photos)
-    names = [f"train_{stage.replace('-', '_')}" for stage in TRAINED]
-    return replace(MICRO, **{n: replace(getattr(MICRO, n), num_photos=photos) for n in names})
+    return MICRO.with_stages(*TRAINED, num_photos=photos)

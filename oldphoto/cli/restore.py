@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -117,13 +118,17 @@ def run(args: argparse.Namespace) -> int:
         _say(line)
     failed = 0
     said: set[str] = set()
+    file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
     record = record_of(restorer, source)
     for outcome in restore_batch(bar, restorer.restore_pixels, masks, record):
         if outcome.is_mask_error and len(jobs) == 1:
             raise InputError(outcome.error)  # one photo and its mask: the call itself is wrong
         _report(outcome, said)
+        file_notes.update(outcome.file_notes)
         failed += bool(outcome.error)
+    for note, count in file_notes.items():
+        _say(f"{count} {'photo' if count == 1 else 'photos'}: {note}")
     left_out = f"; {len(found.left_out)} left out, see above" if found.left_out else ""
     done = f"{len(jobs) - failed} of {len(jobs)} photos restored into {args.output}{left_out}"
     print(printable(done))

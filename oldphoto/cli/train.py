@@ -1,4 +1,4 @@
-"""``oldphoto train``: train one stage or all of them, and go on where a run stopped."""
+"""``oldphoto train``: train one stage or all of them, and resume a run that was stopped."""
 
 import argparse
 import errno
@@ -13,13 +13,21 @@ import torch
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
-from oldphoto.cli.train_plan import LOSS_FACTORS, describe, make_plan, require_start, stages_of
-from oldphoto.config import PRESETS
+from oldphoto.cli.train_plan import LOSS_WEIGHTS, make_plan
+from oldphoto.config import PRESETS, STAGES
 from oldphoto.system.devices import is_fast_at_bf16, require_compiler
 from oldphoto.system.memory import GIB, available_bytes, require_memory_limit
-from oldphoto.training.distributed import Place, any_says_yes, joined
+from oldphoto.training.distributed import Place, any_process, joined
 from oldphoto.training.loop import Stage
 from oldphoto.training.memory_estimate import StepCost, measure_step, settings_that_fit
+from oldphoto.training.plan import (
+    FINE_TUNING,
+    Plan,
+    describe,
+    features_used,
+    require_start,
+    stages_of,
+)
 from oldphoto.training.run_record import (
     require_same_run,
     require_same_stage,
@@ -27,21 +35,22 @@ from oldphoto.training.run_record import (
     write_stage_config,
 )
 from oldphoto.training.settings import LoopSettings, share_of_batch
-from oldphoto.training.stages import FINE_TUNING, STAGES, Plan, train_stage
+from oldphoto.training.stages import train_stage
 from oldphoto.weights.store import DETECTOR, MAPPINGS
 
 SEVERAL_PROCESSES = """\
 several GPUs or machines:
   torchrun --nproc-per-node 4 -m -- oldphoto train --preset paper --data DIR --run DIR
-trains with 4 processes, each on a GPU of its own (without GPUs: on the CPU). They share each batch,
-so what is learned is the same as with one. All must see the same --data and --run folders. Without
-the "--" torchrun takes --run for an option of its own. In a SLURM job with several nodes:
+trains with 4 processes, each on its own GPU (without GPUs: on the CPU). The processes share each
+batch, so the result is the same as with one process. All must see the same --data and --run
+folders. Do not leave out the "--": torchrun would take --run for its own option. In a SLURM job
+with several nodes:
   srun --ntasks-per-node 1 torchrun --nnodes $SLURM_NNODES --nproc-per-node 4 \\
     --rdzv-id $SLURM_JOB_ID --rdzv-backend c10d \\
     --rdzv-endpoint $(scontrol show hostnames $SLURM_JOB_NODELIST | head -n 1):29500 \\
     -m -- oldphoto train --preset paper --data DIR --run DIR --resume --max-minutes 230
-where --max-minutes is a little less than the time of the job (here 4 hours): the run then ends with
-a checkpoint, and the same job, submitted again, goes on from it.
+Set --max-minutes a little below the time limit of the job (here 4 hours). The run then ends with a
+checkpoint, and submitting the same job again resumes it.
 """
 
 
@@ -49,61 +58,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
     parser.epilog = SEVERAL_PROCESSES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
-    parser.add_argument("--preset", choices=tuple(PRESETS), default="tiny")
-    parser.add_argument(
-        "--data", type=Path, help="folder with old/ and clean/; without it, the embedded photos"
+    add = parser.add_argument
+    add("--stage", choices=(*STAGES, "all"), default="all", help="stage to train (default: all)")
+    add("--preset", choices=tuple(PRESETS), default="tiny", help="size (default: tiny)")
+    add("--data", type=Path, help="folder with old/ and clean/ (default: the embedded photos)")
+    add("--run", type=Path, required=True, help="folder for weights, checkpoints and logs")
+    add(
+        "--variant",
+        choices=tuple(MAPPINGS),
+        default="scratch",
+        help="variant of the mapping (default: scratch)",
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder to keep the run in")
-    parser.add_argument("--variant", choices=tuple(MAPPINGS), default="scratch", help="mapping")
-    parser.add_argument(
-        "--from", dest="start_from", help="weights to start from: small, a run, official:FOLDER"
+    add(
+        "--from",
+        dest="start_from",
+        metavar="WEIGHTS",
+        help="start from these weights: small, a run folder, or official:FOLDER",
     )
-    parser.add_argument(
+    add(
         "--features",
         type=Path,
-        help="VGG-19 or SqueezeNet weights for the perceptual term (else: shipped SqueezeNet)",
+        help="VGG-19 or SqueezeNet weights for the perceptual loss (default: embedded SqueezeNet)",
     )
-    parser.add_argument(
+    add(
         "--labelled",
         type=Path,
-        help="folder with photos/ and masks/ to fine-tune the detector on: after damage of our own "
-        "or, with --from, at once",
+        help="folder with photos/ and masks/ to fine-tune the detector on, after training it on "
+        "synthetic damage or, with --from, right away",
     )
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after so long")
-    parser.add_argument("--save-minutes", type=float, default=5, help="between checkpoints")
-    parser.add_argument("--photos", type=int, help="photos seen in each stage, for the preset's")
-    parser.add_argument("--batch", type=int, help="photos of one step, for the preset's")
-    parser.add_argument("--crop", type=int, help="side of the squares cut out, for the preset's")
-    parser.add_argument("--learning-rate", type=float, help="at the start, for the preset's")
-    for name, words in LOSS_FACTORS.items():
-        parser.add_argument(f"--{name}-weight", type=float, help=f"factor of {words}; 0 = without")
-    parser.add_argument("--hole-prob", type=float, help="share of the photos that get holes")
-    parser.add_argument(
+    add("--resume", action="store_true", help="continue from the last checkpoint in --run")
+    add("--max-minutes", type=float, help="save a checkpoint and stop after this many minutes")
+    add(
+        "--save-minutes",
+        type=float,
+        default=5,
+        help="minutes between two checkpoints (default: 5; 0 saves after every step)",
+    )
+    add("--photos", type=int, help="number of training photos per stage (default: from the preset)")
+    add("--batch", type=int, help="photos per optimizer step (default: from the preset)")
+    add("--crop", type=int, help="side of the square crops in pixels (default: from the preset)")
+    add("--learning-rate", type=float, help="initial learning rate (default: from the preset)")
+    for name, what in LOSS_WEIGHTS.items():
+        option = "--" + name.replace("_", "-")
+        add(option, type=float, help=f"weight of {what}; 0 turns it off")
+    add(
+        "--hole-prob",
+        type=float,
+        help="fraction of the photos that get holes (default: from the preset)",
+    )
+    add(
         "--hole-ratio",
         type=float,
         nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="limits of the share of such a photo that its holes cover, for the preset's",
+        metavar=("MIN", "MAX"),
+        help="min and max fraction of the photo covered by holes (default: from the preset)",
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
-    parser.add_argument(
-        "--workers", type=int, help="processes that prepare photos (else: 0, beside a GPU up to 8)"
+    add("--seed", type=int, default=0, help="random seed (default: 0)")
+    add("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    add(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        default="auto",
+        help="number format of the forward pass (default: auto, the fastest on this device)",
     )
-    parser.add_argument("--accumulate", type=int, default=1, help="parts to cut a batch into")
-    parser.add_argument(
-        "--fit", action="store_true", help="cut each batch into parts until it fits the memory"
+    add(
+        "--workers",
+        type=int,
+        help="processes that load photos (default: 0 on a CPU, up to 8 with a GPU)",
     )
-    parser.add_argument("--max-memory", type=float, metavar="GiB", help="what training may take")
-    parser.add_argument("--compile", action="store_true", help="use torch.compile")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
+    add(
+        "--accumulate",
+        type=int,
+        default=1,
+        help="split each batch into this many parts to save memory (default: 1)",
+    )
+    add("--fit", action="store_true", help="split each batch until it fits into memory")
+    add("--max-memory", type=float, metavar="GiB", help="memory that training may use")
+    add("--compile", action="store_true", help="use torch.compile")
+    add("--dry-run", action="store_true", help="show the plan and exit")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train as asked; 0 when all stages are finished, 1 when time ran out before."""
+    """Train; return 0 if all stages are finished, 1 if the run was stopped before."""
     require_memory_limit(arguments.max_memory)
     _require_times(arguments)
     plan = make_plan(arguments)
@@ -117,19 +153,19 @@ def run(arguments: argparse.Namespace) -> int:
         require_same_run(plan)
         if not arguments.resume and any((plan.folder(s) / "checkpoints").is_dir() for s in stages):
             raise InputError(
-                f"{plan.run} holds a run already: add --resume, or choose another folder"
+                f"{plan.run} already holds a run: add --resume, or choose another folder"
             )
         if arguments.compile:
-            say("compiling: the first steps of each stage may take minutes")
+            say("compiling: the first steps of each stage can take minutes")
             require_compiler(place.device)
-        with _plain_warnings(say), _told_of_full_disk(plan.run):
+        with _plain_warnings(say), _explained_disk_errors(plan.run):
             if place.rank == 0:
                 write_run_config(plan, vars(arguments))
             finished = _train(plan, stages, arguments, place, say)
     if finished:
         say(f"done: the weights are in {plan.weights}")
         return 0
-    say(f"stopped with a checkpoint in {plan.run}: the same command with --resume goes on")
+    say(f"stopped with a checkpoint in {plan.run}: repeat the command with --resume to continue")
     return 1
 
 
@@ -147,16 +183,16 @@ def _train(
     place: Place,
     say: Callable[[str], None],
 ) -> bool:
-    """Train the stages in turn; False when time ran out before the last was finished."""
+    """Train the stages in order; return False if the run was stopped before the last one ended."""
     deadline = time.monotonic() + 60 * (arguments.max_minutes or float("inf"))
     for number, stage in enumerate(stages):
         left = (deadline - time.monotonic()) / 60
-        if number > 0 and any_says_yes(left <= 0, device=place.device)[0]:
+        if number > 0 and any_process(left <= 0, device=place.device)[0]:
             return False
         require_same_stage(plan, stage, new_rate=arguments.learning_rate is not None)
         if place.rank == 0:
             write_stage_config(plan, stage)
-        _tell_of_features(plan, stage, arguments, say)
+        _report_features(plan, stage, arguments, say)
         settings = _settings(arguments, place, left)
 
         def prepare(stage: Stage, settings: LoopSettings) -> LoopSettings:
@@ -173,7 +209,7 @@ def _prepare(
     arguments: argparse.Namespace,
     say: Callable[[str], None],
 ) -> LoopSettings:
-    """Say what the stage will take, and cut its batch into parts where that is asked for."""
+    """Report the memory a stage needs, and split its batch with ``--fit``."""
     stage.dataset.require_batch(share_of_batch(stage.config.batch, settings))
     device = torch.device(settings.device)
     cost = measure_step(stage, settings)
@@ -188,8 +224,8 @@ def _prepare(
     say(f"{stage.name}: about {needed / GIB:.2f} GiB of memory ({parts})")
     if needed > limit:
         say(
-            f"{stage.name}: that is more than the {limit / GIB:.2f} GiB that may be used; "
-            "--fit cuts the batch into parts that fit"
+            f"{stage.name}: that is more than the {limit / GIB:.2f} GiB available; "
+            "--fit splits the batch into parts that fit"
         )
     if arguments.preset == "paper" and device.type == "cpu":
         say(_slowness(stage, cost, settings))
@@ -204,10 +240,10 @@ def _slowness(stage: Stage, cost: StepCost, settings: LoopSettings) -> str:
     )
 
 
-def _tell_of_features(
+def _report_features(
     plan: Plan, stage: str, arguments: argparse.Namespace, say: Callable[[str], None]
 ) -> None:
-    """Say so where the perceptual term has another network than the paper's, or none at all."""
+    """Report where the perceptual term uses another network than the paper's, or none."""
     is_detector = stage in (DETECTOR, FINE_TUNING)
     wanted = not is_detector and plan.config(stage).weights.perceptual_weight
     if wanted and arguments.features is None:
@@ -216,7 +252,7 @@ def _tell_of_features(
             "`oldphoto download vgg` gets the paper's network, --features FILE uses it"
         )
     if arguments.features is not None and not wanted:
-        say(f"{stage}: --features is not used ({plan.features_used(stage)})")
+        say(f"{stage}: --features is not used ({features_used(plan, stage)})")
 
 
 def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -> LoopSettings:
@@ -234,16 +270,16 @@ def _settings(arguments: argparse.Namespace, place: Place, max_minutes: float) -
     )
 
 
-def _num_workers(asked: int | None, device: torch.device) -> int:
-    """Return how many processes prepare photos: a GPU must not wait for them, a CPU is busy."""
-    if asked is not None:
-        return asked
+def _num_workers(requested: int | None, device: torch.device) -> int:
+    """Return how many processes load photos: a GPU must not wait for them, a CPU is busy."""
+    if requested is not None:
+        return requested
     return min(8, max(1, (os.cpu_count() or 2) // 2)) if device.type == "cuda" else 0
 
 
-def _precision(asked: str, device: torch.device) -> str:
-    if asked != "auto":
-        return asked
+def _precision(requested: str, device: torch.device) -> str:
+    if requested != "auto":
+        return requested
     if is_fast_at_bf16(device):
         return "bf16"
     return "fp16" if device.type == "cuda" else "fp32"
@@ -251,7 +287,7 @@ def _precision(asked: str, device: torch.device) -> str:
 
 @contextmanager
 def _plain_warnings(say: Callable[[str], None]) -> Iterator[None]:
-    """Show a warning, of an unreadable photo say, as the one sentence it is, and once."""
+    """Show each warning once and as one sentence, for example about an unreadable photo."""
     said = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -265,8 +301,8 @@ def _plain_warnings(say: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _told_of_full_disk(folder: Path) -> Iterator[None]:
-    """Turn the system's error about writing into a sentence with a remedy."""
+def _explained_disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the system's error about a full or read-only disk into a sentence with a remedy."""
     try:
         yield
     except OSError as error:
@@ -275,10 +311,10 @@ def _told_of_full_disk(folder: Path) -> Iterator[None]:
         else:
             what, remedy = f"{folder} cannot be written ({error})", "remove the cause"
         raise InputError(
-            f"{what}; the last checkpoint, if there is one, is whole: {remedy}, then the same "
-            "command with --resume goes on"
+            f"{what}; the last checkpoint, if there is one, is whole: {remedy}, then repeat the "
+            "command with --resume to continue"
         ) from error
 
 
 def _say_nothing(sentence: str) -> None:
-    """Processes other than the first keep quiet."""
+    """Report nothing: only the first process reports."""

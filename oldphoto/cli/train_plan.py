@@ -1,9 +1,9 @@
-"""What ``oldphoto train`` will do: its options turned into a plan, and the plan told in words."""
+"""Turn the options of ``oldphoto train`` into the plan of a training run."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.config import PRESETS, Preset
@@ -14,24 +14,24 @@ from oldphoto.metrics.perceptual import SHIPPED_SQUEEZENET
 from oldphoto.networks.features import FeatureExtractor, load_feature_extractor
 from oldphoto.samples import sample_paths
 from oldphoto.system.files import sha256_of
-from oldphoto.training.stages import FINE_TUNING, STAGES, VAES, Plan, started_from
+from oldphoto.training.plan import Plan
 from oldphoto.weights.source import WeightsSource
-from oldphoto.weights.store import DETECTOR, mapping_name
+from oldphoto.weights.store import DETECTOR
 
-LOSS_FACTORS = {
-    "l1": "the L1 distance between photos",
-    "kl": "the KL divergence",
-    "adversarial": "the loss that the photo discriminator gives",
-    "latent-adversarial": "the loss that the latent discriminator gives",
-    "latent-l1": "the L1 distance between codes",
-    "feature-matching": "feature matching",
-    "perceptual": "the perceptual term",
+LOSS_WEIGHTS = {
+    "l1_weight": "the L1 distance between photos",
+    "kl_weight": "the KL divergence",
+    "adversarial_weight": "the adversarial loss on photos",
+    "latent_adversarial_weight": "the adversarial loss on latents",
+    "latent_l1_weight": "the L1 distance between latents",
+    "feature_matching_weight": "feature matching",
+    "perceptual_weight": "the perceptual loss",
 }
-"""Terms of the losses whose factor the command line may change: see ``LossWeights``."""
+"""Loss weights that have an option, by their names in ``LossWeights``."""
 
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
-    """Return what the options of the command ask for.
+    """Return the plan that the options describe.
 
     Raises:
         InputError: if a folder, a file or a number is wrong.
@@ -40,6 +40,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         old, clean = sample_paths("old"), sample_paths("clean")
     else:
         require_folder(arguments.data, "a folder with old/ and clean/")
+        # Only vae-degraded needs old photos; other stages record them if they are there.
         needs_old = arguments.stage in ("all", "vae-degraded")
         has_old = (arguments.data / "old").is_dir()
         old = photo_paths(arguments.data / "old") if needs_old or has_old else []
@@ -62,7 +63,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
 
 def _features(preset: Preset, path: Path | None) -> tuple[FeatureExtractor | None, str]:
     """Return the network of the perceptual term and its name; the shipped one without a path."""
-    stages = (preset.train_vae_degraded, preset.train_vae_clean, preset.train_mapping)
+    stages = [stage for name, stage in preset.stages.items() if name != DETECTOR]
     if path is None and not any(stage.weights.perceptual_weight for stage in stages):
         return None, ""
     path = path or SHIPPED_SQUEEZENET
@@ -71,100 +72,34 @@ def _features(preset: Preset, path: Path | None) -> tuple[FeatureExtractor | Non
 
 
 def _preset(arguments: argparse.Namespace) -> Preset:
-    preset = PRESETS[arguments.preset]
-    asked = {
+    """Return the preset with the settings that the options replace, in every stage."""
+    options = {
         "num_photos": arguments.photos,
         "batch": arguments.batch,
         "crop": arguments.crop,
         "learning_rate": arguments.learning_rate,
     }
-    changes = {name: value for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     require_positive(**changes)
     if arguments.hole_prob is not None:
         require_range(arguments.hole_prob, (0.0, 1.0), "hole_prob")
         changes["hole_prob"] = arguments.hole_prob
     if arguments.hole_ratio is not None:
         changes["hole_ratio"] = require_hole_ratio(arguments.hole_ratio)
-    factors = _factors(arguments)
-    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
-    stages = {name: getattr(preset, name) for name in names}
-    for name, stage in stages.items():
-        stages[name] = replace(stage, **changes, weights=replace(stage.weights, **factors))
-    return replace(preset, **stages)
+    weights = _loss_weights(arguments)
+    preset = PRESETS[arguments.preset].with_stages(**changes)
+    stages = {
+        name: replace(stage, weights=replace(stage.weights, **weights))
+        for name, stage in preset.stages.items()
+    }
+    return replace(preset, stages=stages)
 
 
-def _factors(arguments: argparse.Namespace) -> dict[str, float]:
-    """Return the factors of loss terms that were asked for, by their names in ``LossWeights``."""
-    names = [f"{name.replace('-', '_')}_weight" for name in LOSS_FACTORS]
-    asked = {name: getattr(arguments, name) for name in names}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    for name, value in asked.items():
+def _loss_weights(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the loss weights given as options, by their names in ``LossWeights``."""
+    options = vars(arguments)
+    given = {name: options[name] for name in LOSS_WEIGHTS if options[name] is not None}
+    for name, value in given.items():
         if not 0 <= value < float("inf"):
             raise InputError(f"{name} must be 0 or more, got {value}")
-    return asked
-
-
-def stages_of(plan: Plan, asked: str) -> tuple[str, ...]:
-    """Return the stages to train, with the detector's second one where there are labels for it."""
-    stages = STAGES if asked == "all" else (asked,)
-    if not plan.labelled or DETECTOR not in stages:
-        return stages
-    if plan.start_from:  # it has learned from damage of our own before
-        return (*(stage for stage in stages if stage != DETECTOR), FINE_TUNING)
-    return (*stages, FINE_TUNING)
-
-
-def require_start(plan: Plan, stages: Sequence[str]) -> None:
-    """Raise InputError now, not when the stages before are done, if --from lacks a network."""
-    if plan.start_from is None:
-        return
-    if not {DETECTOR, FINE_TUNING}.issuperset(stages):
-        plan.start_from.vae("vae_clean", plan.variant)
-    if "mapping" in stages:
-        plan.start_from.mapping(plan.variant)
-    if not {DETECTOR, FINE_TUNING}.isdisjoint(stages):
-        plan.start_from.detector()
-
-
-def describe(plan: Plan, stages: Sequence[str], with_files: bool = False) -> str:
-    """Say in a few lines what will be trained, on what, in which order, and where it goes.
-
-    Args:
-        with_files: say also what each stage reads and writes.
-    """
-    lines = [
-        f"preset {plan.preset.name}, {len(plan.old)} old and {len(plan.clean)} clean photos, "
-        f"seed {plan.seed}, run folder {plan.run}"
-    ]
-    for number, stage in enumerate(stages, start=1):
-        config = plan.config(stage)
-        lines.append(
-            f"{number}. {plan.folder(stage).name}: {config.num_steps} steps of {config.batch} "
-            f"photos, {config.crop} px"
-        )
-        if with_files:
-            lines.append("   reads " + _what_it_reads(plan, stage, stages))
-            lines.append(f"   writes {_what_it_writes(plan, stage)}")
-    return "\n".join(lines)
-
-
-def _what_it_reads(plan: Plan, stage: str, stages: Sequence[str]) -> str:
-    kinds = {
-        "vae-degraded": f"{len(plan.old)} old photos, {len(plan.clean)} clean photos to degrade",
-        "vae-clean": f"{len(plan.clean)} clean photos",
-        "mapping": f"{len(plan.clean)} clean photos to degrade, "
-        f"{' and '.join(f'{name}.safetensors' for name in VAES)} in {plan.weights}",
-        DETECTOR: f"{len(plan.clean)} clean photos to scratch",
-        FINE_TUNING: f"{len(plan.labelled)} labelled photos",
-    }
-    begins = started_from(plan, stage)
-    if stage == "vae-clean" and "vae-degraded" in stages and plan.preset.shared_start:
-        begins = begins if plan.start_from else "the vae_degraded of this run"
-    return f"{kinds[stage]}; begins with {begins}"
-
-
-def _what_it_writes(plan: Plan, stage: str) -> str:
-    name = mapping_name(plan.variant) if stage == "mapping" else stage.replace("-", "_")
-    name = DETECTOR if stage == FINE_TUNING else name
-    result = plan.weights / f"{name}.safetensors"
-    return f"{result} and, in {plan.folder(stage)}, checkpoints, log.csv, tensorboard, samples"
+    return given

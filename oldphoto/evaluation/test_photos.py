@@ -8,7 +8,7 @@ import numpy as np
 
 from oldphoto.checks import InputError
 from oldphoto.degradations import degrade_pair, paint_white
-from oldphoto.images.errors import BROKEN
+from oldphoto.images.errors import reading
 from oldphoto.images.files import load_rgb
 
 HOLE_RATIO = (0.05, 0.20)
@@ -59,7 +59,9 @@ def make_test_photos(
     num_made = 0
     for index, path in enumerate(paths):
         try:
-            photo = make_test_photo(path.stem, _read(path), (seed, index), recipe)
+            with reading(path):
+                clean = load_rgb(path)
+            photo = make_test_photo(path.stem, clean, (seed, index), recipe)
         except InputError as error:
             if refused is None:
                 raise
@@ -69,15 +71,6 @@ def make_test_photos(
         yield photo
     if not num_made:
         raise InputError(f"none of the {len(paths)} photos can be used, the first is {paths[0]}")
-
-
-def _read(path: Path) -> np.ndarray:
-    try:
-        return load_rgb(path)
-    except InputError:
-        raise
-    except BROKEN as error:
-        raise InputError(f"{path} cannot be read as a photo: {error or type(error)}") from error
 
 
 def make_test_photo(

@@ -9,6 +9,8 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 
+MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half a GiB as RGB)
+
 # Decoders raise nearly everything for damaged files. A lack of memory is not among these.
 BROKEN = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, EOFError),

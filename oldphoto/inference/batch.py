@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.images.errors import BROKEN
-from oldphoto.images.files import WRITERS, Photo, read_photo, write_photo
+from oldphoto.images.errors import reading
+from oldphoto.images.files import WRITERS, read_photo, write_photo
 from oldphoto.inference.inputs import FoundPhotos
 from oldphoto.inference.inputs import find_photos as find_photos  # scripts import it from here
 from oldphoto.inference.masks import MaskError, MaskSource
@@ -60,6 +60,8 @@ class Outcome:
             then not set.
         is_mask_error: whether the photo is fine and its mask cannot be used.
         notes: sentences about this photo.
+        file_notes: sentences about its file, the same for all files of the kind: what was reduced
+            and which metadata was not kept.
         warnings: warnings raised while it was restored; a TilingWarning among them means that the
             result differs from that in one piece.
         size: height and width in pixels.
@@ -72,6 +74,7 @@ class Outcome:
     error: str = ""
     is_mask_error: bool = False
     notes: tuple[str, ...] = ()
+    file_notes: tuple[str, ...] = ()
     warnings: tuple[Warning, ...] = ()
     size: tuple[int, int] = (0, 0)
     masked_share: float = 0.0
@@ -223,17 +226,18 @@ def restore_one(
         InputError: if the photo or its mask cannot be used, or the result cannot be written.
         MemoryError, RuntimeError: if the memory is not enough.
     """
-    photo = _read(job.photo)
+    with reading(job.photo):
+        photo = read_photo(job.photo)
     mask = masks(job.photo, photo.pixels)
     started = time.perf_counter()
     restored = np.asarray(restore(photo.pixels, mask))
     seconds = time.perf_counter() - started
     share = 0.0 if mask is None else float(mask.mean())
     if record is None:
-        write_photo(job.output, restored, photo.icc_profile)
+        lost = write_photo(job.output, restored, photo.icc_profile)
     else:
         record = replace(record, masked_share=share)
-        write_recorded(job.output, restored, record, photo.icc_profile, photo.metadata)
+        lost = write_recorded(job.output, restored, record, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")
@@ -241,21 +245,12 @@ def restore_one(
     return Outcome(
         job,
         notes=tuple(notes),
+        file_notes=photo.notes + lost,
         size=(height, width),
         masked_share=share,
         seconds=seconds,
         seen=look(photo.pixels, restored, mask) if look else None,
     )
-
-
-def _read(path: Path) -> Photo:
-    """Read a photo; whatever its decoder raises becomes one sentence."""
-    try:
-        return read_photo(path)
-    except InputError:
-        raise
-    except BROKEN as error:
-        raise InputError(f"{path} cannot be read as a photo: {error or type(error)}") from error
 
 
 def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:

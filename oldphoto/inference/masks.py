@@ -224,7 +224,7 @@ def _read(path: Path, pixels: np.ndarray, reading: MaskReading) -> np.ndarray:
     try:
         mask = read_mask(path, pixels.shape[:2])
     except BROKEN as error:  # InputError is a ValueError, so it is among these
-        raise MaskError(str(error) or f"{path} cannot be read as a mask") from error
+        raise MaskError(str(error)) from error
     mask = ~mask if reading.inverted else mask
     share = float(mask.mean())
     if share > LARGEST_SHARE and not reading.accept_large:

@@ -1,8 +1,8 @@
-"""Save and load everything a training run needs to go on exactly where it stopped.
+"""Save and load the whole state of a training run, so that it resumes bit for bit.
 
-A checkpoint is two files: ``step-000120.pt`` with the state and ``step-000120.json`` with its
-SHA-256. The second is written last, so a checkpoint without it, or with another sum, was cut short
-and is passed over in favour of the one before.
+A checkpoint is two files: ``step-00000120.pt`` with the state and ``step-00000120.json`` with its
+SHA-256. The second is written last. A checkpoint without it, or with another SHA-256, was cut
+short; the one before it is used instead.
 """
 
 import json
@@ -10,20 +10,17 @@ import pickle
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 import torch
 
 from oldphoto.checks import InputError
 from oldphoto.system.files import sha256_of, write_json, written_whole
+from oldphoto.training import old_runs
 
 NUM_KEPT = 2
 """Checkpoints kept on disk: the newest, and the one before it in case the newest is damaged."""
-
-
-OLD_NAMES = {"critic_loss": "discriminator_loss", "critics.": "discriminators."}
-"""Parts and tensors of checkpoints that version 0.1 wrote, by the start of their names."""
 
 _UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 """What PyTorch raises for the state of something else."""
@@ -38,14 +35,17 @@ class Stateful(Protocol):
 
 
 def random_states() -> dict[str, Any]:
-    """Return the state of every random number generator a training step may use."""
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    """Return the state of every random number generator that a training step may use."""
+    numpy_state = cast(tuple[str, np.ndarray, int, int, float], np.random.get_state())
+    name, keys, position, has_gauss, cached = numpy_state
     state: dict[str, Any] = {
         "python": random.getstate(),
+        # As a tensor: ``weights_only`` loading refuses numpy arrays.
         "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
+        # Of all GPUs: dropout and noise may be drawn on any of them.
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 
@@ -55,7 +55,8 @@ def restore_random_states(state: Mapping[str, Any]) -> None:
     random.setstate(state["python"])
     name, keys, position, has_gauss, cached = state["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
-    torch.set_rng_state(state["torch"].cpu())
+    torch.set_rng_state(state["torch"].cpu())  # ``map_location`` may have moved it to the GPU
+    # A run may move from a GPU to a machine without one; it then resumes, but not bit for bit.
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
 
@@ -68,7 +69,8 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 def _steps(folder: Path) -> list[int]:
     """Steps of all complete checkpoints in the folder, newest first."""
     numbers = [path.stem.removeprefix("step-") for path in folder.glob("step-*.json")]
-    return sorted((int(n) for n in numbers if n.isascii() and n.isdigit()), reverse=True)
+    found = [int(number) for number in numbers if number.isascii() and number.isdigit()]
+    return sorted(found, reverse=True)  # by number, so that the clock does not matter
 
 
 def save_checkpoint(
@@ -76,14 +78,16 @@ def save_checkpoint(
 ) -> Path:
     """Write step, random states and the state of each part, whole or not at all.
 
+    Older checkpoints beyond ``NUM_KEPT`` are removed afterwards.
+
     Args:
-        folder: where the run keeps its checkpoints; made when missing.
+        folder: where the run keeps its checkpoints; created if missing.
         step: number of steps done.
         parts: name to object with a ``state_dict``.
         extra: further plain numbers, strings and tensors to keep.
 
     Returns:
-        The path of the state file. Older checkpoints beyond ``NUM_KEPT`` are removed afterwards.
+        The path of the state file.
 
     Raises:
         OSError: if the disk is full or cannot be written; earlier checkpoints stay usable.
@@ -96,15 +100,18 @@ def save_checkpoint(
         "extra": dict(extra or {}),
     }
     path = checkpoint_path(folder, step)
+    # Written aside, forced to the disk, renamed: the name never points to half a file.
     with written_whole(path) as file:
         _write_state(payload, file)
+    # Last, and read back from the disk: from here on the checkpoint counts.
     write_json(path.with_suffix(".json"), {"step": step, "sha256": sha256_of(path)})
+    # Only now: a full disk must not cost the checkpoint that is there.
     _remove_all_but(folder, _steps(folder)[:NUM_KEPT])
     return path
 
 
 def _write_state(payload: Mapping[str, Any], file: BinaryIO) -> None:
-    """Write tensors; raise what the system said where PyTorch hides it behind a complaint."""
+    """Write tensors; raise the system's own error where PyTorch hides it behind another."""
     try:
         torch.save(payload, file)
     except RuntimeError as error:
@@ -114,9 +121,9 @@ def _write_state(payload: Mapping[str, Any], file: BinaryIO) -> None:
 
 
 def _remove_all_but(folder: Path, kept: list[int]) -> None:
-    """Remove older checkpoints, and what a run that was killed while saving has left behind."""
+    """Remove older checkpoints, and what a killed run left of its last one."""
     stems = {checkpoint_path(folder, step).stem for step in kept}
-    # The sum goes first: from then on nobody takes the pair for a checkpoint.
+    # The SHA-256 goes first: from then on the pair no longer counts as a checkpoint.
     for pattern in ("step-*.json", "step-*.pt", "step-*.partial"):
         for path in folder.glob(pattern):
             if path.name.partition(".")[0] not in stems:
@@ -129,21 +136,21 @@ def load_newest(
     device: torch.device | str = "cpu",
     report: Callable[[str], None] = print,
 ) -> tuple[int, dict[str, Any]] | None:
-    """Restore parts and random states from the newest checkpoint that is whole.
+    """Load parts and random states from the newest checkpoint that is whole.
 
-    What a run that was killed while it saved its last checkpoint left behind is removed.
+    What a killed run left of a checkpoint it was writing is removed.
 
     Args:
         folder: where the run keeps its checkpoints.
         parts: the same names and shapes that were saved.
         device: where the tensors go.
-        report: is told in one sentence of each damaged checkpoint that is passed over.
+        report: gets one sentence about each damaged checkpoint that is skipped.
 
     Returns:
         The number of steps done and the extra values, or None when nothing was saved yet.
 
     Raises:
-        InputError: if checkpoints are there but none is whole, or one is of another configuration.
+        InputError: if there are checkpoints but none is whole, or one has another configuration.
     """
     steps = _steps(folder)
     for step in steps:
@@ -153,6 +160,7 @@ def load_newest(
             _remove_all_but(folder, steps[:NUM_KEPT])
             return found
         report(f"{path} is damaged (its checksum differs); looking for the checkpoint before it")
+    # Starting again from random weights, in silence, would overwrite hours of work.
     if steps:
         raise InputError(
             f"expected a whole checkpoint in {folder}, but all of them are damaged: remove "
@@ -162,32 +170,30 @@ def load_newest(
 
 
 def _is_whole(path: Path) -> bool:
-    """Tell whether a state has the checksum that was written beside it."""
+    """Return whether a state has the SHA-256 that was written beside it."""
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return path.is_file() and sha256_of(path) == card["sha256"]
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        RecursionError,
-    ):  # the file with the sum is the damaged one
-        return False
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False  # the file with the SHA-256 is the damaged one
 
 
 def _restore(
     path: Path, parts: Mapping[str, Stateful], device: torch.device | str
 ) -> tuple[int, dict[str, Any]]:
     payload = _read_payload(path, device)
-    saved = _with_new_names(payload["parts"])
+    saved = old_runs.checkpoint_parts(payload["parts"])
+    # Nothing is filled up with random weights: a missing or an extra part is an error.
     if saved.keys() != parts.keys():
         raise InputError(f"{path} holds {sorted(saved)}, but this run needs {sorted(parts)}")
     for name, part in parts.items():
         try:
             part.load_state_dict(saved[name])
         except _UNFIT as error:
+            # PyTorch lists every tensor that differs; the first one is enough to act on.
             first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
+    # After the parts, because building and loading them may draw random numbers.
     try:
         restore_random_states(payload["random"])
     except _UNFIT as error:
@@ -207,15 +213,3 @@ def _read_payload(path: Path, device: torch.device | str) -> dict[str, Any]:
     except (*_UNFIT, pickle.UnpicklingError, EOFError, AssertionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
     raise InputError(f"{path} is no checkpoint of a training run: {reason}")
-
-
-def _with_new_names(saved: dict[str, Any]) -> dict[str, Any]:
-    """Rename the parts of an old checkpoint, and the tensors in them."""
-    for old, new in OLD_NAMES.items():
-        saved = {new + n.removeprefix(old) if n.startswith(old) else n: v for n, v in saved.items()}
-    if "discriminator_loss" in saved:
-        tensors = saved["discriminator_loss"].items()
-        saved["discriminator_loss"] = {
-            name.replace("critics.", "discriminators.", 1): value for name, value in tensors
-        }
-    return saved

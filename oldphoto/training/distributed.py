@@ -1,7 +1,7 @@
-"""Several processes that train together: find out who we are, and agree with the others.
+"""Distributed training: rank, world size, and the collectives we use.
 
-``torchrun`` starts the processes and tells each its number in the environment. Without it there is
-one process, and every function here answers at once.
+``torchrun`` starts the processes and gives each its rank in the environment. Without it there is
+one process, and every function here returns at once.
 """
 
 import os
@@ -22,9 +22,9 @@ class Place:
     """The place of this process among those that train together.
 
     Attributes:
-        device: what this process computes on: each has a GPU of its own.
-        rank: its number, from 0; number 0 does all the writing.
-        world_size: how many there are.
+        device: what this process computes on; each has a GPU of its own.
+        rank: its number, from 0. Process 0 writes all files and messages.
+        world_size: number of processes.
     """
 
     device: torch.device
@@ -34,56 +34,70 @@ class Place:
 
 @contextmanager
 def joined(device_name: str | None = None) -> Iterator[Place]:
-    """Join the processes that torchrun started, and leave them at the end.
+    """Join the process group that torchrun started, and leave it at the end.
 
     Args:
-        device_name: "cpu", "cuda", "mps"; None takes the best one here.
+        device_name: "cpu", "cuda", "mps"; None takes the best one available.
 
     Raises:
-        InputError: if the device is not in this machine.
+        InputError: if this machine has no such device.
     """
+    # torchrun sets both. Other launchers, SLURM for one, may set one of them alone.
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ:
         yield Place(choose_device(device_name))
         return
     device = choose_device(device_name)
     if device.type == "cuda":
+        # One GPU per process: LOCAL_RANK counts the processes of this machine.
         device = choose_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
         torch.cuda.set_device(device)
+    # NCCL sends from GPU to GPU; Gloo works on every CPU.
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Place(device, dist.get_rank(), dist.get_world_size())
     finally:
+        # After an error, too: otherwise the other processes would wait for this one.
         dist.destroy_process_group()
 
 
-def any_says_yes(*answers: bool, device: torch.device | str = "cpu") -> list[bool]:
-    """Return for each question whether any of the processes says yes; all get the same answers."""
+def any_process(*answers: bool, device: torch.device | str = "cpu") -> list[bool]:
+    """Return, for each answer, whether it is True in any process.
+
+    >>> any_process(True, False)
+    [True, False]
+    """
     if not dist.is_initialized():
         return list(answers)
+    # Processes that read their clocks alone would stop in different steps and wait for ever.
     votes = torch.tensor(answers, dtype=torch.float32, device=device)
-    dist.all_reduce(votes, op=dist.ReduceOp.MAX)
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX)  # one True is enough
     return [bool(vote) for vote in votes.tolist()]
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
-    """Return the mean of a tensor over all processes; all get the same."""
+    """Return the mean of a tensor over all processes.
+
+    >>> mean_over_processes(torch.tensor(3.0))
+    tensor(3.)
+    """
     if not dist.is_initialized():
         return value
-    value = value.clone()
+    value = value.clone()  # all_reduce writes into its argument
     dist.all_reduce(value)
     return value / dist.get_world_size()
 
 
-def everyones(paths: list[Path]) -> list[Path]:
-    """Return the paths that any of the processes names, each once; all get the same."""
+def gather_paths(paths: list[Path]) -> list[Path]:
+    """Return the paths of all processes, each once."""
     if not dist.is_initialized():
         return paths
     lists: list[list[Path]] = [[] for _ in range(dist.get_world_size())]
     dist.all_gather_object(lists, paths)
+    # A dictionary drops doubles and, unlike a set, keeps the order: the same in every process.
     return list(dict.fromkeys(path for one in lists for path in one))
 
 
 def wait_for_all() -> None:
-    """Wait until every process has come this far."""
+    """Wait until every process has reached this line."""
     if dist.is_initialized():
         dist.barrier()

@@ -1,47 +1,58 @@
-"""The training loop: one for all stages, from the first step or from where a run stopped."""
+"""The training loop: one for all stages, from the first step or from a checkpoint."""
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from oldphoto.config import StageConfig
-from oldphoto.data import make_loader
+from oldphoto.data import PositionDataset, make_loader
+from oldphoto.losses import total
 from oldphoto.training.checkpoint import Stateful, load_newest, save_checkpoint
-from oldphoto.training.distributed import any_says_yes
+from oldphoto.training.distributed import any_process
 from oldphoto.training.log import RunLog
-from oldphoto.training.optimizer import Player, mean_terms, moving_average, to_device
-from oldphoto.training.settings import LoopSettings, StopRequest, share_of_batch
+from oldphoto.training.objectives import Batch, DiscriminatorObjective
+from oldphoto.training.optimizer import (
+    Side,
+    detached,
+    learning_rate_of,
+    make_side,
+    mean_terms,
+    moving_average,
+    override_learning_rates,
+    require_finite,
+    to_device,
+)
+from oldphoto.training.settings import LoopSettings, StopRequest, autocast, share_of_batch
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What one stage of training consists of.
+    """What the loop trains.
 
     Attributes:
         name: for messages and the folder.
-        config: batch, crop, steps, rates.
-        loss: holds the networks to train; ``loss(batch, discriminators)`` returns terms and
-        samples. discriminator_loss: holds the discriminators; ``discriminator_loss(samples)``
-        returns terms. None
-            where the stage has none.
-        trained: the networks that are the result, by name; their moving average is kept.
-        dataset: serves the photo of a position; position p is the p-th photo of the run.
+        config: batch, crop, steps, learning rates.
+        objective: ``objective(batch, discriminators)`` returns loss terms and outputs. It holds
+            the networks; the optimizer gets those of its weights that require a gradient.
+        discriminator_objective: ``discriminator_objective(outputs)`` returns loss terms. None if
+            the stage has no discriminators.
+        trained: the networks that are the result, by name. Their moving average is kept.
+        dataset: serves the sample of a position; position p is the p-th sample of the run.
     """
 
     name: str
     config: StageConfig
-    loss: nn.Module
-    discriminator_loss: nn.Module | None
+    objective: nn.Module
+    discriminator_objective: DiscriminatorObjective | None
     trained: nn.ModuleDict
-    dataset: Dataset
+    dataset: PositionDataset
 
 
 def train(
@@ -53,8 +64,8 @@ def train(
     """Train one stage and keep its state in ``folder``.
 
     Returns:
-        True when all steps are done, False when time ran out or somebody asked to stop; either
-        way the state is saved, and ``resume`` goes on from it as if nothing had happened.
+        True when all steps are done, False when time ran out or a stop was requested. The state is
+        saved in either case, and ``resume`` continues from it bit for bit.
 
     Raises:
         InputError: if the state in the folder is damaged or of another configuration.
@@ -63,27 +74,119 @@ def train(
     """
     config, device = stage.config, torch.device(settings.device)
     deadline = time.monotonic() + 60 * (settings.max_minutes or float("inf"))
-    is_first = settings.rank == 0
+    is_first = settings.rank == 0  # this process writes for all
     checkpoints = folder / "checkpoints"
 
-    # Networks, optimizers, schedules, and the moving average that will be the result.
-    loss = stage.loss.to(device, memory_format=torch.channels_last)
-    players = [Player("loss", loss, config.learning_rate, config, settings)]
-    discriminators = nn.ModuleDict()
-    if stage.discriminator_loss is not None:
-        discriminator_loss = stage.discriminator_loss.to(device, memory_format=torch.channels_last)
-        discriminators = discriminator_loss.discriminators
-        rate = config.discriminator_learning_rate
-        players.append(Player("discriminator_loss", discriminator_loss, rate, config, settings))
+    # Networks with their optimizers, and the moving average that will be the result.
+    generator = make_side("generator", stage.objective, config.learning_rate, config, settings)
+    discriminators, discriminator, sides = nn.ModuleDict(), None, [generator]
+    if stage.discriminator_objective is not None:
+        objective, rate = stage.discriminator_objective, config.discriminator_learning_rate
+        discriminators = objective.discriminators
+        discriminator = make_side("discriminator", objective, rate, config, settings)
+        sides.append(discriminator)
     average = AveragedModel(stage.trained, multi_avg_fn=moving_average(config.ema_decay))
-    parts = {"average": average}
-    for player in players:
-        parts |= player.parts()
+    state = _state(sides, average)
 
-    # Where to start.
-    step = _go_on(stage, checkpoints, parts, device, report) if settings.resume else 0
-    for player in players:
-        player.keep_rate()
+    # Start with the first step, or after the newest checkpoint.
+    step = _resume(stage, checkpoints, state, settings, report)
+    override_learning_rates(sides)
+    batches = _batches(stage, step, settings)
+    log = RunLog(folder, stage.name, step, config.batch, settings.log_every, writes=is_first)
+    saved_at = time.monotonic()
+
+    bar = tqdm(total=config.num_steps, initial=step, desc=stage.name, disable=not is_first)
+    with StopRequest() as stop, contextlib.closing(log), bar:
+        is_over = step >= config.num_steps
+        while not is_over:
+            # 1. Generator: lower the terms of equations 2 to 6 on one batch, part by part. The
+            # discriminators are frozen here; gradients only pass through them.
+            parts, made = [], []
+            for _ in range(settings.accumulate):
+                batch = next(batches)
+                with autocast(settings):
+                    terms, outputs = generator.objective(batch, discriminators)
+                loss = total(terms.values()) / settings.accumulate
+                generator.scaler.scale(loss).backward()  # adds to the gradient of the parts before
+                parts.append(detached(terms))
+                made.append(outputs)
+            generator.scaler.unscale_(generator.optimizer)  # so that clipping sees true lengths
+            nn.utils.clip_grad_norm_(generator.weights, config.clip_norm)
+            generator.scaler.step(generator.optimizer)  # no step if an fp16 gradient overflowed
+            generator.scaler.update()
+            generator.schedule.step()  # after the optimizer: the first step has the full rate
+            generator.optimizer.zero_grad(set_to_none=True)  # frees the memory of the gradients
+            logged = mean_terms(parts)
+
+            # 2. Discriminators: the other side of equations 2, 3 and 5. They learn to tell what
+            # was just made, detached, from the real thing.
+            if discriminator is not None:
+                parts = []
+                for outputs in made:
+                    with autocast(settings):
+                        terms = discriminator.objective(outputs)
+                    loss = total(terms.values()) / settings.accumulate
+                    discriminator.scaler.scale(loss).backward()
+                    parts.append(detached(terms))
+                discriminator.scaler.unscale_(discriminator.optimizer)
+                nn.utils.clip_grad_norm_(discriminator.weights, config.clip_norm)
+                discriminator.scaler.step(discriminator.optimizer)
+                discriminator.scaler.update()
+                discriminator.schedule.step()
+                discriminator.optimizer.zero_grad(set_to_none=True)
+                logged |= mean_terms(parts)
+
+            # 3. Moving average of the weights: the last steps of a GAN differ, their mean is calm.
+            average.update_parameters(stage.trained)
+            step += 1
+
+            # 4. Log, show, save. The clocks of the processes differ, so they agree on the step in
+            # which all of them stop or save.
+            is_late = stop.requested or time.monotonic() >= deadline
+            is_due = time.monotonic() - saved_at >= 60 * settings.save_minutes
+            is_over, is_due = any_process(
+                is_late or step == config.num_steps, is_due, device=device
+            )
+            log.add(step, logged, learning_rate_of(generator))
+            bar.set_postfix(log.line(), refresh=False)
+            bar.update()
+            if step % settings.sample_every == 0 or step == config.num_steps:
+                log.save_samples(step, made[0])
+            if is_over or is_due:
+                # Raises here rather than save a diverged state over a sound one.
+                log.flush(learning_rate_of(generator))
+                if not (is_over or log.is_calm):
+                    continue  # a jump, or one hard batch: the next steps will show which
+                require_finite(sides, stage.name, step)
+                if is_first:
+                    save_checkpoint(checkpoints, step, state)
+                saved_at = time.monotonic()
+                log.restart_clock()
+
+    # The result is the average; the checkpoint has both.
+    stage.trained.load_state_dict(average.module.state_dict())
+    return step >= config.num_steps
+
+
+def _state(sides: Sequence[Side], average: AveragedModel) -> dict[str, Stateful]:
+    """Return everything a checkpoint must hold, by the names in the file."""
+    state: dict[str, Stateful] = {"average": average}
+    for name, side in zip(("loss", "discriminator_loss"), sides, strict=False):
+        state |= {
+            name: side.module,  # with the fixed networks: a resumed mapping keeps its VAEs
+            f"{name}_optimizer": side.optimizer,
+            f"{name}_schedule": side.schedule,
+            f"{name}_scaler": side.scaler,
+        }
+    return state
+
+
+def _batches(stage: Stage, step: int, settings: LoopSettings) -> Iterator[Batch]:
+    """Yield this process's share of each batch, from a step on, on the device.
+
+    The photos follow from the step alone, so a resumed run sees what it would have seen.
+    """
+    config, device = stage.config, torch.device(settings.device)
     loader = make_loader(
         stage.dataset,
         share_of_batch(config.batch, settings),
@@ -93,74 +196,23 @@ def train(
         rank=settings.rank,
         num_processes=settings.world_size,
     )
-    batches = (to_device(batch, device) for batch in loader)
-    log = RunLog(folder, stage.name, step, config.batch, settings.log_every, writes=is_first)
-    saved_at = time.monotonic()
-
-    bar = tqdm(total=config.num_steps, initial=step, desc=stage.name, disable=not is_first)
-    with StopRequest() as stop, contextlib.closing(log), bar:
-        is_over = step >= config.num_steps
-        while not is_over:
-            # 1. The networks: lower the sum of their terms on one batch, part by part.
-            results = [
-                players[0].backward(next(batches), discriminators)
-                for _ in range(settings.accumulate)
-            ]
-            players[0].step()
-            terms = mean_terms([terms for terms, _ in results])
-
-            # 2. The discriminators: tell what was just made from real photos.
-            for discriminator in players[1:]:
-                discriminator_results = [discriminator.backward(samples) for _, samples in results]
-                discriminator.step()
-                terms |= mean_terms([terms for terms, _ in discriminator_results])
-
-            average.update_parameters(stage.trained)
-            step += 1
-
-            # 3. Tell, show, save.
-            is_late = stop.asked or time.monotonic() >= deadline
-            is_due = time.monotonic() - saved_at >= 60 * settings.save_minutes
-            is_over, is_due = any_says_yes(
-                is_late or step == config.num_steps, is_due, device=device
-            )
-            log.add(step, terms, players[0].rate)
-            bar.set_postfix(log.line(), refresh=False)
-            bar.update()
-            if step % settings.sample_every == 0 or step == config.num_steps:
-                log.save_samples(step, results[0][1])
-            if is_over or is_due:
-                log.flush(players[0].rate)  # stops here rather than save a diverged state
-                if not (is_over or log.is_calm):
-                    continue  # a jump, or a hard batch: the next steps will tell
-                _require_finite(players, stage.name, step)
-                if is_first:
-                    save_checkpoint(checkpoints, step, parts)
-                saved_at = time.monotonic()
-                log.restart_clock()
-
-    stage.trained.load_state_dict(average.module.state_dict())
-    return step >= config.num_steps
+    return (to_device(batch, device) for batch in loader)
 
 
-def _require_finite(players: list[Player], stage: str, step: int) -> None:
-    """Refuse to save weights that are not finite: the losses of the last step came before them."""
-    for player in players:
-        player.require_finite(stage, step)
-
-
-def _go_on(
+def _resume(
     stage: Stage,
     checkpoints: Path,
-    parts: Mapping[str, Stateful],
-    device: torch.device,
+    state: Mapping[str, Stateful],
+    settings: LoopSettings,
     report: Callable[[str], None],
 ) -> int:
-    """Restore the newest checkpoint, say so, and return the steps done; 0 if there is none."""
-    found = load_newest(checkpoints, parts, device, report)
+    """Load the newest checkpoint, if resuming, and return the steps done."""
+    if not settings.resume:
+        return 0
+    found = load_newest(checkpoints, state, settings.device, report)
     if found is None:
         return 0
     step, num_steps = found[0], stage.config.num_steps
     is_done = step >= num_steps
-    report(f"{stage.name}: {'finished' if is_done else 'goes on'} after step {step} of {num_steps}")
+    report(f"{stage.name}: {'finished' if is_done else 'resumed'} after step {step} of {num_steps}")
     return step

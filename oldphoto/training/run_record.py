@@ -1,8 +1,15 @@
-"""What a run folder says of itself: its configuration, kept so that nobody goes on with another."""
+"""Save a run's configuration, refuse to resume it with a different one, and write its card.
 
+``config.json`` in the run folder holds the whole plan, ``config.json`` in a stage's folder what
+decides the outcome of that stage. The card is the JSON beside the weights of a stage.
+"""
+
+import csv
+import hashlib
 import json
 import platform
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,21 +18,34 @@ import torch
 
 from oldphoto.checks import InputError
 from oldphoto.system.files import write_json
-from oldphoto.training.stages import Plan, stage_facts
+from oldphoto.training import old_runs
+from oldphoto.training.plan import Plan, stage_facts
 
 _NAME = "config.json"
-_NETWORKS = ("name", "vae", "mapping", "discriminator", "latent_discriminator", "detector")
+# Settings of the preset that all stages of a run must share; the rest belongs to single stages.
+_SHARED = (
+    "name",
+    "vae",
+    "mapping",
+    "discriminator",
+    "latent_discriminator",
+    "detector",
+    "spectral_norm_variants",
+)
+_GIT_SECONDS = 5
 
 
 def write_run_config(plan: Plan, command: Mapping[str, Any]) -> None:
-    """Write what is trained, on what, and by which command and versions."""
+    """Write the plan of a run, and the command and versions it was started with."""
     content = {
+        # As text: paths are no JSON.
         "command": {name: str(value) for name, value in command.items()},
         "preset": asdict(plan.preset),
         "seed": plan.seed,
         "old": [str(path) for path in plan.old],
         "clean": [str(path) for path in plan.clean],
         "features": plan.features_name or "none: no file of a feature network was given",
+        # Another version may round in another way: a run then resumes, but not bit for bit.
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     write_json(plan.run / _NAME, content)
@@ -37,44 +57,45 @@ def write_stage_config(plan: Plan, stage: str) -> None:
 
 
 def require_same_run(plan: Plan) -> None:
-    """Raise InputError if the run folder holds a training of other networks or another seed.
+    """Raise InputError if the run folder holds a run with other networks or another seed.
 
-    The length of a stage and its photos may differ between stages of one run, so they are no
-    matter here: see ``require_same_stage``.
+    Photos and length may differ between the stages of one run: see ``require_same_stage``.
     """
     if not (plan.weights.is_dir() or any(plan.run.glob("*/checkpoints"))):
         return  # nothing was trained yet
     before = _read(plan.run / _NAME)
+    # A folder with weights alone, copied from elsewhere, has no record to compare with.
     if before is None or "preset" not in before:
         return
     now = _as_json(asdict(plan.preset))
-    _require_same(plan.run, before["preset"], {name: now[name] for name in _NETWORKS}, "preset ")
+    _require_same(plan.run, before["preset"], {name: now[name] for name in _SHARED}, "preset ")
     seed = before.get("seed", before.get("command", {}).get("seed"))
+    # Early runs had the seed among the options alone.
     if seed is not None and int(seed) != plan.seed:
         raise _differs(plan.run, "seed", int(seed), plan.seed)
 
 
 def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
-    """Raise InputError if a stage was begun with another configuration than it shall go on with.
+    """Raise InputError if a stage was started with a different configuration.
 
     Args:
-        new_rate: the learning rate may be another one: how to go on after a divergence.
+        new_rate: allow another learning rate, to resume after training diverged.
     """
     folder = plan.folder(stage)
     before = _read(folder / _NAME)
     if before is not None and (folder / "checkpoints").is_dir():
         now = _as_json(stage_facts(plan, stage))
-        settings = now.pop("stage")
-        if new_rate:
+        settings = now.pop("stage")  # compared first, for the more precise message
+        if new_rate:  # the loop overrides the checkpoint's rate
             del settings["learning_rate"]
         _require_same(folder, before.pop("stage", {}), settings)
         _require_same(folder, before, now)
 
 
 def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> None:
-    """Compare setting by setting; one that is newer than the run has its old effect."""
+    """Compare setting by setting. One that the run did not know yet must not refuse it."""
     for name, value in now.items():
-        old = before.get(name, value)
+        old = before.get(name, value)  # an unknown setting had the effect of its default
         if isinstance(value, dict) and isinstance(old, dict):
             _require_same(folder, old, value, f"{prefix}{name} ")
         elif old != value:
@@ -83,13 +104,13 @@ def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> No
 
 def _differs(folder: Path, what: str, before: object, now: object) -> InputError:
     return InputError(
-        f"{folder} holds a training with {what} {before}, but now {what} is {now}: repeat the "
-        "options it was begun with, or choose another --run folder (--from starts from its weights)"
+        f"{folder} was trained with {what} {before}, but now {what} is {now}: use the same "
+        "options again, or choose another --run folder (--from starts from its weights)"
     )
 
 
 def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content as it comes back from a JSON file: lists for tuples."""
+    """Return the content as read from a JSON file: lists in place of tuples."""
     return json.loads(json.dumps(content))
 
 
@@ -97,8 +118,86 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        # Version 0.1 said critic for discriminator.
-        text = path.read_text(encoding="utf-8").replace("critic_", "discriminator_")
-        return json.loads(text)
+        return old_runs.run_config(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise InputError(f"{path} is no JSON file: remove it, or choose another --run") from error
+        raise InputError(
+            f"{path} is not a JSON file: remove it, or choose another --run"
+        ) from error
+
+
+def catalogue_hash(photos: Iterable[Path]) -> str:
+    """Return a SHA-256 of the names and sizes of photos, the same in any folder and order.
+
+    A file that is missing counts as empty; the loader reports it later.
+
+    >>> catalogue_hash([]) == hashlib.sha256(b"").hexdigest()
+    True
+    """
+    # Names and sizes, not contents: reading 17,000 photos would take minutes.
+    lines = sorted(f"{photo.name} {_size(photo)}" for photo in photos)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _size(photo: Path) -> int:
+    return photo.stat().st_size if photo.is_file() else 0
+
+
+def commit() -> str | None:
+    """Return the git commit that this package runs from, or None outside a clone.
+
+    With uncommitted changes it ends in ``+``. An installed package may lie inside a clone of
+    something else, so git must know this file.
+    """
+    folder = Path(__file__).parent
+    # A commit of somebody else's repository would be worse than none.
+    if _git(folder, "ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    name = _git(folder, "rev-parse", "HEAD")
+    # Changes elsewhere in the clone, in a notebook say, do not change what was trained.
+    return f"{name}+" if name and _git(folder, "status", "--porcelain", "--", ".") else name
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_SECONDS,  # a network drive may hang, and training must not
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def log_facts(log: Path, photos_per_step: int) -> dict[str, Any]:
+    """Return steps, hours of training and the last loss terms from a run's ``log.csv``.
+
+    The hours count the steps alone, without saving and restarting. The result is empty if there
+    is no row yet.
+
+    Args:
+        photos_per_step: batch of all processes together.
+    """
+    with log.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        return {}
+    # A row covers the steps since the row before it, at its own speed.
+    steps = [0, *(int(float(row["step"])) for row in rows)]
+    seconds = sum(
+        (after - before) * photos_per_step / float(row["photos_per_second"])
+        for before, after, row in zip(steps, steps[1:], rows, strict=False)
+    )
+    # The first three columns are step, speed and learning rate.
+    terms = {name: float(value) for name, value in list(rows[-1].items())[3:]}
+    return {"steps": steps[-1], "hours": round(seconds / 3600, 4), "last_terms": terms}
+
+
+def run_facts(
+    photos: Iterable[Path], log: Path, photos_per_step: int, device: str
+) -> dict[str, Any]:
+    """Return photos, code, device and final losses of a stage, for its card."""
+    facts = {"catalogue_sha256": catalogue_hash(photos), "commit": commit(), "device": device}
+    return facts | (log_facts(log, photos_per_step) if log.is_file() else {})

@@ -19,13 +19,16 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 from torch.utils.flop_counter import FlopCounterMode
 
-from oldphoto.config import PRESETS
+from oldphoto.config import PRESETS, STAGES
+from oldphoto.losses import total
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
 from oldphoto.training.loop import Stage
-from oldphoto.training.optimizer import Player
-from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import STAGES, VAES, Plan, make_stage
+from oldphoto.training.objectives import Terms
+from oldphoto.training.optimizer import Side, make_side
+from oldphoto.training.plan import VAE_OF, Plan
+from oldphoto.training.settings import LoopSettings, autocast
+from oldphoto.training.stages import make_stage
 from oldphoto.weights.store import save_network
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -63,26 +66,34 @@ def make_step(
         device=str(device), precision=variant.precision, compile=variant.compile
     )
     stage = copy.deepcopy(stage)
-    loss = stage.loss.to(device, memory_format=order)
-    players = [Player("loss", loss, 1e-5, stage.config, settings)]
-    discriminators = nn.ModuleDict()
-    if stage.discriminator_loss is not None:
-        discriminator_loss = stage.discriminator_loss.to(device, memory_format=order)
-        discriminators = discriminator_loss.discriminators
-        players.append(
-            Player("discriminator_loss", discriminator_loss, 1e-5, stage.config, settings)
-        )
+    discriminators, learning = nn.ModuleDict(), (1e-5, stage.config, settings)
+    generator, discriminator = make_side("generator", stage.objective, *learning), None
+    stage.objective.to(memory_format=order)
+    if stage.discriminator_objective is not None:
+        discriminators = stage.discriminator_objective.discriminators
+        discriminator = make_side("discriminator", stage.discriminator_objective, *learning)
+        stage.discriminator_objective.to(memory_format=order)
     batch = {
         name: value.to(device, memory_format=order) if value.ndim == 4 else value.to(device)
         for name, value in batch.items()
     }
 
+    def update(side: Side, terms: Terms) -> None:
+        side.scaler.scale(total(terms.values())).backward()
+        side.scaler.unscale_(side.optimizer)
+        nn.utils.clip_grad_norm_(side.weights, stage.config.clip_norm)
+        side.scaler.step(side.optimizer)
+        side.scaler.update()
+        side.optimizer.zero_grad(set_to_none=True)
+
     def step() -> None:
-        _, samples = players[0].backward(batch, discriminators)
-        players[0].step()
-        for discriminator in players[1:]:
-            discriminator.backward(samples)
-            discriminator.step()
+        with autocast(settings):
+            terms, outputs = generator.objective(batch, discriminators)
+        update(generator, terms)
+        if discriminator is not None:
+            with autocast(settings):
+                terms = discriminator.objective(outputs)
+            update(discriminator, terms)
 
     return step
 
@@ -145,8 +156,8 @@ def main() -> None:
         plan = Plan(preset, sample_paths("old"), sample_paths("clean"), Path(folder))
         for name in STAGES if arguments.stage == "all" else (arguments.stage,):
             if name == "mapping":  # needs VAEs; untrained ones take the same time
-                for vae in VAES:
-                    first = make_stage(plan, vae.replace("_", "-")).trained[vae]
+                for vae_stage, vae in VAE_OF.items():
+                    first = make_stage(plan, vae_stage).trained[vae]
                     save_network(plan.weights, vae, first, first.config, {})
             stage = make_stage(plan, name)
             batch = arguments.batch or stage.config.batch

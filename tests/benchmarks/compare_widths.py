@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from oldphoto.config import PRESETS, LossWeights, MappingConfig, Preset, VAEConfig
+from oldphoto.config import PRESETS, MappingConfig, Preset, StageName, VAEConfig
 from oldphoto.evaluation.scores import evaluate, mean_score
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.images.files import list_photos
@@ -30,8 +30,9 @@ from oldphoto.images.tensors import to_pixels, to_tensor
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.samples import sample_names, sample_paths, sample_photo
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import Plan, take_over_vaes, train_stage
+from oldphoto.training.stages import copy_missing_vaes, train_stage
 from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import load_vae, load_weights
 
@@ -61,20 +62,18 @@ def mapping_sizes() -> Iterator[tuple[str, MappingConfig]]:
 def with_schedule(preset: Preset, photos: int, batch: int, crop: int, rate: float) -> Preset:
     """Return the preset with the same short schedule for both stages."""
     plain = dict(adversarial_weight=0.0, feature_matching_weight=0.0, perceptual_weight=0.0)
-    changes = {}
-    for name in ("train_vae_clean", "train_mapping"):
-        stage = getattr(preset, name)
-        weights: LossWeights = replace(stage.weights, **plain)
-        changes[name] = replace(
+    stages: tuple[StageName, ...] = ("vae-clean", "mapping")
+    for stage in stages:
+        preset = preset.with_stages(
             stage,
-            weights=weights,
+            weights=replace(preset.stages[stage].weights, **plain),
             num_photos=photos,
             batch=batch,
             crop=crop,
             learning_rate=rate,
             ema_decay=0.99,
         )
-    return replace(preset, shared_start=False, **changes)
+    return replace(preset, shared_start=False)
 
 
 def measure_vae(folder: Path) -> tuple[float, float]:
@@ -103,7 +102,7 @@ def train_and_measure(preset: Preset, network: str, clean: list[Path]) -> tuple[
         plan = Plan(preset, [], clean, Path(name))
         file = "vae_clean" if network == "vae" else MAPPING
         if network == "mapping":
-            take_over_vaes(replace(plan, start_from=WeightsSource.parse("small")))
+            copy_missing_vaes(replace(plan, start_from=WeightsSource.parse("small")))
         stage = "vae-clean" if network == "vae" else "mapping"
         begun = time.monotonic()
         train_stage(plan, stage, LoopSettings(precision="bf16", save_minutes=60))

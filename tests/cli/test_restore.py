@@ -376,7 +376,7 @@ def test_any_error_of_a_decoder_is_one_sentence(
     monkeypatch.setattr(batch, "read_photo", read_all_but_b)
     assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1
     shown = capsys.readouterr()
-    assert "b.png cannot be read as a photo" in shown.err and "2 of 3 photos" in shown.out
+    assert "b.png is damaged or cut short" in shown.err and "2 of 3 photos" in shown.out
 
 
 def test_a_photo_that_takes_too_long_is_refused(photos, tmp_path, weights, capsys):

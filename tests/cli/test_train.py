@@ -1,4 +1,4 @@
-"""``oldphoto train``: the plan it shows, what it refuses, and that it trains and goes on."""
+"""``oldphoto train``: the plan it shows, what it refuses, and that it trains and resumes."""
 
 import errno
 import io
@@ -60,9 +60,9 @@ def test_batch_crop_and_rate_of_the_preset_can_be_replaced(tmp_path, capsys):
 def test_it_stops_in_time_and_goes_on_with_resume(tmp_path, capsys):
     command = ["train", "--run", str(tmp_path), "--stage", "vae-clean", *SHORT]
     assert main([*command, "--max-minutes", "1e-9"]) == 1
-    assert "--resume goes on" in capsys.readouterr().out
+    assert "repeat the command with --resume to continue" in capsys.readouterr().out
     assert main(command) == 2
-    assert "holds a run already: add --resume" in capsys.readouterr().err
+    assert "already holds a run: add --resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
     assert (tmp_path / "weights" / "vae_clean.safetensors").is_file()
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
@@ -135,7 +135,7 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--seed", "1"], "holds a training with seed 0, but now seed is 1"),
+        (["--seed", "1"], "was trained with seed 0, but now seed is 1"),
         (["--preset", "small"], "with preset name tiny, but now preset name is small"),
         (["--crop", "32"], "with crop 64, but now crop is 32"),
         (["--photos", "24"], "with num_photos 16, but now num_photos is 24"),
@@ -184,7 +184,7 @@ def test_fit_cuts_the_batch_into_parts_and_says_so(tmp_path, capsys):
     assert main([*command, "--fit", "--max-memory", "1e-5"]) == 2
     assert "for one photo of 64 px at a time" in capsys.readouterr().err
     assert main([*command, "--max-memory", "0.004"]) == 0
-    assert "--fit cuts the batch into parts that fit" in capsys.readouterr().out
+    assert "--fit splits the batch into parts that fit" in capsys.readouterr().out
     assert main([*command, "--fit", "--max-memory", "0.004", "--resume"]) == 0
     assert "times a step)" in capsys.readouterr().out
 
@@ -193,9 +193,8 @@ def test_the_perceptual_network_is_used_recorded_and_kept_out_of_the_state(
     tmp_path, capsys, monkeypatch
 ):
     tiny = PRESETS["tiny"]
-    stage = tiny.train_vae_clean
-    weights = replace(stage.weights, perceptual_weight=1.0)
-    perceptual = replace(tiny, train_vae_clean=replace(stage, weights=weights))
+    weights = replace(tiny.stages["vae-clean"].weights, perceptual_weight=1.0)
+    perceptual = tiny.with_stages("vae-clean", weights=weights)
     monkeypatch.setitem(PRESETS, "tiny", perceptual)
     command = ["train", "--run", str(tmp_path / "run"), "--stage", "vae-clean", *SHORT]
     assert main([*command, "--dry-run"]) == 0
@@ -216,8 +215,8 @@ def test_the_perceptual_network_is_used_recorded_and_kept_out_of_the_state(
 
 def test_without_features_the_shipped_network_stands_in_and_is_told(tmp_path, capsys, monkeypatch):
     tiny, paper = PRESETS["tiny"], PRESETS["paper"]
-    stage = replace(tiny.train_vae_clean, weights=paper.train_vae_clean.weights)
-    monkeypatch.setitem(PRESETS, "tiny", replace(tiny, train_vae_clean=stage))
+    like_paper = tiny.with_stages("vae-clean", weights=paper.stages["vae-clean"].weights)
+    monkeypatch.setitem(PRESETS, "tiny", like_paper)
     assert main(["train", "--run", str(tmp_path), "--stage", "vae-clean", *SHORT]) == 0
     assert "uses the shipped SqueezeNet in place of VGG-19" in capsys.readouterr().out
     card = json.loads((tmp_path / "weights/vae_clean.json").read_text(encoding="utf-8"))
@@ -290,7 +289,7 @@ def test_after_a_divergence_a_lower_rate_goes_on_from_the_last_checkpoint(tmp_pa
     assert "with learning_rate 0.001, but now learning_rate is 0.002" in capsys.readouterr().err
     assert main([*command, "--resume", "--learning-rate", "1e9"]) == 2
     error = capsys.readouterr().err
-    assert "with --resume and a lower --learning-rate goes on from the last checkpoint" in error
+    assert "--resume and a lower --learning-rate to continue from the last checkpoint" in error
     assert main([*command, "--resume", "--learning-rate", "1e-4"]) == 0
     state = torch.load(next(tmp_path.glob("**/step-00000005.pt")), weights_only=True)["parts"]
     assert state["loss_optimizer"]["param_groups"][0]["initial_lr"] == 1e-4

@@ -23,7 +23,7 @@ def test_factors_of_the_loss_and_the_holes_of_the_preset_can_be_replaced(tmp_pat
     assert (
         stage["weights"]["adversarial_weight"] == stage["weights"]["feature_matching_weight"] == 0
     )
-    assert stage["weights"]["kl_weight"] == PRESETS["tiny"].train_vae_degraded.weights.kl_weight
+    assert stage["weights"]["kl_weight"] == PRESETS["tiny"].stages["vae-degraded"].weights.kl_weight
     assert stage["hole_prob"] == 1.0
     assert stage["hole_ratio"] == [0.1, 0.2]
     header = (run / "vae-degraded" / "log.csv").read_text(encoding="utf-8").splitlines()[0]
@@ -56,5 +56,5 @@ def test_factors_and_holes_out_of_range_are_refused(options, message, tmp_path, 
 
 
 def test_only_the_small_vae_learns_from_photos_with_holes():
-    shares = {name: preset.train_vae_degraded.hole_prob for name, preset in PRESETS.items()}
+    shares = {name: preset.stages["vae-degraded"].hole_prob for name, preset in PRESETS.items()}
     assert shares == {"tiny": 0.0, "small": 0.5, "paper": 0.0}

@@ -252,14 +252,14 @@ def test_workers_that_hang_are_replaced_by_this_process(tmp_path, monkeypatch):
 @pytest.mark.parametrize("error", [AssertionError("odd"), KeyError(5), AttributeError("none")])
 def test_any_error_of_a_decoder_leaves_the_photo_out(tmp_path, monkeypatch, error):
     paths = make_photos(tmp_path, 2)
-    real = reading.load_rgb
+    real = reading.read_photo
 
-    def broken(file):
-        if file.filename.endswith(paths[0].name):
+    def broken(path, **options):
+        if path.name == paths[0].name:
             raise error
-        return real(file)
+        return real(path, **options)
 
-    monkeypatch.setattr(reading, "load_rgb", broken)
+    monkeypatch.setattr(reading, "read_photo", broken)
     photos = PhotoSet(paths, 16)
     with pytest.warns(UserWarning, match="cannot be read as a photo"):
         assert photos.read(0).shape == photos.read(1).shape

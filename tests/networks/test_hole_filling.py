@@ -11,7 +11,7 @@ from oldphoto.networks.hole_filling import fill_holes
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
-from oldphoto.training.objectives import MappingLoss
+from oldphoto.training.objectives import MappingObjective
 
 
 def photo_and_mask(height=37, width=52, batch=2):
@@ -132,7 +132,7 @@ def test_training_sees_what_the_network_sees():
     photo, mask = photo_and_mask(36, 52)
     vae_degraded, vae_clean, mapping = networks(scratch_mapping, form="ours")
     weights = LossWeights(adversarial_weight=0, feature_matching_weight=0, perceptual_weight=0)
-    loss = MappingLoss(mapping, vae_degraded, vae_clean, weights)
+    loss = MappingObjective(mapping, vae_degraded, vae_clean, weights)
     batch = {"degraded": photo.masked_fill(mask > 0, 1.0), "clean": photo, "scratch_mask": mask}
     with torch.no_grad():
         samples = loss(batch, torch.nn.ModuleDict())[1]

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,8 +23,9 @@ from oldphoto.config import PRESETS
 from oldphoto.samples import sample_paths
 from oldphoto.system.files import sha256_of
 from oldphoto.training import checkpoint
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import Plan, train_stage
+from oldphoto.training.stages import train_stage
 
 STAGE = "vae-degraded"
 SETTINGS = LoopSettings(save_minutes=0.0, log_every=3, sample_every=10, resume=True)
@@ -34,8 +34,7 @@ SETTINGS = LoopSettings(save_minutes=0.0, log_every=3, sample_every=10, resume=T
 def make_plan(run: Path, num_steps: int) -> Plan:
     """Return the plan of a short training of small photos."""
     tiny = PRESETS["tiny"]
-    config = replace(tiny.train_vae_degraded, batch=2, crop=32, num_photos=2 * num_steps)
-    preset = replace(tiny, train_vae_degraded=config)
+    preset = tiny.with_stages(STAGE, batch=2, crop=32, num_photos=2 * num_steps)
     return Plan(preset, sample_paths("old")[:4], sample_paths("clean")[:4], run)
 
 

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from oldphoto.cli.main import main
-from oldphoto.training import distributed as processes
+from oldphoto.training import distributed
 from oldphoto.training.distributed import (
-    any_says_yes,
-    everyones,
+    any_process,
+    gather_paths,
     joined,
     mean_over_processes,
     wait_for_all,
@@ -80,9 +80,9 @@ def test_a_process_alone_needs_nobody(monkeypatch):
     with joined("cpu") as place:
         assert (place.rank, place.world_size, place.device.type) == (0, 1, "cpu")
         assert not torch.distributed.is_initialized()
-    assert any_says_yes(True, False) == [True, False]
+    assert any_process(True, False) == [True, False]
     assert mean_over_processes(torch.tensor(3.0)) == 3.0
-    assert everyones([Path("a.jpg")]) == [Path("a.jpg")]
+    assert gather_paths([Path("a.jpg")]) == [Path("a.jpg")]
     wait_for_all()
 
 
@@ -92,12 +92,12 @@ def test_a_group_of_one_is_joined_and_left(monkeypatch, tmp_path):
     def with_a_file(backend):
         start(backend, init_method=(tmp_path / "store").as_uri(), rank=0, world_size=1)
 
-    monkeypatch.setattr(processes.dist, "init_process_group", with_a_file)
+    monkeypatch.setattr(distributed.dist, "init_process_group", with_a_file)
     monkeypatch.setenv("WORLD_SIZE", "1")
     monkeypatch.setenv("RANK", "0")
     with joined("cpu") as place:
         assert (place.rank, place.world_size) == (0, 1)
-        assert any_says_yes(False, True) == [False, True]
+        assert any_process(False, True) == [False, True]
         assert mean_over_processes(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
-        assert everyones([Path("a.jpg"), Path("a.jpg")]) == [Path("a.jpg")]
+        assert gather_paths([Path("a.jpg"), Path("a.jpg")]) == [Path("a.jpg")]
     assert not torch.distributed.is_initialized()

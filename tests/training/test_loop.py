@@ -12,30 +12,23 @@ import torch
 from torch import nn
 
 from oldphoto.checks import InputError
-from oldphoto.config import PRESETS, StageConfig
+from oldphoto.config import PRESETS, STAGES
 from oldphoto.images.files import read_photo
 from oldphoto.samples import sample_paths
-from oldphoto.training import loop
-from oldphoto.training import optimizer as players
+from oldphoto.training import loop, optimizer
 from oldphoto.training.checkpoint import load_newest
 from oldphoto.training.log import LossJumpError, NonFiniteLossError, RunLog
-from oldphoto.training.optimizer import Player
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings, StopRequest, share_of_batch
-from oldphoto.training.stages import STAGES, Plan, make_stage, train_stage
+from oldphoto.training.stages import make_stage, train_stage
 from oldphoto.weights.store import load_weights
 
 NUM_STEPS = 6
 QUICK = LoopSettings(log_every=2, sample_every=1000, save_minutes=1000.0)
 
 
-def short(config: StageConfig, num_steps: int = NUM_STEPS) -> StageConfig:
-    return replace(config, batch=2, crop=32, num_photos=2 * num_steps)
-
-
-def make_plan(run: Path, **changes) -> Plan:
-    tiny = PRESETS["tiny"]
-    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
-    preset = replace(tiny, **{name: short(getattr(tiny, name)) for name in names})
+def make_plan(run: Path, num_steps: int = NUM_STEPS, **changes) -> Plan:
+    preset = PRESETS["tiny"].with_stages(batch=2, crop=32, num_photos=2 * num_steps)
     return Plan(preset, sample_paths("old")[:4], sample_paths("clean")[:4], run, **changes)
 
 
@@ -65,7 +58,7 @@ class StopAfter:
         pass
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         self.left -= 1
         return self.left <= 0
 
@@ -82,7 +75,7 @@ def test_three_steps_and_three_more_equal_six_in_every_stage(
             assert not train_stage(plan, stage, settings)
         said = []
         assert train_stage(plan, stage, replace(settings, resume=True), report=said.append)
-        assert said == [f"{make_stage(plan, stage).name}: goes on after step 3 of 6"]
+        assert said == [f"{make_stage(plan, stage).name}: resumed after step 3 of 6"]
         log = (plan.folder(stage) / "log.csv").read_text(encoding="utf-8")
         assert [row["step"] for row in csv.DictReader(log.splitlines())] == ["2", "3", "5", "6"]
     expected = weights_of(undisturbed)
@@ -105,11 +98,11 @@ def test_a_finished_stage_that_is_resumed_stays_as_it_is(undisturbed):
 
 
 def test_a_run_may_go_on_with_another_precision():
-    fp16, fp32 = players.Scaler("cpu", init_scale=4.0), players.Scaler("cpu", enabled=False)
+    fp16, fp32 = optimizer.Scaler("cpu", init_scale=4.0), optimizer.Scaler("cpu", enabled=False)
     fp32.load_state_dict(fp16.state_dict())
     fp16.load_state_dict(fp32.state_dict())  # PyTorch's own scaler refuses the empty state
     assert fp16.get_scale() == 4.0
-    other = players.Scaler("cpu")
+    other = optimizer.Scaler("cpu")
     other.load_state_dict(fp16.state_dict())
     assert other.get_scale() == 4.0
 
@@ -168,7 +161,7 @@ def test_ctrl_c_stops_after_the_step_and_twice_at_once():
     before = signal.getsignal(signal.SIGINT)
     with StopRequest() as stop:
         signal.raise_signal(signal.SIGINT)
-        assert stop.asked
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -185,7 +178,7 @@ def test_max_minutes_ends_with_a_checkpoint(tmp_path):
     ("step", "factor"), [(0, 1.0), (4, 1.0), (5, 1.0), (6, 0.8), (9, 0.2), (10, 0.0), (11, 0.0)]
 )
 def test_the_rate_falls_linearly_in_the_second_half(step, factor):
-    assert players.linear_decay(step, 10, 0.5) == pytest.approx(factor)
+    assert optimizer.linear_decay(step, 10, 0.5) == pytest.approx(factor)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
@@ -213,7 +206,9 @@ def test_a_loss_that_jumps_up_stops_the_run(tmp_path):
     log = RunLog(tmp_path, "mapping", step=0, photos_per_step=2, every=10)
     for step in range(1, 61):  # single steps are free to jump: an empty sky, then a crowd
         log.add(step, {"l1": torch.tensor(9.0 if step % 4 == 0 else 0.1)}, rate=0.1)
-    with pytest.raises(LossJumpError, match=r"mapping: the loss has jumped from 2.* by step 69; "):
+    with pytest.raises(
+        LossJumpError, match=r"mapping: training diverged, the loss rose from 2.* by step 69; "
+    ):
         for step in range(61, 81):
             log.add(step, {"l1": torch.tensor(50.0)}, rate=0.1)
     assert log.last["l1"] < 5, "no row tells of the jump as if it were progress"
@@ -235,10 +230,8 @@ class JumpsAt(nn.Module):
 
 
 def test_no_state_of_a_jump_is_saved_while_it_is_not_yet_called_one(tmp_path):
-    plan = make_plan(tmp_path)
-    stage = make_stage(plan, "detector")
-    config = short(stage.config, num_steps=60)
-    stage = replace(stage, loss=JumpsAt(stage.loss, step=31), config=config)
+    stage = make_stage(make_plan(tmp_path, num_steps=60), "detector")
+    stage = replace(stage, objective=JumpsAt(stage.objective, step=31))
     with pytest.raises(LossJumpError):
         loop.train(stage, tmp_path / "run", replace(QUICK, save_minutes=0.0))
     saved = sorted((tmp_path / "run" / "checkpoints").glob("step-*.pt"))
@@ -276,7 +269,10 @@ def test_weights_that_are_not_finite_are_not_saved_though_the_losses_were(tmp_pa
     weight = next(stage.trained.parameters())
     weight.register_hook(lambda gradient: torch.full_like(gradient, float("nan")))
     settings = replace(QUICK, save_minutes=0.0)
-    with pytest.raises(NonFiniteLossError, match="the loss has trained is not finite after step 1"):
+    with pytest.raises(
+        NonFiniteLossError,
+        match="vae-clean: a trained weight of the generator is not finite after step 1",
+    ):
         loop.train(stage, plan.folder("vae-clean"), settings)
     assert not list(tmp_path.glob("**/step-*.pt"))
 
@@ -289,17 +285,22 @@ def test_the_bar_tells_photos_a_second_and_each_term(tmp_path):
 
 
 def test_another_rate_is_kept_where_a_checkpoint_has_its_own():
-    config = replace(PRESETS["tiny"].train_vae_clean, batch=1, num_photos=10)
-    first, second = (Player("x", nn.Linear(1, 1), rate, config, QUICK) for rate in (0.5, 0.1))
+    config = replace(PRESETS["tiny"].stages["vae-clean"], batch=1, num_photos=10)
+    first, second = (
+        optimizer.make_side("generator", nn.Linear(1, 1), rate, config, QUICK)
+        for rate in (0.5, 0.1)
+    )
     for _ in range(7):
-        first.step()
+        first.optimizer.step()
+        first.schedule.step()
     second.schedule.load_state_dict(first.schedule.state_dict())
     second.optimizer.load_state_dict(first.optimizer.state_dict())
-    assert second.rate == 0.5 * 0.6
-    second.keep_rate()
-    assert second.rate == 0.1 * 0.6
-    second.step()
-    assert second.rate == pytest.approx(0.1 * 0.4)
+    assert optimizer.learning_rate_of(second) == 0.5 * 0.6
+    optimizer.override_learning_rates([second])
+    assert optimizer.learning_rate_of(second) == 0.1 * 0.6
+    second.optimizer.step()
+    second.schedule.step()
+    assert optimizer.learning_rate_of(second) == pytest.approx(0.1 * 0.4)
 
 
 @pytest.mark.parametrize("variant", ["quality", "scratch", "hr"])
@@ -308,7 +309,7 @@ def test_the_mapping_has_spectral_norm_where_the_authors_have_it(undisturbed, tm
     bare = replace(preset, discriminator=replace(preset.discriminator, spectral_norm=False))
     plan = replace(undisturbed, preset=bare, variant=variant)
     for stage, expected in (("vae-clean", False), ("mapping", variant != "quality")):
-        names = make_stage(plan, stage).discriminator_loss.state_dict()
+        names = make_stage(plan, stage).discriminator_objective.state_dict()
         assert any("parametrizations" in name for name in names) is expected
 
 
@@ -320,7 +321,7 @@ def test_rows_after_the_checkpoint_are_dropped_on_resume(tmp_path):
 
 
 def test_the_moving_average_warms_up_and_then_keeps_its_decay():
-    update = players.moving_average(0.9)
+    update = optimizer.moving_average(0.9)
     average = [torch.zeros(2)]
     update(average, [torch.ones(2)], torch.tensor(1))
     torch.testing.assert_close(average[0], torch.full((2,), 1 - 2 / 11))
@@ -330,7 +331,7 @@ def test_the_moving_average_warms_up_and_then_keeps_its_decay():
 
 
 def test_the_average_of_a_short_run_forgets_the_first_weights():
-    update = players.moving_average(0.999)
+    update = optimizer.moving_average(0.999)
     average = [torch.ones(1)]
     for step in range(1, 600):
         update(average, [torch.zeros(1)], torch.tensor(step))

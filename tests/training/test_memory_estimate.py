@@ -7,17 +7,18 @@ import torch
 from torch import nn
 
 from oldphoto.checks import InputError
-from oldphoto.config import PRESETS
+from oldphoto.config import PRESETS, STAGES
 from oldphoto.samples import sample_paths
-from oldphoto.training import memory_estimate as step_cost
+from oldphoto.training import memory_estimate
 from oldphoto.training.memory_estimate import (
     StepCost,
     measure_step,
     saved_for_backward,
     settings_that_fit,
 )
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import STAGES, Plan, make_stage, train_stage
+from oldphoto.training.stages import make_stage, train_stage
 
 SETTINGS = LoopSettings()
 BATCH = 8
@@ -28,21 +29,21 @@ def plan(tmp_path_factory) -> Plan:
     """Preset tiny, whose VAEs exist."""
     run = tmp_path_factory.mktemp("run")
     short = Plan(PRESETS["tiny"], sample_paths("old")[:8], sample_paths("clean")[:8], run)
-    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
-    one_step = {n: replace(getattr(short.preset, n), num_photos=BATCH) for n in names}
-    plan = replace(short, preset=replace(short.preset, **one_step))
+    plan = replace(short, preset=short.preset.with_stages(num_photos=BATCH))
     for stage in STAGES[:2]:
         train_stage(plan, stage, SETTINGS)
     return plan
 
 
-def really_saved(stage) -> step_cost.Saved:
+def really_saved(stage) -> memory_estimate.Saved:
     """Count what a step with the whole batch at the whole crop keeps."""
-    batch = step_cost.sample_batch(stage, BATCH, stage.config.crop, SETTINGS)
+    batch = memory_estimate.sample_batch(stage, BATCH, stage.config.crop, SETTINGS)
     discriminators = (
-        stage.discriminator_loss.discriminators if stage.discriminator_loss else nn.ModuleDict()
+        stage.discriminator_objective.discriminators
+        if stage.discriminator_objective
+        else nn.ModuleDict()
     )
-    return saved_for_backward(stage.loss, discriminators, batch, SETTINGS)[0]
+    return saved_for_backward(stage.objective, discriminators, batch, SETTINGS)[0]
 
 
 @pytest.mark.parametrize("stage_name", STAGES)
@@ -52,14 +53,12 @@ def test_the_prediction_is_what_a_full_step_keeps(plan, stage_name, crop):
     cost = measure_step(stage, SETTINGS)
     saved = really_saved(stage)
     predicted = cost.peak_bytes(BATCH) - cost.weights
-    working = step_cost._WORKING_COPIES * saved.largest
+    working = memory_estimate._WORKING_COPIES * saved.largest
     assert predicted == pytest.approx(saved.total + working, rel=0.08)
 
 
 def _with_crop(plan: Plan, crop: int) -> Plan:
-    names = [f"train_{stage.replace('-', '_')}" for stage in STAGES]
-    changed = {n: replace(getattr(plan.preset, n), crop=crop) for n in names}
-    return replace(plan, preset=replace(plan.preset, **changed))
+    return replace(plan, preset=plan.preset.with_stages(crop=crop))
 
 
 def test_saved_bytes_of_a_sum_of_squares_by_hand():
@@ -80,8 +79,8 @@ def test_saved_bytes_of_a_sum_of_squares_by_hand():
 def test_weights_gradients_adam_and_average_are_counted(plan):
     stage = make_stage(plan, "mapping")
     trained = sum(p.numel() for p in stage.trained.parameters())
-    discriminator = sum(p.numel() for p in stage.discriminator_loss.parameters())
-    fixed = sum(p.numel() for p in stage.loss.parameters()) - trained
+    discriminator = sum(p.numel() for p in stage.discriminator_objective.parameters())
+    fixed = sum(p.numel() for p in stage.objective.parameters()) - trained
     # Each trained weight: itself, gradient, two averages of Adam; the result has one more average.
     expected = 4 * (5 * trained + 4 * discriminator + fixed)
     assert measure_step(stage, SETTINGS).weights == expected
@@ -89,12 +88,12 @@ def test_weights_gradients_adam_and_average_are_counted(plan):
 
 def test_measuring_leaves_the_stage_as_it_was(plan):
     stage = make_stage(plan, "detector")
-    before = {name: t.clone() for name, t in stage.loss.state_dict().items()}
+    before = {name: t.clone() for name, t in stage.objective.state_dict().items()}
     random_state = torch.get_rng_state()
     measure_step(stage, SETTINGS)
-    assert all(torch.equal(before[name], t) for name, t in stage.loss.state_dict().items())
+    assert all(torch.equal(before[name], t) for name, t in stage.objective.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random_state)
-    assert all(p.grad is None for p in stage.loss.parameters())
+    assert all(p.grad is None for p in stage.objective.parameters())
 
 
 def test_fit_takes_the_fewest_parts_that_fit(plan):

@@ -10,7 +10,7 @@ from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
-from oldphoto.training import objectives as steps
+from oldphoto.training import objectives
 
 TINY = PRESETS["tiny"]
 WEIGHTS = LossWeights(kl_weight=0.5, latent_l1_weight=3.0, perceptual_weight=2.0)
@@ -51,13 +51,13 @@ def pair_batch() -> dict[str, Tensor]:
 
 def test_noise_of_a_sample_depends_on_its_seed_alone():
     like = torch.zeros(3, 2, 4, 4)
-    together = steps.sample_noise(torch.tensor([7, 8, 7]), like)
+    together = objectives.sample_noise(torch.tensor([7, 8, 7]), like)
     torch.manual_seed(123)
-    alone = steps.sample_noise(torch.tensor([8]), like[:1])
+    alone = objectives.sample_noise(torch.tensor([8]), like[:1])
     assert torch.equal(together[1], alone[0])
     assert torch.equal(together[0], together[2])
     assert not torch.equal(together[0], together[1])
-    many = steps.sample_noise(torch.arange(200), torch.zeros(200, 64))
+    many = objectives.sample_noise(torch.arange(200), torch.zeros(200, 64))
     assert abs(many.mean()) < 0.03 and abs(many.std() - 1) < 0.02
 
 
@@ -65,7 +65,7 @@ def test_frozen_passes_gradients_through_but_collects_none_and_restores_the_flag
     network = nn.Linear(2, 1)
     network.bias.requires_grad_(False)
     x = torch.ones(1, 2, requires_grad=True)
-    with steps.frozen(network):
+    with objectives.frozen(network):
         network(x).sum().backward()
     assert x.grad is not None and network.weight.grad is None
     assert network.weight.requires_grad and not network.bias.requires_grad
@@ -75,10 +75,10 @@ def test_vae_loss_equals_equation_2_written_out():
     torch.manual_seed(0)
     vae, discriminator = VAE(TINY.vae), discriminators()
     batch = {"clean": photos(), "seed": torch.tensor([3, 4])}
-    terms, samples = steps.VAELoss(vae, WEIGHTS, Brightness())(batch, discriminator)
+    terms, samples = objectives.VAEObjective(vae, WEIGHTS, Brightness())(batch, discriminator)
 
     mean = vae.encode(batch["clean"])
-    recon = vae.decode(mean + steps.sample_noise(batch["seed"], mean))
+    recon = vae.decode(mean + objectives.sample_noise(batch["seed"], mean))
     fake, real = discriminator["photo"](recon), discriminator["photo"](batch["clean"])
     expected = {
         "l1": 10 * (recon - batch["clean"]).abs().mean(),
@@ -97,7 +97,7 @@ def test_vae_loss_equals_equation_2_written_out():
 
 def test_vae_loss_brings_both_kinds_of_codes_together():
     vae, discriminator = VAE(TINY.vae), discriminators(latent=True)
-    terms, samples = steps.VAELoss(vae, WEIGHTS)(mixed_batch(), discriminator)
+    terms, samples = objectives.VAEObjective(vae, WEIGHTS)(mixed_batch(), discriminator)
     assert "latent_adversarial" in terms and "perceptual" not in terms
     assert samples["output"].shape[0] == 4
     assert samples["latent_old"].shape == samples["latent_degraded"].shape == (2, 16, 8, 8)
@@ -110,7 +110,9 @@ def test_the_released_form_moves_old_codes_only():
     for two_sided, expected in ((True, True), (False, False)):
         batch = mixed_batch()
         batch["degraded"].requires_grad_()
-        terms, _ = steps.VAELoss(vae, only_latent, two_sided=two_sided)(batch, discriminator)
+        terms, _ = objectives.VAEObjective(vae, only_latent, two_sided=two_sided)(
+            batch, discriminator
+        )
         assert terms.keys() == {"latent_adversarial"}
         terms["latent_adversarial"].backward()
         gradient = batch["degraded"].grad
@@ -119,7 +121,7 @@ def test_the_released_form_moves_old_codes_only():
 
 def test_the_generator_step_leaves_the_discriminators_without_gradient():
     vae, discriminator = VAE(TINY.vae), discriminators(latent=True)
-    terms, _ = steps.VAELoss(vae, WEIGHTS)(mixed_batch(), discriminator)
+    terms, _ = objectives.VAEObjective(vae, WEIGHTS)(mixed_batch(), discriminator)
     sum(terms.values()).backward()
     assert all(p.grad is None for p in discriminator.parameters())
     assert all(p.requires_grad for p in discriminator.parameters())
@@ -131,7 +133,7 @@ def test_mapping_loss_trains_the_mapping_alone():
     vaes = VAE(TINY.vae), VAE(TINY.vae)
     mapping = scratch_mapping(TINY.mapping)
     loss, discriminator, batch = (
-        steps.MappingLoss(mapping, *vaes, WEIGHTS),
+        objectives.MappingObjective(mapping, *vaes, WEIGHTS),
         discriminators(6),
         pair_batch(),
     )
@@ -156,7 +158,9 @@ def test_discriminator_loss_sees_condition_and_photo_and_trains_the_discriminato
         "target": photos(seed=3),
     }
     discriminator.eval()  # keeps the spectral norm still, so that both calls agree
-    terms, _ = steps.DiscriminatorLoss(discriminator)({k: v.detach() for k, v in samples.items()})
+    terms = objectives.DiscriminatorObjective(discriminator)(
+        {k: v.detach() for k, v in samples.items()}
+    )
     real = discriminator["photo"](torch.cat([samples["condition"], samples["target"]], 1))
     fake = discriminator["photo"](torch.cat([samples["condition"], samples["output"]], 1))
     torch.testing.assert_close(terms["discriminator"], losses.lsgan_discriminator(real, fake))
@@ -168,9 +172,9 @@ def test_latent_codes_can_be_judged_without_a_judge_of_photos():
     weights = LossWeights(adversarial_weight=0.0, feature_matching_weight=0.0)
     both = discriminators(latent=True)
     latent_only = nn.ModuleDict({"latent": both["latent"]}).eval()
-    terms, samples = steps.VAELoss(VAE(TINY.vae), weights)(mixed_batch(), latent_only)
+    terms, samples = objectives.VAEObjective(VAE(TINY.vae), weights)(mixed_batch(), latent_only)
     assert set(terms) == {"l1", "kl", "latent_adversarial"}
-    found, _ = steps.DiscriminatorLoss(latent_only)(samples)
+    found = objectives.DiscriminatorObjective(latent_only)(samples)
     expected = losses.latent_discriminator(
         old=latent_only["latent"](samples["latent_old"]),
         degraded=latent_only["latent"](samples["latent_degraded"]),
@@ -183,7 +187,7 @@ def test_detector_loss_is_the_focal_loss():
     detector = ScratchUNet(TINY.detector).eval()
     mask = (photos(channels=1) > 0.8).float()
     batch = {"grey": photos(channels=1), "scratch_mask": mask}
-    terms, samples = steps.DetectorLoss(detector)(batch, nn.ModuleDict())
+    terms, samples = objectives.DetectorObjective(detector)(batch, nn.ModuleDict())
     torch.testing.assert_close(terms["focal"], losses.focal_loss(detector(batch["grey"]), mask))
     assert samples["output"].min() >= -1 and samples["output"].max() <= 1
     assert samples["target"].unique().tolist() == [-1.0, 1.0]
@@ -193,15 +197,15 @@ def test_detector_loss_is_the_focal_loss():
 def test_a_term_with_factor_zero_is_not_computed(name):
     weights = LossWeights(**{name: 0.0, "feature_matching_weight": 0.0})
     batch = {"clean": photos(), "seed": torch.tensor([3, 4])}
-    terms, _ = steps.VAELoss(VAE(TINY.vae), weights)(batch, discriminators())
+    terms, _ = objectives.VAEObjective(VAE(TINY.vae), weights)(batch, discriminators())
     assert name.removesuffix("_weight") not in terms
 
 
 def test_without_adversarial_terms_no_discriminator_is_needed():
     weights = LossWeights(adversarial_weight=0.0, feature_matching_weight=0.0)
     batch = {"clean": photos(), "seed": torch.tensor([3, 4])}
-    terms, _ = steps.VAELoss(VAE(TINY.vae), weights)(batch, nn.ModuleDict())
+    terms, _ = objectives.VAEObjective(VAE(TINY.vae), weights)(batch, nn.ModuleDict())
     assert set(terms) == {"l1", "kl"}
     mapping = scratch_mapping(TINY.mapping)
-    loss = steps.MappingLoss(mapping, VAE(TINY.vae), VAE(TINY.vae), weights)
+    loss = objectives.MappingObjective(mapping, VAE(TINY.vae), VAE(TINY.vae), weights)
     assert set(loss(pair_batch(), nn.ModuleDict())[0]) == {"l1", "latent_l1"}

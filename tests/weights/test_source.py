@@ -11,10 +11,11 @@ from oldphoto.networks.mapping import PartialNonlocalMapping, PlainMapping, scra
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
-from oldphoto.training.stages import Plan, make_stage, stage_facts, take_over_vaes
+from oldphoto.training.plan import Plan, stage_facts
+from oldphoto.training.stages import copy_missing_vaes, make_stage
 from oldphoto.weights import official
 from oldphoto.weights.source import OfficialWeights, OwnWeights, WeightsSource
-from oldphoto.weights.store import load_mapping, load_vae, save_network
+from oldphoto.weights.store import MAPPINGS, load_mapping, load_vae, save_network
 
 TINY = PRESETS["tiny"]
 
@@ -80,10 +81,10 @@ def test_the_mapping_takes_over_vaes_that_the_run_lacks(own, tmp_path):
     plan = make_plan(tmp_path / "second", own)
     with pytest.raises(InputError, match="train vae-degraded and vae-clean first"):
         make_stage(plan, "mapping")
-    take_over_vaes(plan)
+    copy_missing_vaes(plan)
     kept = (plan.weights / "vae_clean.safetensors").read_bytes()
     assert kept == (own.folder / "vae_clean.safetensors").read_bytes()
-    take_over_vaes(replace(plan, start_from=None))  # nothing is missing: nothing happens
+    copy_missing_vaes(replace(plan, start_from=None))  # nothing is missing: nothing happens
     with pytest.raises(InputError, match="holds no weights for variant scratch"):
         make_stage(plan, "mapping")
 
@@ -131,8 +132,8 @@ def test_a_source_says_what_it_holds(own, authors, tmp_path):
         False,
     )
     for name in ("quality", "scratch"):
-        network = PlainMapping if name == "quality" else PartialNonlocalMapping
-        save_network(own.folder, f"mapping_{name}", network(TINY.mapping), TINY.mapping, {})
+        mapping = MAPPINGS[name](TINY.mapping)
+        save_network(own.folder, f"mapping_{name}", mapping, TINY.mapping, {})
     assert own.variants == ("scratch", "quality")
     assert isinstance(own.network().mapping, PartialNonlocalMapping)
     assert isinstance(own.network("quality").mapping, PlainMapping)
@@ -161,7 +162,7 @@ def test_a_mapping_that_is_not_there_begins_as_the_scratch_one(own, tmp_path, va
     trained = scratch_mapping(TINY.mapping)
     save_network(own.folder, "mapping_scratch", trained, TINY.mapping, {})
     plan = replace(make_plan(tmp_path / "second", own), variant=variant)
-    take_over_vaes(plan)
+    copy_missing_vaes(plan)
     mapping = make_stage(plan, "mapping").trained[f"mapping_{variant}"].eval()
     latent = torch.randn(1, TINY.vae.latent_channels, 16, 16)
     with torch.no_grad():  # half precision on the way through the file

@@ -54,8 +54,15 @@ from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.samples import sample_paths
 from oldphoto.training.loop import Stage, train
-from oldphoto.training.objectives import DiscriminatorLoss, Samples, Terms, VAELoss, photo_terms
-from oldphoto.training.stages import VAES, Numbered, damage_settings
+from oldphoto.training.objectives import (
+    DiscriminatorObjective,
+    Outputs,
+    Terms,
+    VAEObjective,
+    photo_terms,
+)
+from oldphoto.training.plan import VAES
+from oldphoto.training.stages import Numbered, damage_settings
 from oldphoto.weights.store import load_network, save_network
 
 PIX2PIX, AT_ONCE = "Pix2Pix", "all at once"
@@ -65,7 +72,7 @@ STEPS = (PIX2PIX, AT_ONCE)
 MAPPING = "mapping"
 
 
-class AtOnceLoss(nn.Module):
+class AtOnceObjective(nn.Module):
     """Loss of joint training, eq. 2 and eq. 5 together: both VAEs get the mapping's gradients, too.
 
     Args:
@@ -76,21 +83,23 @@ class AtOnceLoss(nn.Module):
 
     def __init__(self, network: RestorationNetwork, preset: Preset) -> None:
         super().__init__()
-        weights = replace(preset.train_vae_degraded.weights, latent_adversarial_weight=0.0)
-        self.vae_degraded = VAELoss(network.vae_degraded, weights)
-        self.vae_clean = VAELoss(network.vae_clean, preset.train_vae_clean.weights)
+        weights = replace(preset.stages["vae-degraded"].weights, latent_adversarial_weight=0.0)
+        self.vae_degraded = VAEObjective(network.vae_degraded, weights)
+        self.vae_clean = VAEObjective(network.vae_clean, preset.stages["vae-clean"].weights)
         self.mapping = network.mapping
-        self.weights = preset.train_mapping.weights
+        self.weights = preset.stages["mapping"].weights
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         mixed = {name: batch[name] for name in ("old", "degraded", "seed")}
         clean = {name: batch[name] for name in ("clean", "seed")}
+        of_mapping = discriminators[MAPPING]
+        assert isinstance(of_mapping, nn.ModuleDict)
         parts = {
             "vae_degraded": self.vae_degraded(mixed, discriminators["vae_degraded"]),
             "vae_clean": self.vae_clean(clean, discriminators["vae_clean"]),
-            MAPPING: self._translate(batch, discriminators.get_submodule(f"{MAPPING}.photo")),
+            MAPPING: self._translate(batch, of_mapping),
         }
         terms: Terms = {}
         samples = dict(parts[MAPPING][1])
@@ -100,28 +109,24 @@ class AtOnceLoss(nn.Module):
         return terms, samples
 
     def _translate(
-        self, batch: dict[str, Tensor], discriminator: nn.Module
-    ) -> tuple[Terms, Samples]:
+        self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
+    ) -> tuple[Terms, Outputs]:
         degraded, clean = batch["degraded"], batch["clean"]
         first, second = self.vae_degraded.vae, self.vae_clean.vae
         prepared = self.mapping.prepare(degraded, batch["scratch_mask"])
         mapped = self.mapping(first.encode(prepared), batch["scratch_mask"])
         restored = second.decode(mapped)
-        terms = photo_terms(restored, clean, discriminator, self.weights, None, degraded)
+        terms = photo_terms(restored, clean, discriminators, self.weights, None, degraded)
         distance = losses.l1_loss(mapped, second.encode(clean))
         terms["latent_l1"] = self.weights.latent_l1_weight * distance
         samples = {"input": degraded, "output": restored.detach(), "target": clean}
         return terms, samples | {"condition": degraded}
 
 
-class AtOnceDiscriminatorLoss(nn.Module):
+class AtOnceDiscriminatorObjective(DiscriminatorObjective):
     """Losses of the three photo discriminators: one for each VAE, one for the mapping."""
 
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         terms: Terms = {}
         for part, discriminators in self.discriminators.items():
             made = {
@@ -130,9 +135,9 @@ class AtOnceDiscriminatorLoss(nn.Module):
                 if name.startswith(f"{part}.")
             }
             assert isinstance(discriminators, nn.ModuleDict)
-            found, _ = DiscriminatorLoss(discriminators)(made)
+            found = DiscriminatorObjective(discriminators)(made)
             terms |= {f"{part}_{name}": term for name, term in found.items()}
-        return terms, {}
+        return terms
 
 
 def at_once_stage(run: AblationRun, seed: int) -> Stage:
@@ -148,13 +153,13 @@ def at_once_stage(run: AblationRun, seed: int) -> Stage:
     network = RestorationNetwork(first, second, scratch_mapping(preset.mapping)).train()
     discriminators = {part: PatchDiscriminator(preset.discriminator, 3) for part in VAES}
     discriminators[MAPPING] = PatchDiscriminator(preset.discriminator, 6)
-    config = preset.train_mapping
+    config = preset.stages["mapping"]
     photos = AllKinds(run.old, run.clean, config.crop, seed, **damage_settings(config))
     return Stage(
         name=AT_ONCE,
         config=config,
-        loss=AtOnceLoss(network, preset),
-        discriminator_loss=AtOnceDiscriminatorLoss(
+        objective=AtOnceObjective(network, preset),
+        discriminator_objective=AtOnceDiscriminatorObjective(
             nn.ModuleDict({part: nn.ModuleDict({"photo": c}) for part, c in discriminators.items()})
         ),
         trained=nn.ModuleDict({"network": network}),
@@ -168,9 +173,9 @@ def pix2pix_stage(run: AblationRun, seed: int) -> Stage:
     It sees as many photos as the three stages of the whole method together.
     """
     preset = run.preset
-    stages = (preset.train_vae_degraded, preset.train_vae_clean, preset.train_mapping)
+    stages = (preset.stages["vae-degraded"], preset.stages["vae-clean"], preset.stages["mapping"])
     config: StageConfig = replace(
-        preset.train_mapping,
+        preset.stages["mapping"],
         num_photos=sum(stage.num_photos for stage in stages),
         learning_rate=pix2pix.TINY.train.learning_rate,
     )

@@ -16,10 +16,19 @@ from typing import Any
 from torch import nn
 
 from oldphoto.checks import InputError, require_in, require_positive
-from oldphoto.config import TINY, MappingConfig, Preset, StageConfig, VAEConfig
+from oldphoto.config import (
+    STAGES,
+    TINY,
+    MappingConfig,
+    Preset,
+    StageConfig,
+    StageName,
+    VAEConfig,
+)
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import written_whole
+from oldphoto.training.plan import VAE_OF, VAES, Plan
 from oldphoto.training.run_record import (
     require_same_run,
     require_same_stage,
@@ -27,7 +36,7 @@ from oldphoto.training.run_record import (
     write_stage_config,
 )
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import STAGES, VAES, Plan, train_stage
+from oldphoto.training.stages import train_stage
 from oldphoto.weights.store import (
     MAPPINGS,
     SHIPPED,
@@ -38,8 +47,8 @@ from oldphoto.weights.store import (
 )
 
 FULL = "full"
-VAE_STAGES, MAPPING_STAGE = STAGES[:2], STAGES[2:3]
-TRAINED = (*VAE_STAGES, *MAPPING_STAGE)
+TRAINED = STAGES[:3]
+VAE_STAGES, MAPPING_STAGE = TRAINED[:2], TRAINED[2:]
 
 TERMS = {
     "latent adversary": ("latent_adversarial_weight", VAE_STAGES),
@@ -66,17 +75,22 @@ MAX_BYTES = 300_000
 """Largest size of a micro-checkpoint."""
 
 # Each term needs enough weight to be missed. Its discriminator must keep up with the network.
-_STEPS: dict[str, Any] = dict(batch=4, crop=32, discriminator_learning_rate=2e-3)
 _VAE_WEIGHTS = replace(
-    TINY.train_vae_degraded.weights,
+    TINY.stages["vae-degraded"].weights,
     kl_weight=3e-3,
     adversarial_weight=0.1,
     latent_adversarial_weight=0.3,
     feature_matching_weight=0.5,
 )
 _MAPPING_WEIGHTS = replace(
-    TINY.train_mapping.weights, adversarial_weight=0.1, feature_matching_weight=0.5
+    TINY.stages["mapping"].weights, adversarial_weight=0.1, feature_matching_weight=0.5
 )
+
+
+def _short(stage: StageName, **changes: Any) -> StageConfig:
+    steps: dict[str, Any] = dict(batch=4, crop=32, discriminator_learning_rate=2e-3)
+    return replace(TINY.stages[stage], **steps, **changes)
+
 
 MICRO = replace(
     TINY,
@@ -84,13 +98,12 @@ MICRO = replace(
     mapping=replace(
         TINY.mapping, widths_in=(36,), widths_out=(), num_blocks=1, num_global_blocks=1
     ),
-    train_vae_degraded=replace(
-        TINY.train_vae_degraded, **_STEPS, num_photos=1_000, weights=_VAE_WEIGHTS
-    ),
-    train_vae_clean=replace(TINY.train_vae_clean, **_STEPS, num_photos=400, weights=_VAE_WEIGHTS),
-    train_mapping=replace(
-        TINY.train_mapping, **_STEPS, num_photos=1_200, weights=_MAPPING_WEIGHTS, hole_prob=1.0
-    ),
+    stages={
+        "vae-degraded": _short("vae-degraded", num_photos=1_000, weights=_VAE_WEIGHTS),
+        "vae-clean": _short("vae-clean", num_photos=400, weights=_VAE_WEIGHTS),
+        "mapping": _short("mapping", num_photos=1_200, weights=_MAPPING_WEIGHTS, hole_prob=1.0),
+        "detector": TINY.stages["detector"],
+    },
 )
 """Settings so small that 21 trainings take a coffee break on one core."""
 
@@ -152,11 +165,10 @@ def ablated(preset: Preset, variant: str) -> Preset:
     if part not in TERMS:
         return preset
     factor, stages = TERMS[part]
-    changed: dict[str, Any] = {}
-    for name in (f"train_{stage.replace('-', '_')}" for stage in stages):
-        stage: StageConfig = getattr(preset, name)
-        changed[name] = replace(stage, weights=replace(stage.weights, **{factor: 0.0}))
-    return replace(preset, **changed)
+    for name in stages:
+        weights = replace(preset.stages[name].weights, **{factor: 0.0})
+        preset = preset.with_stages(name, weights=weights)
+    return preset
 
 
 def checkpoint_name(variant: str, seed: int) -> str:
@@ -191,7 +203,7 @@ def same_stages(plan: Plan, whole: Plan) -> list[str]:
     With ``shared_start``, ``vae_clean`` starts as a copy of ``vae_degraded``. Then it is the same
     only if both are.
     """
-    same = [name for name in VAES if plan.config(_stage_of(name)) == whole.config(_stage_of(name))]
+    same = [name for stage, name in VAE_OF.items() if plan.config(stage) == whole.config(stage)]
     return same if VAES[0] in same or not plan.preset.shared_start else []
 
 
@@ -306,7 +318,7 @@ def _train_one(
 def _is_finished(plan: Plan, stage: str) -> bool:
     if stage == "mapping":  # its micro-checkpoint is checked by ``is_trained`` instead
         return False
-    path = plan.weights / f"{stage.replace('-', '_')}.json"
+    path = plan.weights / f"{plan.network_name(stage)}.json"
     return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["training"]["finished"]
 
 
@@ -315,7 +327,3 @@ def _take_over(source: Path, target: Path, name: str) -> None:
     for suffix in (".safetensors", ".json"):
         with written_whole(target / f"{name}{suffix}") as file:
             file.write((source / f"{name}{suffix}").read_bytes())
-
-
-def _stage_of(network_name: str) -> str:
-    return network_name.replace("_", "-")

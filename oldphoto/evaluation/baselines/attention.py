@@ -22,7 +22,7 @@ from oldphoto.evaluation.baselines.fitting import (
 )
 from oldphoto.networks.layers import ResidualBlock
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import Samples, Terms
+from oldphoto.training.objectives import Outputs, Terms
 from oldphoto.weights.store import load_network
 
 NAME = "attention"
@@ -169,7 +169,7 @@ class AttentionNetwork(nn.Module):
         return self.last(self.groups(self.blocks(F.relu(self.first(x)))))
 
 
-class AttentionLoss(nn.Module):
+class AttentionObjective(nn.Module):
     """L1 distance between the restored and the clean photo.
 
     Source:
@@ -182,7 +182,7 @@ class AttentionLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         restored = self.network(batch["degraded"])
         terms = {"l1": losses.l1_loss(restored, batch["clean"])}
         samples = {"input": batch["degraded"], "output": restored.detach()}
@@ -244,8 +244,8 @@ def attention_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
     return Stage(
         name=NAME,
         config=preset.train,
-        loss=AttentionLoss(network),
-        discriminator_loss=None,
+        objective=AttentionObjective(network),
+        discriminator_objective=None,
         trained=nn.ModuleDict({NAME: network.train()}),
         dataset=run.pairs(preset.train),
     )

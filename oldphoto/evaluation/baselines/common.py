@@ -4,10 +4,10 @@ from typing import Protocol
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from oldphoto.checks import InputError, require_photo, require_photo_mask
-from oldphoto.training.objectives import Samples, Terms
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms
 
 
 def gan_generator(scores: Tensor) -> Tensor:
@@ -29,21 +29,17 @@ def gan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return (F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()) / 2
 
 
-class GANDiscriminatorLoss(nn.Module):
+class GANDiscriminatorObjective(DiscriminatorObjective):
     """Loss of a discriminator on the ``real`` and ``fake`` input that a generator's loss returns.
 
     Args:
         discriminators: holds one discriminator, "photo".
     """
 
-    def __init__(self, discriminators: nn.ModuleDict) -> None:
-        super().__init__()
-        self.discriminators = discriminators
-
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         discriminator = self.discriminators["photo"]
         real, fake = (discriminator(samples[name])[0][-1] for name in ("real", "fake"))
-        return {"discriminator": gan_discriminator(real, fake)}, {}
+        return {"discriminator": gan_discriminator(real, fake)}
 
 
 class Method(Protocol):

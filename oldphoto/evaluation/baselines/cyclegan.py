@@ -27,7 +27,7 @@ from oldphoto.evaluation.baselines.fitting import (
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import conv_norm_relu, init_paper, residual_blocks
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import DiscriminatorObjective, Outputs, Terms, frozen
 from oldphoto.training.stages import Numbered
 from oldphoto.weights.store import load_network
 
@@ -141,7 +141,7 @@ class History(nn.Module):
         return torch.stack(returned).to(photos)
 
 
-class CycleGANLoss(nn.Module):
+class CycleGANObjective(nn.Module):
     """Loss of both generators: adversarial (least squares), cycle consistency and identity.
 
     Source:
@@ -155,7 +155,7 @@ class CycleGANLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         damaged, clean = batch["damaged"], batch["clean"]
         restored, worn = self.restore(damaged), self.damage(clean)
         back = losses.l1_loss(self.damage(restored), damaged)
@@ -174,15 +174,14 @@ class CycleGANLoss(nn.Module):
         return terms, samples | {"worn": worn.detach(), "seed": batch["seed"]}
 
 
-class CycleGANDiscriminatorLoss(nn.Module):
+class CycleGANDiscriminatorObjective(DiscriminatorObjective):
     """Least-squares loss of both discriminators on photos from their histories."""
 
     def __init__(self, discriminators: nn.ModuleDict, crop: int) -> None:
-        super().__init__()
-        self.discriminators = discriminators
+        super().__init__(discriminators)
         self.histories = nn.ModuleDict({name: History(crop) for name in discriminators})
 
-    def forward(self, samples: Samples) -> tuple[Terms, Samples]:
+    def forward(self, samples: Outputs) -> Terms:
         made = {"clean": samples["output"], "damaged": samples["worn"]}
         real = {"clean": samples["target"], "damaged": samples["input"]}
         terms = {}
@@ -194,7 +193,7 @@ class CycleGANDiscriminatorLoss(nn.Module):
                 real=discriminator(real[name]), fake=discriminator(fake)
             )
             terms[f"discriminator_{name}"] = loss
-        return terms, {}
+        return terms
 
 
 class UnpairedPhotos(DegradedPairs):
@@ -287,8 +286,8 @@ def cyclegan_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
     return Stage(
         name=NAME,
         config=config,
-        loss=CycleGANLoss(restore, damage),
-        discriminator_loss=CycleGANDiscriminatorLoss(discriminators, config.crop),
+        objective=CycleGANObjective(restore, damage),
+        discriminator_objective=CycleGANDiscriminatorObjective(discriminators, config.crop),
         trained=nn.ModuleDict({NAME: restore.train()}),
         dataset=Numbered(photos, run.seed),
     )

@@ -18,7 +18,7 @@ from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.data.datasets import DegradedPairs
 from oldphoto.evaluation.baselines.common import gan_generator
 from oldphoto.networks.layers import init_paper
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import Outputs, Terms, frozen
 
 CANNY_SIGMA = 2.0
 EDGE_FEATURE_WEIGHT = 10.0
@@ -171,7 +171,7 @@ class EdgePhotos(DegradedPairs):
         }
 
 
-class EdgeLoss(nn.Module):
+class EdgeObjective(nn.Module):
     """Loss of the edge generator: adversarial and feature matching.
 
     Source:
@@ -184,7 +184,7 @@ class EdgeLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(edge_input(clean, edges, mask))
         grey = grey_of(clean)
@@ -201,7 +201,7 @@ class EdgeLoss(nn.Module):
         return terms, samples | {"real": torch.cat([grey, edges], 1), "fake": _with(grey, made)}
 
 
-class FillingLoss(nn.Module):
+class FillingObjective(nn.Module):
     """Loss of the filling generator: L1 divided by the size of the hole, and adversarial.
 
     The paper's two terms on VGG features (perceptual and style) are left out, because VGG may not
@@ -217,7 +217,7 @@ class FillingLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         clean, mask, edges = batch["clean"], batch["scratch_mask"], batch["edges"]
         made = self.generator(filling_input(clean, edges, mask))
         with frozen(discriminators["photo"]):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
 from oldphoto.config import DiscriminatorConfig, StageConfig
-from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss, gan_generator
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, gan_generator
 from oldphoto.evaluation.baselines.fitting import (
     BaselineRun,
     NetworkMethod,
@@ -23,7 +23,7 @@ from oldphoto.evaluation.baselines.fitting import (
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.layers import init_paper
 from oldphoto.training.loop import Stage
-from oldphoto.training.objectives import Samples, Terms, frozen
+from oldphoto.training.objectives import Outputs, Terms, frozen
 from oldphoto.weights.store import load_network
 
 NAME = "pix2pix"
@@ -131,7 +131,7 @@ class _Layer(nn.Module):
         return F.dropout(x, self.dropout) if self.dropout else x  # active when restoring, too
 
 
-class Pix2PixLoss(nn.Module):
+class Pix2PixObjective(nn.Module):
     r"""Loss of the generator: :math:`-\log D(x, G(x)) + 100 \, \|y - G(x)\|_1`.
 
     The discriminator's loss is :math:`-\tfrac12 (\log D(x, y) + \log(1 - D(x, G(x))))`.
@@ -146,7 +146,7 @@ class Pix2PixLoss(nn.Module):
 
     def forward(
         self, batch: dict[str, Tensor], discriminators: nn.ModuleDict
-    ) -> tuple[Terms, Samples]:
+    ) -> tuple[Terms, Outputs]:
         degraded, clean = batch["degraded"], batch["clean"]
         with random_seed(int(batch["seed"][0])):  # a resumed run drops the same features
             restored = self.generator(degraded)
@@ -215,8 +215,8 @@ def pix2pix_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
     return Stage(
         name=NAME,
         config=preset.train,
-        loss=Pix2PixLoss(generator),
-        discriminator_loss=GANDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
+        objective=Pix2PixObjective(generator),
+        discriminator_objective=GANDiscriminatorObjective(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({NAME: generator.train()}),
         dataset=run.pairs(preset.train),
     )

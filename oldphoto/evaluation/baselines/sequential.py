@@ -14,12 +14,12 @@ from torch import nn
 from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
-from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss, require_photo_and_mask
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, require_photo_and_mask
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
-    EdgeLoss,
+    EdgeObjective,
     EdgePhotos,
-    FillingLoss,
+    FillingObjective,
     InpaintGenerator,
     composed,
     edge_input,
@@ -135,8 +135,10 @@ class Sequential:
 def sequential_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
     """Return the stages of the edge and of the filling generator, which are independent."""
     return (
-        _stage(run, preset, EDGES, preset.network, EdgeLoss, seen_by_discriminator=2),
-        _stage(run, preset, FILLING, preset.network.filling, FillingLoss, seen_by_discriminator=4),
+        _stage(run, preset, EDGES, preset.network, EdgeObjective, 2),
+        _stage(
+            run, preset, FILLING, preset.network.filling, FillingObjective, seen_by_discriminator=4
+        ),
     )
 
 
@@ -145,7 +147,7 @@ def _stage(
     preset: SequentialPreset,
     name: str,
     config: EdgeConnectConfig,
-    loss: type[EdgeLoss] | type[FillingLoss],
+    objective: type[EdgeObjective] | type[FillingObjective],
     seen_by_discriminator: int,
 ) -> Stage:
     """Return network, losses and data of one generator."""
@@ -157,8 +159,8 @@ def _stage(
     return Stage(
         name=name,
         config=preset.train,
-        loss=loss(generator),
-        discriminator_loss=GANDiscriminatorLoss(nn.ModuleDict({"photo": discriminator})),
+        objective=objective(generator),
+        discriminator_objective=GANDiscriminatorObjective(nn.ModuleDict({"photo": discriminator})),
         trained=nn.ModuleDict({name: generator.train()}),
         dataset=photos,
     )

@@ -6,11 +6,11 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from oldphoto.checks import InputError
+from oldphoto.config import STAGES
 from oldphoto.course.diagrams import FOLDER, diagram
 from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.degradations import RECIPES
 from oldphoto.evaluation.comparison_table import PAPER
-from oldphoto.training.stages import STAGES
 from oldphoto.weights.store import MAPPINGS
 
 SPACE = "{http://www.w3.org/2000/svg}"

@@ -8,9 +8,9 @@ import torch
 
 from oldphoto.course.exercises import notebook_12 as exercises
 from oldphoto.evaluation.baselines.attention import AttentionConfig, OperationAttention
-from oldphoto.evaluation.baselines.cyclegan import CYCLE_WEIGHT, CycleGANLoss
+from oldphoto.evaluation.baselines.cyclegan import CYCLE_WEIGHT, CycleGANObjective
 from oldphoto.evaluation.baselines.dip import MovingVariance, masked_square_error
-from oldphoto.evaluation.baselines.pix2pix import Pix2PixLoss
+from oldphoto.evaluation.baselines.pix2pix import Pix2PixObjective
 from oldphoto.evaluation.comparison_table import PAPER
 
 
@@ -49,7 +49,7 @@ class _Discriminator(torch.nn.Module):
 def test_pull_is_the_gradient_of_the_packages_adversarial_term():
     generator, degraded = _Times(0.8), torch.rand(2, 3, 4, 4)
     batch = {"degraded": degraded, "clean": degraded, "seed": torch.zeros(2, dtype=torch.long)}
-    terms, _ = Pix2PixLoss(generator)(batch, torch.nn.ModuleDict({"photo": _Discriminator()}))
+    terms, _ = Pix2PixObjective(generator)(batch, torch.nn.ModuleDict({"photo": _Discriminator()}))
     terms["adversarial"].backward()
     weight = torch.tensor([0.8], requires_grad=True)
     by_hand = exercises.generator_pull.solution(weight, degraded, exercises._discriminator)
@@ -69,7 +69,7 @@ def test_cycle_is_the_packages_without_its_factor():
     restore, damage = _Times(1.5), _Times(0.5)
     discriminators = torch.nn.ModuleDict({"clean": _Mean(), "damaged": _Mean()})
     batch = {"damaged": damaged, "clean": clean, "seed": torch.arange(2)}
-    terms, _ = CycleGANLoss(restore, damage)(batch, discriminators)
+    terms, _ = CycleGANObjective(restore, damage)(batch, discriminators)
     by_hand = CYCLE_WEIGHT * exercises.cycle.solution(restore, damage, damaged, clean)
     torch.testing.assert_close(by_hand, terms["cycle"])
 

@@ -14,7 +14,7 @@ from oldphoto.evaluation.ablation.joint_training import (
     AT_ONCE,
     PIX2PIX,
     STEPS,
-    AtOnceLoss,
+    AtOnceObjective,
     file_name,
     stage_of_step,
 )
@@ -29,9 +29,8 @@ OLD, CLEAN = sample_paths("old")[:4], sample_paths("clean")[:4]
 
 
 def short_run(folder: Path, num_photos: int = 8) -> AblationRun:
-    names = ("train_vae_degraded", "train_vae_clean", "train_mapping")
-    changes = {name: replace(getattr(MICRO, name), num_photos=num_photos) for name in names}
-    return AblationRun(folder, OLD, CLEAN, num_seeds=1, preset=replace(MICRO, **changes))
+    preset = MICRO.with_stages("vae-degraded", "vae-clean", "mapping", num_photos=num_photos)
+    return AblationRun(folder, OLD, CLEAN, num_seeds=1, preset=preset)
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +52,20 @@ def test_a_sample_of_all_kinds_is_what_the_two_datasets_serve():
 def test_the_terms_of_the_mapping_reach_both_vaes():
     torch.manual_seed(0)
     only_l1 = LossWeights(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    preset = replace(
-        MICRO,
-        train_vae_degraded=replace(MICRO.train_vae_degraded, weights=only_l1),
-        train_vae_clean=replace(MICRO.train_vae_clean, weights=only_l1),
-    )
+    preset = MICRO.with_stages("vae-degraded", "vae-clean", weights=only_l1)
     network = RestorationNetwork(VAE(MICRO.vae), VAE(MICRO.vae), scratch_mapping(MICRO.mapping))
     stage = stage_of_step(short_run(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, samples = AtOnceLoss(network, preset)(sample, stage.discriminator_loss.discriminators)
+    discriminators = stage.discriminator_objective.discriminators
+    terms, samples = AtOnceObjective(network, preset)(sample, discriminators)
     assert set(terms) == {
         f"mapping_{name}" for name in ("l1", "adversarial", "feature_matching", "latent_l1")
     }
     sum(terms.values()).backward()
     for part in (network.vae_degraded.encoder, network.vae_clean.decoder, network.mapping):
         assert max(weight.grad.abs().max() for weight in part.parameters()) > 0
-    discriminators, _ = stage.discriminator_loss(samples)
-    assert list(discriminators) == [
+    others = stage.discriminator_objective(samples)
+    assert list(others) == [
         f"{part}_discriminator" for part in ("vae_degraded", "vae_clean", "mapping")
     ]
 
@@ -77,7 +73,7 @@ def test_the_terms_of_the_mapping_reach_both_vaes():
 def test_all_three_parts_are_trained_and_their_codes_are_not_compared():
     stage = stage_of_step(short_run(Path()), AT_ONCE, seed=0)
     sample = {name: value[None] for name, value in stage.dataset[0].items()}
-    terms, _ = stage.loss(sample, stage.discriminator_loss.discriminators)
+    terms, _ = stage.objective(sample, stage.discriminator_objective.discriminators)
     assert {name.rsplit("_l1")[0] for name in terms if name.endswith("_l1")} == {
         "vae_degraded",
         "vae_clean",

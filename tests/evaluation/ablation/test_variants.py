@@ -48,9 +48,7 @@ SHORT = {"batch": 2, "crop": 16, "num_photos": 4}
 
 
 def short_preset(**changes):
-    names = ("train_vae_degraded", "train_vae_clean", "train_mapping")
-    stages = {name: replace(getattr(MICRO, name), **SHORT | changes) for name in names}
-    return replace(MICRO, **stages)
+    return MICRO.with_stages(*TRAINED, **SHORT | changes)
 
 
 def short_run(folder: Path, **changes) -> AblationRun:
@@ -62,10 +60,9 @@ def terms_of(variant: str, stage: str, run: AblationRun) -> set[str]:
     """Compute the loss of a stage on one batch and return the names of its terms."""
     made = make_stage(plan_of(run, variant, 0), stage)
     batch = torch.utils.data.default_collate([made.dataset[0], made.dataset[1]])
-    discriminators = (
-        made.discriminator_loss.discriminators if made.discriminator_loss is not None else {}
-    )
-    return set(made.loss(batch, discriminators)[0])
+    other_side = made.discriminator_objective
+    discriminators = other_side.discriminators if other_side is not None else {}
+    return set(made.objective(batch, discriminators)[0])
 
 
 def test_the_variants_are_the_whole_method_and_one_for_each_part():
@@ -90,8 +87,7 @@ def test_a_variant_differs_from_the_whole_in_its_part_alone(variant, tmp_path):
     term = ablation.TERMS.get(ablation.part_of(variant))
     assert changed == ({(stage, term[0]) for stage in term[1]} if term else set())
     back = replace(one.preset, mapping=whole.preset.mapping)
-    stages = {f"train_{s.replace('-', '_')}": whole.config(s) for s in TRAINED}
-    assert replace(back, **stages) == whole.preset and one.seed == whole.seed
+    assert replace(back, stages=whole.preset.stages) == whole.preset and one.seed == whole.seed
 
 
 @pytest.mark.parametrize(
@@ -118,12 +114,11 @@ def test_vaes_are_shared_only_where_they_come_out_the_same(tmp_path):
     # The clean VAE begins as a copy of the other one, so with that it is another one, too.
     assert shared.pop("without latent adversary") == shared.pop("without KL") == []
     assert all(names == both for names in shared.values())
-    longer = replace(run.preset.train_vae_clean, num_photos=6)
-    other = replace(whole, preset=replace(whole.preset, train_vae_clean=longer))
+    other = replace(whole, preset=whole.preset.with_stages("vae-clean", num_photos=6))
     assert same_stages(other, whole) == ["vae_degraded"]
-    first = replace(run.preset.train_vae_degraded, num_photos=6)
+    longer = whole.preset.with_stages("vae-degraded", num_photos=6)
     for shared_start, expected in ((True, []), (False, ["vae_clean"])):
-        preset = replace(whole.preset, train_vae_degraded=first, shared_start=shared_start)
+        preset = replace(longer, shared_start=shared_start)
         assert same_stages(replace(whole, preset=preset), whole) == expected
 
 

@@ -12,7 +12,7 @@ from oldphoto.config import DiscriminatorConfig
 from oldphoto.evaluation.baselines import cyclegan
 from oldphoto.evaluation.baselines.cyclegan import (
     CycleGAN,
-    CycleGANLoss,
+    CycleGANObjective,
     Generator,
     History,
     UnpairedPhotos,
@@ -80,7 +80,7 @@ class _Mean(nn.Module):
 
 
 def test_losses_by_hand():
-    loss = CycleGANLoss(_Add(0.25), _Add(-0.5))
+    loss = CycleGANObjective(_Add(0.25), _Add(-0.5))
     batch = {
         "damaged": torch.zeros(2, 3, 8, 8),
         "clean": torch.full((2, 3, 8, 8), 0.5),
@@ -92,8 +92,8 @@ def test_losses_by_hand():
     assert float(terms["identity"]) == pytest.approx(5 * (0.25 + 0.5))
     # Restored photos are 0.25, worn ones 0; both should be scored 1.
     assert float(terms["adversarial"]) == pytest.approx(0.75**2 + 1)
-    discriminator = cyclegan.CycleGANDiscriminatorLoss(discriminators, crop=8)
-    terms, _ = discriminator(samples)
+    discriminator = cyclegan.CycleGANDiscriminatorObjective(discriminators, crop=8)
+    terms = discriminator(samples)
     assert float(terms["discriminator_clean"]) == pytest.approx((0.5**2 + 0.25**2) / 2)
     assert float(terms["discriminator_damaged"]) == pytest.approx((1 + 0) / 2)
 
@@ -123,7 +123,9 @@ def test_a_short_training_lowers_the_cycle_loss(lesson):
 
     @torch.no_grad()
     def cycle(stage):
-        return float(stage.loss(batch, stage.discriminator_loss.discriminators)[0]["cycle"])
+        return float(
+            stage.objective(batch, stage.discriminator_objective.discriminators)[0]["cycle"]
+        )
 
     before = cycle(stage)
     assert loop.train(stage, short.run.folder / "run", short.run.settings)
@@ -134,7 +136,7 @@ def test_a_resumed_run_equals_one_without_a_break(lesson, tmp_path, monkeypatch)
     short = lesson(SMALLEST, num_steps=4)
 
     class Stop:
-        asked = True
+        requested = True
 
         def __enter__(self):
             return self

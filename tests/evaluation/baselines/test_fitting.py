@@ -29,7 +29,7 @@ class StopAfter:
         pass
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         self.left -= 1
         return self.left <= 0
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective
 from oldphoto.evaluation.baselines.pix2pix import Pix2Pix, Pix2PixConfig, UNet, fit, pix2pix_stage
 from oldphoto.networks.discriminators import PatchDiscriminator
 
@@ -48,7 +48,7 @@ class _Fixed(nn.Module):
 
 def test_losses_by_hand():
     generator = lambda x: torch.full_like(x, 0.5)  # noqa: E731
-    loss = pix2pix.Pix2PixLoss.__new__(pix2pix.Pix2PixLoss)
+    loss = pix2pix.Pix2PixObjective.__new__(pix2pix.Pix2PixObjective)
     nn.Module.__init__(loss)
     loss.generator = generator
     photo = torch.zeros(1, 3, 16, 16)
@@ -57,7 +57,7 @@ def test_losses_by_hand():
     terms, samples = loss(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(100 * 0.25)
     assert float(terms["adversarial"]) == pytest.approx(-math.log(1 / (1 + math.exp(-0.5))))
-    terms, _ = GANDiscriminatorLoss(discriminators)(samples)
+    terms = GANDiscriminatorObjective(discriminators)(samples)
     real = -math.log(1 / (1 + math.exp(-0.25)))
     made = -math.log(1 - 1 / (1 + math.exp(-0.5)))
     assert float(terms["discriminator"]) == pytest.approx((real + made) / 2, rel=1e-5)

@@ -9,7 +9,7 @@ from torch import nn
 
 from oldphoto.checks import InputError
 from oldphoto.evaluation.baselines import edgeconnect, sequential
-from oldphoto.evaluation.baselines.common import GANDiscriminatorLoss
+from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective
 from oldphoto.evaluation.baselines.edgeconnect import (
     EdgeConnectConfig,
     InpaintGenerator,
@@ -103,15 +103,15 @@ def test_losses_by_hand():
     mask[..., :8] = 1
     batch = {"clean": clean, "scratch_mask": mask, "edges": torch.zeros(1, 1, 16, 16)}
     discriminators = nn.ModuleDict({"photo": _Mean()})
-    terms, samples = edgeconnect.EdgeLoss(_Half(1))(batch, discriminators)
+    terms, samples = edgeconnect.EdgeObjective(_Half(1))(batch, discriminators)
     fooled = math.log(1 + math.exp(-0.5))
     assert float(terms["adversarial"]) == pytest.approx(fooled)
     # The features are grey photo and edges: the first is equal, the second 0.5 apart.
     assert float(terms["feature_matching"]) == pytest.approx(10 * 0.25)
-    discriminator, _ = GANDiscriminatorLoss(discriminators)(samples)
+    discriminator = GANDiscriminatorObjective(discriminators)(samples)
     by_hand = (math.log(2) + math.log(1 + math.exp(0.5))) / 2
     assert float(discriminator["discriminator"]) == pytest.approx(by_hand, rel=1e-5)
-    terms, samples = edgeconnect.FillingLoss(_Half(3))(batch, discriminators)
+    terms, samples = edgeconnect.FillingObjective(_Half(3))(batch, discriminators)
     assert float(terms["l1"]) == pytest.approx(0.5 / 0.5)  # over the share of the hole
     assert float(terms["adversarial"]) == pytest.approx(0.1 * math.log(2))  # the edges are 0
     assert (samples["output"][..., 8:] == 0).all() and (samples["output"][..., :8] == 0.5).all()
@@ -146,7 +146,7 @@ def test_short_trainings_lower_their_losses(lesson, index, term):
 
     @torch.no_grad()
     def value(discriminators):
-        return float(stage.loss(batch, discriminators)[0][term])
+        return float(stage.objective(batch, discriminators)[0][term])
 
     torch.manual_seed(0)
     fixed = nn.ModuleDict({"photo": _Mean()})  # the trained discriminator's features move

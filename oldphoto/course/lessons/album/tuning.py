@@ -23,8 +23,9 @@ from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.devices import choose_device, is_fast_at_bf16
+from oldphoto.training.plan import Plan
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import Plan, train_stage
+from oldphoto.training.stages import train_stage
 from oldphoto.weights.source import WeightsSource
 from oldphoto.weights.store import load_weights
 
@@ -97,8 +98,7 @@ def _plan(
 ) -> Plan:
     """Return the plan of a short stage: the loss of preset small without the perceptual term."""
     batch = min(4, len(album))
-    stage = replace(
-        PRESETS["small"].train_mapping,
+    changes = dict(
         batch=batch,
         crop=64,
         num_photos=batch * steps,
@@ -112,7 +112,7 @@ def _plan(
             perceptual_weight=0.0,
         ),
     )
-    preset = replace(PRESETS["small"], train_mapping=stage)
+    preset = PRESETS["small"].with_stages("mapping", **changes)
     return Plan(preset, album, album, run, start_from=WeightsSource.parse(start))
 
 

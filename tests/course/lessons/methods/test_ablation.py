@@ -75,7 +75,7 @@ def test_every_shipped_checkpoint_is_small_whole_and_of_its_variant(variant, see
     preset = ablation.ablated(MICRO, variant)
     for stage in ablation.TRAINED:
         weights = card["training"][stage]["weights"]
-        asked = getattr(preset, f"train_{stage.replace('-', '_')}").weights
+        asked = preset.stages[stage].weights
         assert {name: getattr(asked, name) for name in weights} == weights
         assert stage not in without or weights[factor] == 0
 

@@ -35,8 +35,8 @@ def errors_of(view: ipywidgets.Widget) -> list:
 
 def test_shortened_changes_the_named_stages_alone():
     short = shortened(PRESETS["tiny"], {"mapping": 16})
-    assert short.train_mapping.num_photos == 16
-    assert short.train_vae_clean == PRESETS["tiny"].train_vae_clean
+    assert short.stages["mapping"].num_photos == 16
+    assert short.stages["vae-clean"] == PRESETS["tiny"].stages["vae-clean"]
     with pytest.raises(InputError, match="stage"):
         shortened(PRESETS["tiny"], {"faces": 16})
 

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from oldphoto.training import card as training_card
-from oldphoto.training.card import catalogue_hash, commit, log_facts, run_facts
+from oldphoto.training import run_record
+from oldphoto.training.run_record import catalogue_hash, commit, log_facts, run_facts
 
 LOG = """step,photos_per_second,rate,l1,discriminator
 20,10,0.001,3.5,1.0
@@ -59,12 +59,12 @@ def test_the_commit_is_that_of_the_clone_and_tells_changes(tmp_path, monkeypatch
         )
         return done.stdout.strip()
 
-    module = tmp_path / "training_card.py"
+    module = tmp_path / "run_record.py"
     module.write_text("first")
-    monkeypatch.setattr(training_card, "__file__", str(module))
+    monkeypatch.setattr(run_record, "__file__", str(module))
     git("init", "-q")
     assert commit() is None  # a clone of something else: this file is not one of it
-    git("add", "training_card.py")
+    git("add", "run_record.py")
     git("commit", "-q", "-m", "first")
     assert commit() == git("rev-parse", "HEAD")
     module.write_text("second")
