@@ -3,7 +3,8 @@
 import argparse
 import csv
 import io
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.samples import sample_paths
 from oldphoto.system.files import written_whole
+from oldphoto.system.streams import printable
 from oldphoto.weights.source import WeightsSource
 
 ALL = "all"
@@ -53,16 +55,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the table as Markdown and write it into the output folder."""
+    """Measure, print the table as Markdown and write it into the output folder.
+
+    Returns:
+        0, or 1 if a photo was refused; it is named, and the table has the others.
+    """
     paths = photo_paths(arguments.data) if arguments.data else sample_paths("held_out")
     if arguments.output.is_file():
         raise InputError(f"expected a folder for --output, got the file {arguments.output}")
-    photos = make_test_photos(paths, arguments.recipe, arguments.seed)
+    num_refused = 0
+
+    def refused(path: Path, reason: str) -> None:
+        nonlocal num_refused
+        num_refused += 1
+        named = reason if str(path) in reason else f"{path}: {reason}"
+        tqdm.write(printable(f"not measured: {named}"), file=sys.stderr)
+
+    photos = make_test_photos(paths, arguments.recipe, arguments.seed, refused)
     if arguments.methods:
-        return _compare(list(photos), arguments)
+        _compare(list(photos), arguments)
+    else:
+        _measure(photos, len(paths), arguments)
+    if num_refused:
+        print(f"{len(paths) - num_refused} of {len(paths)} photos measured")
+    return 1 if num_refused else 0
+
+
+def _measure(photos: Iterable[TestPhoto], num_photos: int, arguments: argparse.Namespace) -> None:
+    """Measure one set of weights and write ``scores.csv``."""
     source = WeightsSource.parse(arguments.weights)
     restorer = Restorer.from_source(source, arguments.variant)
-    scores = evaluate(restorer, tqdm(photos, total=len(paths), desc="measuring", unit="photo"))
+    scores = evaluate(restorer, tqdm(photos, total=num_photos, desc="measuring", unit="photo"))
     scores.append(mean_score(scores))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(asdict(scores[0])))
@@ -70,10 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
     writer.writerows(asdict(score) for score in scores)
     _write(arguments.output / "scores.csv", text.getvalue())
     print(as_markdown_scores(scores))
-    return 0
 
 
-def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> int:
+def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> None:
     """Measure several methods and write ``table.md``, ``table.csv`` and ``table.html``."""
     names = list(METHODS) if ALL in arguments.methods else arguments.methods
     sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
@@ -87,7 +109,6 @@ def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> int:
     _write(arguments.output / "table.csv", as_csv(rows, columns))
     _write(arguments.output / "table.html", as_html(rows, columns, photos, OURS))
     print(text)
-    return 0
 
 
 def _write(path: Path, text: str) -> None:
@@ -103,7 +124,7 @@ def as_markdown_scores(scores: list[Score]) -> str:
     ]
     for s in scores:
         lines.append(
-            f"| {s.name} | {s.psnr_degraded:.2f} | {s.psnr_restored:.2f} "
+            f"| {printable(s.name)} | {s.psnr_degraded:.2f} | {s.psnr_restored:.2f} "
             f"| {s.ssim_degraded:.3f} | {s.ssim_restored:.3f} |"
         )
     return "\n".join(lines)
