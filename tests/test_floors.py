@@ -22,7 +22,7 @@ FLOORS = [
     "evaluation",
     "course",
     "cli",
-    "__init__ __main__",
+    "__init__ __main__ provenance",
 ]
 # The same inside oldphoto/course/. A lesson is a folder of its own.
 COURSE_FLOORS = [
