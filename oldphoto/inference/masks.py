@@ -1,5 +1,6 @@
 """Choose the scratch masks of a batch: from a detector, a file, a folder, or none at all."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from oldphoto.images.files import list_photos, read_mask, write_photo
 from oldphoto.inference.detector import ScratchDetector
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping
+from oldphoto.system.files import explained_disk_errors
+from oldphoto.system.outputs import folded
 from oldphoto.weights.source import WeightsSource
 
 MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
@@ -76,9 +79,9 @@ def keep_masks(masks: MaskSource, folder: Path, photos: list[Path]) -> MaskSourc
     """
     if masks is _no_mask:
         raise InputError("there are no masks to save: add --mask auto")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"expected a new or empty folder for the masks, got {folder}")
-    names = Counter(photo.stem.casefold() for photo in photos)
+    names = Counter(folded(photo.stem) for photo in photos)
     name, times = names.most_common(1)[0]
     if times > 1:
         raise InputError(f"{times} photos are called {name}: their masks would share one file")
@@ -86,9 +89,13 @@ def keep_masks(masks: MaskSource, folder: Path, photos: list[Path]) -> MaskSourc
     def kept(photo: Path, pixels: np.ndarray) -> np.ndarray | None:
         mask = masks(photo, pixels)
         if mask is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            with explained_disk_errors(folder, "choose another folder for the masks"):
+                folder.mkdir(parents=True, exist_ok=True)
             levels = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
-            write_photo(folder / f"{photo.stem}.png", levels)
+            path = folder / f"{photo.stem}.png"
+            if os.path.lexists(path):  # put there since the batch began
+                raise MaskError(f"{path} is there already and is not replaced: move it away")
+            write_photo(path, levels)
         return mask
 
     return kept

@@ -130,11 +130,7 @@ class OutputFolder:
 
     def names_from(self, source: str) -> list[str]:
         """Return the names that the record has for a source; the files may be gone or changed."""
-        return [
-            name
-            for name, entries in self._entries.items()
-            if any(entry["source"] == source for entry in entries)
-        ]
+        return [name for name, its_source in self.sources().items() if its_source == source]
 
     def path(self, name: str) -> Path:
         """Return the path of a name in the folder.
@@ -200,6 +196,28 @@ class OutputFolder:
         self._names_in(path.parent).discard(folded(path.name))
         self._note(name, "", "")
         return True
+
+    def move(self, name: str, new_name: str, source: str) -> str:
+        """Rename a file that is ours, to a free name; return that name."""
+        new_name = self.free_name(new_name, source)
+        path, target = self.path(name), self.path(new_name)
+        self._note(new_name, sha256_of(path), source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, target)
+        self._note(name, "", "")
+        self._listings.clear()
+        return new_name
+
+    def put_aside(self, name: str) -> str:
+        """Rename a file of the user to a free name, so that its own is free; return that name."""
+        new_name = self.free_name(name, "")
+        replace_file(self.path(name), self.path(new_name))
+        self._listings.clear()
+        return new_name
+
+    def sources(self) -> dict[str, str]:
+        """Return what each file on record was made from, by name."""
+        return {name: entries[-1]["source"] for name, entries in self._entries.items()}
 
     def fresh_folder(self, name: str) -> Path | None:
         """Make an empty folder; one that was made here before is deleted with all it holds.
@@ -271,6 +289,8 @@ class OutputFolder:
     def _note(self, name: str, sha256: str, source: str) -> None:
         """Append a line to the record and force it to the disk; no SHA-256: the file is gone."""
         entry = {"name": name, "sha256": sha256, "source": source}
+        if self._entries.get(name, [])[-1:] == [entry]:
+            return
         with (self._hidden / _RECORD).open("ab") as file:
             start = file.tell()
             try:
@@ -352,13 +372,17 @@ def leads_out(name: str) -> bool:
     return bool(windows.root) or is_here or ".." in windows.parts or "\0" in name
 
 
-def _is_plain_file(folder: Path, name: str) -> bool:
-    """Return whether a name is a file that is reached without a link."""
+def is_reached_by_link(folder: Path, name: str) -> bool:
+    """Return whether a name in a folder is a link, or lies behind one."""
     path = Path(name)
-    if not name or path.drive or path.root or ".." in path.parts:
-        return False
-    steps = [folder / parent for parent in (path, *path.parents[:-1])]
-    return not any(is_link(step) for step in steps) and steps[0].is_file()
+    return any(is_link(folder / step) for step in (path, *path.parents[:-1]))
+
+
+def _is_plain_file(folder: Path, name: str) -> bool:
+    """Return whether a name is a file in the folder that is reached without a link."""
+    path = Path(name)
+    is_inside = name and not (path.drive or path.root or ".." in path.parts)
+    return bool(is_inside) and not is_reached_by_link(folder, name) and (folder / path).is_file()
 
 
 def _folder_mark(path: Path) -> str:

@@ -249,8 +249,8 @@ def demo_folder(folder: Path, photos: Sequence[Path]) -> Path:
         "not_a_photo.jpg": b"Dear Grandmother,",
         "letter.txt": b"Dear Grandmother,",
     }
-    with OutputFolder(folder) as outputs:
+    with OutputFolder(folder.parent) as outputs:  # so that the folder itself holds photos alone
         for name, written in files.items():
-            with outputs.writing(name, source="demonstration") as path:
+            with outputs.writing(f"{folder.name}/{name}", source="demonstration") as path:
                 path.write_bytes(written)
     return folder
