@@ -19,8 +19,8 @@ from data_tools.collectors import SOURCE_NAMES
 from oldphoto.checks import InputError, require_in
 
 if TYPE_CHECKING:
-    from data_tools.collectors.base import PhotoSpider
     from data_tools.collectors.crawl import Summary
+    from data_tools.collectors.spider import PhotoSpider
 
 # A mail or web address, plain ASCII without spaces: it becomes part of an HTTP header.
 _CONTACT = re.compile(r"[!-'*-~]+@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+|https?://[!-'*-~]+\.[!-'*-~]+")

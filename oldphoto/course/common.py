@@ -1,15 +1,22 @@
-"""What several lessons use: small photos, crops, PSNR of a batch, logs, pictures side by side."""
+"""What several lessons use: small photos, crops, PSNR of a batch, logs, source code, pictures."""
 
 import csv
+import importlib.metadata
+import inspect
 import io
+import re
+import textwrap
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from IPython.display import HTML
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -19,6 +26,7 @@ from oldphoto.course.figures import Photo, as_pixels, figure_html, require_descr
 from oldphoto.images.tensors import to_tensor
 from oldphoto.samples import sample_names, sample_photo
 
+ROOT = Path(__file__).parents[2]  # the folder that holds the package
 GAP = 8  # white pixels between the photos of a picture
 _ENLARGED = 5
 
@@ -131,3 +139,49 @@ def fall(log: Log, term: str, rows: int = 3) -> tuple[float, float]:
     """Return the mean of a term over the first and over the last rows of a log."""
     values = log[term]
     return float(values[:rows].mean()), float(values[-rows:].mean())
+
+
+def source(obj: Any) -> HTML:
+    """Return the package's code of a class, method or function, with a link to it on GitHub.
+
+    The code is folded away under one line: a click opens it.
+
+    Args:
+        obj: a class, a method or a function of the package.
+
+    Raises:
+        InputError: if it has no code in the package.
+
+    >>> source(psnr_of).data.startswith("<details><summary><code>oldphoto.course.common.psnr_of")
+    True
+    """
+    try:
+        lines, first = inspect.getsourcelines(obj)
+        path = Path(inspect.getfile(inspect.unwrap(obj))).relative_to(ROOT)
+    except (OSError, TypeError, ValueError):
+        raise InputError(f"expected a class or function of the package, got {obj!r}") from None
+    place = f"{path.as_posix()}, lines {first} to {first + len(lines) - 1}"
+    url = _files_url()
+    if url:
+        link = f"{url}/{path.as_posix()}#L{first}-L{first + len(lines) - 1}"
+        place = f'<a href="{escape(link)}">{place}</a>'
+    name = escape(f"{obj.__module__}.{obj.__qualname__}")
+    code = escape(textwrap.dedent("".join(lines)))
+    return HTML(
+        f"<details><summary><code>{name}</code> ({place})</summary><pre>{code}</pre></details>"
+    )
+
+
+def _files_url() -> str:
+    """Return where GitHub shows the package's files, or "" if the project does not say.
+
+    A checkout says it in pyproject.toml, an installed package in its metadata.
+    """
+    project = ROOT / "pyproject.toml"
+    if project.is_file():
+        urls = tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls", {})
+    else:
+        entries = importlib.metadata.metadata("oldphoto").get_all("Project-URL") or []
+        urls = dict(entry.split(", ", 1) for entry in entries)
+    notebooks = re.fullmatch(r"(https://.+)/tree/(.+)/notebooks", urls.get("Notebooks", ""))
+    return f"{notebooks[1]}/blob/{notebooks[2]}" if notebooks else ""

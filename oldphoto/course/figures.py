@@ -77,7 +77,7 @@ def show(fig: Figure, alt: str, caption: str = "", kind: Literal["png", "jpeg"] 
     """
     alt = require_description(alt)
     buffer = io.BytesIO()
-    quality = {"quality": 88} if kind == "jpeg" else None
+    quality = {"quality": 80} if kind == "jpeg" else None
     fig.savefig(buffer, format=kind, dpi=90, pil_kwargs=quality)
     pyplot.close(fig)  # else Jupyter shows it a second time, without description
     display(HTML(figure_html(f"image/{kind}", buffer.getvalue(), alt, caption)))

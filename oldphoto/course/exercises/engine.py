@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Level = Literal["complete a line", "modify", "investigate"]
+Level = Literal["complete a line", "modify", "build", "investigate"]
 NOT_DONE = "Not done yet."
 LINE_WIDTH = 88
 
@@ -63,6 +63,9 @@ class Exercise:
         praise: one sentence that is shown with a right answer.
         limits: least and greatest value that a result may have.
         tolerance: relative and absolute difference that is still right.
+        observe: what is compared, where a result is not enough: a function of an answer and a
+            trial that returns named values, such as the output and the gradient of a layer. It
+            returns None for an answer that is not written yet. None compares ``answer(*trial)``.
         same_kind: whether numbers must be of the solution's kind, such as uint8 or float32; set
             where the notebook goes on with them and another kind would stop it.
     """
@@ -77,6 +80,7 @@ class Exercise:
     limits: tuple[float, float] | None = None
     tolerance: float = 1e-4
     same_kind: bool = False
+    observe: Callable[..., dict[str, Any] | None] | None = None
     solved: bool = field(default=False, init=False)
     hints_shown: int = field(default=0, init=False)
 
@@ -108,10 +112,10 @@ class Exercise:
         """Return what is wrong with an answer, or an empty text."""
         for trial in self.trials:
             try:
-                given = _result(answer, trial)
+                given = self._result(answer, trial)
             except Exception as error:  # noqa: BLE001 - a reader's code may raise anything
                 return f"It stops with {type(error).__name__}: {error}"
-            expected = self.solution(*_copies(trial))
+            expected = self._result(self.solution, trial)
             fault = self._compare(given, expected) or ""
             if fault:
                 return self._known_fault(answer, given, expected, trial) or fault
@@ -126,7 +130,7 @@ class Exercise:
         alike = [
             wrong
             for wrong in self.misconceptions
-            if _difference(typical := _result(wrong.answer, trial), expected) > self.tolerance
+            if _difference(typical := self._result(wrong.answer, trial), expected) > self.tolerance
             and _difference(given, typical) <= self.tolerance
         ]
         best = max(alike, key=lambda wrong: self._agreement(answer, wrong), default=None)
@@ -137,13 +141,24 @@ class Exercise:
         agreed = 0
         for trial in self.trials:
             with contextlib.suppress(Exception):  # a reader's code may raise anything
-                given, typical = _result(answer, trial), _result(wrong.answer, trial)
+                given = self._result(answer, trial)
+                typical = self._result(wrong.answer, trial)
                 agreed += _difference(given, typical) <= self.tolerance
         return agreed
+
+    def _result(self, answer: Any, trial: tuple) -> Any:
+        """Try an answer on copies of the trial; a value is its own result."""
+        copies = tuple(part.clone() if isinstance(part, Tensor) else part for part in trial)
+        if not callable(answer):
+            return answer
+        return self.observe(answer, *copies) if self.observe else answer(*copies)
 
     def _compare(self, given: Any, expected: Any) -> str:
         if given is None or given is ...:
             return NOT_DONE
+        if isinstance(expected, dict):
+            faults = ((name, self._compare(given[name], part)) for name, part in expected.items())
+            return next((f"{name}: {fault}" for name, fault in faults if fault), "")
         if isinstance(expected, str):
             same = isinstance(given, str) and given.strip().lower() == expected
             return "" if same else f"{given!r} is not it."
@@ -211,15 +226,6 @@ def _other_shape(values: np.ndarray, wanted: np.ndarray) -> str:
     return f"The shape should be {wanted.shape}, but it is {values.shape}."
 
 
-def _result(answer: Any, trial: tuple) -> Any:
-    """Call an answer that is a function on copies of the trial; a value is its own result."""
-    return answer(*_copies(trial)) if callable(answer) else answer
-
-
-def _copies(trial: tuple) -> tuple:
-    return tuple(part.clone() if isinstance(part, Tensor) else part for part in trial)
-
-
 def _array(value: Any) -> np.ndarray | None:
     """Return numbers as an array of float64, or None where they are no numbers."""
     if isinstance(value, Tensor):
@@ -232,6 +238,8 @@ def _array(value: Any) -> np.ndarray | None:
 
 def _difference(first: Any, second: Any) -> float:
     """Return the largest difference as a share of the largest value; infinite if incomparable."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        return max(_difference(first[name], part) for name, part in second.items())
     if isinstance(first, str) or isinstance(second, str):
         same = str(first).strip().lower() == str(second).strip().lower()
         return 0.0 if same else float("inf")

@@ -1,9 +1,13 @@
 """Exercises of notebook 04: autoencoders and VAEs."""
 
+import copy
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
@@ -11,6 +15,7 @@ _draw = torch.Generator().manual_seed(4)
 _mean = 1.5 * torch.randn(2, 3, 4, 5, generator=_draw)
 _log_var = torch.randn(2, 3, 4, 5, generator=_draw)
 _noise = torch.randn(2, 3, 4, 5, generator=_draw)
+_upstream = torch.randn(2, 3, 4, 5, generator=_draw)  # a gradient that comes from the decoder
 _features = 3 * torch.randn(2, 3, 6, 5, generator=_draw)
 _features = _features + 2 * torch.randn(2, 3, 1, 1, generator=_draw)
 
@@ -31,7 +36,7 @@ kl = Exercise(
         ),
         Misconception(
             lambda mean, log_var: -0.5 * (mean**2 + log_var.exp() - 1 - log_var).mean(),
-            "The sign is the wrong way round: training would push the code away from N(0, 1).",
+            "The sign is the wrong way round: training would push the latent away from N(0, 1).",
         ),
         Misconception(
             lambda mean, log_var: (mean**2 + log_var.exp() - 1 - log_var).mean(),
@@ -63,12 +68,52 @@ def _reparameterise(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     return mean + (0.5 * log_var).exp() * noise
 
 
+def _sample_and_gradients(
+    answer: Callable[..., Any], mean: Tensor, log_var: Tensor, noise: Tensor
+) -> dict[str, Any] | None:
+    """Draw a sample, and send a gradient back through it."""
+    mean.requires_grad_()
+    log_var.requires_grad_()
+    torch.manual_seed(0)  # an answer that draws noise of its own can then be recognised
+    sample = answer(mean, log_var, noise)
+    if sample is None or sample is ...:
+        return None
+    if isinstance(sample, Tensor) and sample.shape == mean.shape and sample.requires_grad:
+        sample.backward(_upstream)
+    names = {"The sample": sample}
+    for name, inputs in (("The gradient of mean", mean), ("The gradient of log_var", log_var)):
+        names[name] = torch.zeros_like(inputs) if inputs.grad is None else inputs.grad
+    return names
+
+
 reparameterise = Exercise(
     title="the reparameterised sample",
     level="complete a line",
     solution=_reparameterise,
     trials=((_mean, _log_var, _noise), (_mean, torch.full_like(_log_var, -6.0), _noise)),
+    observe=_sample_and_gradients,
     misconceptions=(
+        Misconception(
+            lambda mean, log_var, noise: (mean + (0.5 * log_var).exp() * noise).detach(),
+            "The sample is right, but it is detached: no gradient reaches the encoder.",
+        ),
+        Misconception(
+            lambda mean, log_var, noise: mean + (0.5 * log_var).exp().detach() * noise,
+            "The sample is right, but the standard deviation is detached: log_var never learns.",
+        ),
+        Misconception(
+            lambda mean, log_var, noise: mean.detach() + (0.5 * log_var).exp() * noise,
+            "The sample is right, but the mean is detached: it never learns.",
+        ),
+        Misconception(
+            lambda mean, log_var, noise: torch.normal(mean, (0.5 * log_var).exp()),
+            "torch.normal draws the sample itself, and its gradient is 0, as the cell above has "
+            "shown. Use the noise that is given.",
+        ),
+        Misconception(
+            lambda mean, log_var, noise: mean + (0.5 * log_var).exp() * torch.randn_like(mean),
+            "This draws noise of its own. Use the noise that is given.",
+        ),
         Misconception(
             lambda mean, log_var, noise: mean + log_var.exp() * noise,
             "exp(log_var) is the variance. Noise is multiplied by the standard deviation.",
@@ -106,6 +151,169 @@ reparameterise = Exercise(
 )
 
 
+class _TinyVAE(nn.Module):
+    """A VAE of one convolution each way, with the interface of the package's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(2, 48, 1)
+        draw = torch.Generator().manual_seed(4)
+        for weight in self.parameters():
+            nn.init.normal_(weight, std=0.3, generator=draw)
+
+    def forward(
+        self, photo: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        mean, log_var = self.encoder(photo).chunk(2, dim=1)
+        noise = torch.randn(mean.shape, generator=generator)
+        latent = mean + (0.5 * log_var).exp() * noise
+        return F.pixel_shuffle(self.decoder(latent), 4), mean, log_var
+
+
+_KLTerm = Callable[[Tensor, Tensor], Tensor]
+_Optimizer = torch.optim.Optimizer
+_Draw = torch.Generator
+_clean = 2 * torch.rand(2, 3, 8, 8, generator=_draw) - 1
+
+
+def _vae_step(
+    vae: nn.Module, optimizer: _Optimizer, clean: Tensor, kl_of: _KLTerm, weight: float, draw: _Draw
+) -> tuple[float, float]:
+    recon, mean, log_var = vae(clean, draw)
+    l1 = (recon - clean).abs().mean()
+    kl = kl_of(mean, log_var)
+    loss = l1 + weight * kl
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(vae.parameters(), max_norm=1.0)
+    optimizer.step()
+    return l1.item(), kl.item()
+
+
+def _variant_of_the_step(
+    zero: bool = True,
+    back: bool = True,
+    clip: bool = True,
+    step: bool = True,
+    loss: str = "sum",
+) -> Callable[..., tuple[float, float]]:
+    """Return the step with one thing left out or done otherwise."""
+
+    def answer(
+        vae: nn.Module,
+        optimizer: _Optimizer,
+        clean: Tensor,
+        kl_of: _KLTerm,
+        weight: float,
+        draw: _Draw,
+    ) -> tuple[float, float]:
+        recon, mean, log_var = vae(clean, draw)
+        l1, kl = (recon - clean).abs().mean(), kl_of(mean, log_var)
+        total = {
+            "sum": l1 + weight * kl,
+            "l1 alone": l1,
+            "without weight": l1 + kl,
+            "minus": l1 - weight * kl,
+            "detached": (recon.detach() - clean).abs().mean() + weight * kl,
+            "squares": (recon - clean).square().mean() + weight * kl,
+        }[loss]
+        if zero:
+            optimizer.zero_grad()
+        if back:
+            total.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(vae.parameters(), max_norm=1.0)
+        if step:
+            optimizer.step()
+        return l1.item(), kl.item()
+
+    return answer
+
+
+def _weights_after_steps(
+    answer: Callable[..., Any], photo: Tensor, weight: float
+) -> dict[str, Any] | None:
+    """Take two steps with an answer; return its losses, the last gradient, and the weights."""
+    vae, draw = _TinyVAE(), torch.Generator().manual_seed(0)
+    start = copy.deepcopy(vae.state_dict())
+    optimizer = torch.optim.SGD(vae.parameters(), lr=0.1)
+    results = [answer(vae, optimizer, photo, _kl, weight, draw) for _ in range(2)]
+    weights = torch.cat([part.detach().flatten() for part in vae.parameters()])
+    moved = any(not torch.equal(start[name], part) for name, part in vae.state_dict().items())
+    if not moved and (results[-1] is None or results[-1] is ...):
+        return None
+    if not (isinstance(results[-1], tuple) and len(results[-1]) == 2):
+        raise TypeError("return two numbers, the L1 term and the KL term")
+    slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in vae.parameters()]
+    gradient = torch.cat([slope.flatten() for slope in slopes])
+    l1, kl_term = (float(part) for part in results[-1])
+    return dict(zip(_STEP_PARTS, (gradient, weights, l1, kl_term), strict=True))
+
+
+_STEP_PARTS = (
+    "The gradient of the second step",
+    "The weights after two steps",
+    "The L1 term of the second step",
+    "The KL term of the second step",
+)
+
+vae_step = Exercise(
+    title="one training step of a VAE",
+    level="build",
+    solution=_vae_step,
+    trials=((_clean, 5.0), (0.5 * _clean, 0.02)),  # a steep slope, and a gentle one
+    observe=_weights_after_steps,
+    tolerance=1e-3,
+    misconceptions=(
+        Misconception(
+            _variant_of_the_step(zero=False),
+            "The first step is right, the second is not: gradients add up until somebody sets "
+            "them to zero.",
+        ),
+        Misconception(
+            _variant_of_the_step(clip=False),
+            "The gradient is longer than 1: limit it between backward and step.",
+        ),
+        Misconception(
+            _variant_of_the_step(step=False),
+            "The gradient is right, but the weights do not move: who takes the step?",
+        ),
+        Misconception(
+            _variant_of_the_step(back=False),
+            "No weight has a gradient: the loss was never sent back.",
+        ),
+        Misconception(
+            _variant_of_the_step(loss="l1 alone"),
+            "The KL term is computed, but it is not in the loss.",
+        ),
+        Misconception(
+            _variant_of_the_step(loss="without weight"),
+            "The KL term enters with the factor 1 instead of its weight.",
+        ),
+        Misconception(
+            _variant_of_the_step(loss="minus"),
+            "The KL term has the wrong sign: this step moves the latent away from the prior.",
+        ),
+        Misconception(
+            _variant_of_the_step(loss="detached"),
+            "The decoder gets no gradient: the reconstruction is detached.",
+        ),
+        Misconception(
+            _variant_of_the_step(loss="squares"),
+            "These are squared differences. The reconstruction term is an absolute difference.",
+        ),
+    ),
+    hints=(
+        "Two losses with their factor make one number. The last four lines of the loop in "
+        "section 1 then follow.",
+        "Mean absolute difference plus the weighted kl_of(mean, log_var); then zero_grad of the "
+        "optimizer, backward of the loss, clip_grad_norm_, step of the optimizer. Return both "
+        "terms as numbers.",
+    ),
+    praise="Losses, gradients and weights are those of the package's step.",
+)
+
+
 def _bits(spread: float) -> float:
     return 0.5 * math.log2(1 + spread**2)
 
@@ -130,7 +338,7 @@ bits = Exercise(
         ),
         Misconception(
             lambda spread: 0.5 * math.log2(spread**2),
-            "A code smaller than the noise would carry a negative number of bits.",
+            "A latent smaller than the noise would carry a negative number of bits.",
         ),
         Misconception(
             lambda spread: spread,
@@ -138,7 +346,7 @@ bits = Exercise(
         ),
     ),
     hints=(
-        "What is the variance of the code, if its standard deviation is spread?",
+        "What is the variance of the latent, if its standard deviation is spread?",
         "math.log2 takes one plus the ratio of the variances; the noise has variance 1.",
     ),
     praise="A spread of 1 gives half a bit; each doubling of a large spread adds one bit.",
@@ -208,20 +416,20 @@ collapsed_run = Exercise(
     misconceptions=(
         Misconception(
             "a",
-            "Run a has the lowest L1, and its KL is far from 0: its code carries a lot.",
+            "Run a has the lowest L1, and its KL is far from 0: its latent carries a lot.",
         ),
         Misconception(
-            "b", "In run b the KL falls, but not to 0: photos still have codes of their own."
+            "b", "In run b the KL falls, but not to 0: photos still have latents of their own."
         ),
         Misconception(
             "d", "Run d has hardly learned anything yet: both of its terms are still falling."
         ),
     ),
     hints=(
-        "A collapsed code is the same for all photos. What does this do to the KL term?",
+        "A collapsed latent is the same for all photos. What does this do to the KL term?",
         "Look for a KL term of 0 together with an L1 that has stopped falling.",
     ),
     praise="KL near 0 means: mean 0, variance 1 for every photo. The decoder sees only noise.",
 )
 
-sheet = Sheet((kl, reparameterise, bits, instance_norm, collapsed_run))
+sheet = Sheet((kl, reparameterise, bits, vae_step, instance_norm, collapsed_run))

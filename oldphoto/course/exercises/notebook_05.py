@@ -1,10 +1,12 @@
 """Exercises of notebook 05: the losses of a discriminator, what it sees, and what goes wrong."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
@@ -12,20 +14,25 @@ Discriminator = Callable[[Tensor], Tensor]
 Layers = tuple[tuple[int, int], ...]
 _noise = torch.Generator().manual_seed(5)
 _real = torch.rand(6, 1, 4, 4, generator=_noise) + 0.3
-_fake = (torch.rand(6, 1, 4, 4, generator=_noise) - 0.2).requires_grad_()
-_LEAK, _ASLEEP = 100.0, 10_000.0
+_fake = torch.rand(6, 1, 4, 4, generator=_noise) - 0.2
 
 
-def _probe(photo: Tensor) -> Tensor:
-    """Score a photo by itself, and betray how it was called.
+def _loss_and_gradients(
+    answer: Callable[..., Any], real: Tensor, fake: Tensor
+) -> dict[str, Any] | None:
+    """Compute a loss of a small discriminator, and see which of two networks it moves.
 
-    The value of a loss does not tell where its gradient goes. So this discriminator adds a large
-    number if the photo still hangs on the generator, and a larger one if gradients are switched
-    off.
+    The value of a loss does not say where its gradient goes.
     """
-    hanging = _LEAK if photo.requires_grad else 0.0
-    asleep = 0.0 if torch.is_grad_enabled() else _ASLEEP
-    return photo * 0.9 + hanging + asleep
+    weight, made_by = torch.tensor(0.9, requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    loss = answer(lambda photo: photo * weight, real, fake * made_by)
+    if loss is None or loss is ...:
+        return None
+    if isinstance(loss, Tensor) and not loss.shape and loss.requires_grad:
+        loss.backward()
+    slopes = [torch.zeros(()) if w.grad is None else w.grad for w in (weight, made_by)]
+    names = ("The loss", "The gradient of the discriminator", "The gradient of the generator")
+    return dict(zip(names, (loss, *slopes), strict=True))
 
 
 def _discriminator_loss(discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
@@ -45,12 +52,13 @@ discriminator_loss = Exercise(
     title="the discriminator's loss",
     level="modify",
     solution=_discriminator_loss,
-    trials=((_probe, _real, _fake), (_probe, _fake.detach() - 0.5, _fake)),
+    trials=((_real, _fake), (_fake - 0.5, _fake)),
+    observe=_loss_and_gradients,
     misconceptions=(
         Misconception(
             lambda discriminator, real, fake: (discriminator(fake) - 1).square().mean(),
-            "This is the generator's wish. The discriminator wants the opposite, and looks at "
-            "both kinds.",
+            "This is the generator's loss. The discriminator wants the opposite, and looks at both "
+            "kinds.",
         ),
         Misconception(
             lambda discriminator, real, fake: (
@@ -60,22 +68,49 @@ discriminator_loss = Exercise(
                     + (discriminator(fake.detach()) - 1).square().mean()
                 )
             ),
-            "The targets are swapped: this discriminator learns that made photos are the real "
-            "ones.",
+            "The targets are swapped: this discriminator learns that generated photos are the "
+            "real ones.",
         ),
         Misconception(
             lambda discriminator, real, fake: (
                 0.5
                 * ((discriminator(real) - 1).square().mean() + discriminator(fake).square().mean())
             ),
-            "The made photos still hang on the generator: this step would train it too, and in "
-            "the discriminator's favour.",
+            "The generated photos are not detached: this step would train the generator too, and "
+            "in the discriminator's favour.",
+        ),
+        Misconception(
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real).detach() - 1).square().mean()
+                    + discriminator(fake).detach().square().mean()
+                )
+            ),
+            "The value is right, but the scores are detached: the discriminator learns nothing. "
+            "Detach the generated photos instead, before they are scored.",
+        ),
+        Misconception(
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    F.softplus(-discriminator(real)).mean()
+                    + F.softplus(discriminator(fake.detach())).mean()
+                )
+            ),
+            "This is the cross entropy of section 1. Least squares compares scores with 1 and 0.",
+        ),
+        Misconception(
+            lambda discriminator, real, fake: (
+                F.softplus(-discriminator(real)).mean()
+                + F.softplus(discriminator(fake.detach())).mean()
+            ),
+            "This is the cross entropy of section 1. Least squares compares scores with 1 and 0.",
         ),
         Misconception(
             _discriminator_loss_without_gradient,
-            "With gradients switched off around the discriminator it learns nothing from made "
-            "photos. "
-            "Cut the thread to the generator, not the discriminator's own.",
+            "With gradients switched off, the discriminator learns nothing from generated photos. "
+            "Detach the photos; do not switch off the discriminator.",
         ),
         Misconception(
             lambda discriminator, real, fake: (
@@ -101,9 +136,8 @@ discriminator_loss = Exercise(
         ),
         Misconception(
             lambda discriminator, real, fake: discriminator(fake).square().mean(),
-            "A discriminator that sees made photos alone says 0 to everything. (And they still "
-            "hang on "
-            "the generator.)",
+            "A discriminator that sees generated photos alone says 0 to everything. (And they are "
+            "not detached.)",
         ),
     ),
     hints=(
@@ -112,6 +146,115 @@ discriminator_loss = Exercise(
         "Tensor.detach() keeps the generator out of it.",
     ),
     praise="Both kinds, the right targets, and the generator is left alone.",
+)
+
+
+def _generator_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    noise: Tensor,
+    loss_of: Callable[[Tensor], Tensor],
+) -> float:
+    fake = generator(noise)
+    loss = loss_of(discriminator(fake))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _variant_of_the_step(
+    zero: bool = True, step: bool = True, fake: str = "made", sign: float = 1.0
+) -> Callable[..., float]:
+    """Return the generator's step with one thing left out or done otherwise."""
+
+    def answer(
+        generator: nn.Module,
+        discriminator: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        noise: Tensor,
+        loss_of: Callable[[Tensor], Tensor],
+    ) -> float:
+        made = generator(noise)
+        scores = discriminator(made.detach() if fake == "detached" else made)
+        loss = loss_of(scores)
+        if zero:
+            optimizer.zero_grad()
+        (sign * loss).backward()
+        if step:
+            optimizer.step()
+        if fake == "both":  # a second optimizer that has no place here
+            torch.optim.SGD(discriminator.parameters(), lr=0.1).step()
+        return loss.item()
+
+    return answer
+
+
+def _networks_after_steps(answer: Callable[..., Any], noise: Tensor) -> dict[str, Any] | None:
+    """Take two steps of the generator with an answer, and see what has moved."""
+    draw = torch.Generator().manual_seed(0)
+    generator, discriminator = nn.Linear(2, 3), nn.Linear(3, 1)
+    for weight in (*generator.parameters(), *discriminator.parameters()):
+        nn.init.normal_(weight, generator=draw)
+    start = copy.deepcopy(generator.state_dict())
+    optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
+    results = [
+        answer(generator, discriminator, optimizer, noise, lambda a: (a - 1).square().mean())
+        for _ in range(2)
+    ]
+    moved = any(not torch.equal(start[name], w) for name, w in generator.state_dict().items())
+    if not moved and (results[-1] is None or results[-1] is ...):
+        return None
+    slopes = [torch.zeros_like(w) if w.grad is None else w.grad for w in generator.parameters()]
+    return {
+        "The gradient of the generator at the second step": _in_a_row(slopes),
+        "The generator after two steps": _in_a_row(generator.parameters()),
+        "The discriminator after two steps": _in_a_row(discriminator.parameters()),
+    }
+
+
+def _in_a_row(parts: Iterable[Tensor]) -> Tensor:
+    return torch.cat([part.detach().flatten() for part in parts])
+
+
+generator_step = Exercise(
+    title="the generator's step",
+    level="build",
+    solution=_generator_step,
+    trials=((torch.randn(8, 2, generator=_noise),), (torch.randn(4, 2, generator=_noise),)),
+    observe=_networks_after_steps,
+    misconceptions=(
+        Misconception(
+            _variant_of_the_step(fake="detached"),
+            "No gradient reaches the generator: its samples are detached. That belongs into the "
+            "discriminator's step.",
+        ),
+        Misconception(
+            _variant_of_the_step(step=False),
+            "The gradient is right, but the generator does not move: who takes the step?",
+        ),
+        Misconception(
+            _variant_of_the_step(zero=False),
+            "The first step is right, the second is not: gradients add up until somebody sets "
+            "them to zero.",
+        ),
+        Misconception(
+            _variant_of_the_step(sign=-1.0),
+            "The sign is the wrong way round: this generator learns to be found out.",
+        ),
+        Misconception(
+            _variant_of_the_step(fake="both"),
+            "The discriminator has moved, too. This step moves the generator alone.",
+        ),
+    ),
+    hints=(
+        "Generate, score, compute the loss of the scores. Which part of the discriminator's step "
+        "must not be here?",
+        "generator(noise) goes into the discriminator as it is, its scores into loss_of. Then "
+        "zero_grad of the optimizer, backward of the loss, step of the optimizer.",
+    ),
+    praise="The gradient runs through the discriminator, and the generator alone moves.",
 )
 
 
@@ -191,7 +334,7 @@ _fake_maps, _real_maps = _maps(0.4), _maps(0.0)
 
 
 def _feature_matching(fake: _FakeMaps, real: _FakeMaps) -> Tensor:
-    total = 0.0
+    total = torch.zeros(())
     for of_fake, of_real in zip(fake, real, strict=True):
         for a, b in zip(of_fake[:-1], of_real[:-1], strict=True):
             total = total + (a - b.detach()).abs().mean()
@@ -366,5 +509,13 @@ collapsed_log = Exercise(
 )
 
 sheet = Sheet(
-    (discriminator_loss, receptive_field, feature_matching, next_u, best_answer, collapsed_log)
+    (
+        discriminator_loss,
+        generator_step,
+        receptive_field,
+        feature_matching,
+        next_u,
+        best_answer,
+        collapsed_log,
+    )
 )

@@ -140,6 +140,36 @@ def test_an_answer_of_another_kind_is_right_unless_the_notebook_goes_on_with_it(
     assert exercise.check(to_bytes).right
 
 
+def slope_of(answer, x):
+    """What is compared: a value and its slope."""
+    x.requires_grad_()
+    value = answer(x)
+    if value is None:
+        return None
+    (slope,) = torch.autograd.grad(value.sum(), x) if value.requires_grad else (0 * x,)
+    return {"The value": value, "The slope": slope}
+
+
+def test_an_exercise_can_compare_more_than_a_result():
+    exercise = Exercise(
+        title="square",
+        level="build",
+        solution=lambda x: x**2,
+        trials=((torch.tensor([1.0, 2.0]),), (torch.tensor([3.0]),)),
+        observe=slope_of,
+        misconceptions=(Misconception(lambda x: x.detach() ** 2, "It is detached."),),
+        hints=("a", "b"),
+        praise="Yes.",
+    )
+    assert exercise.check(lambda x: x * x).right
+    assert exercise.check(lambda x: None).message == NOT_DONE
+    assert exercise.check(lambda x: (x**2).detach()).message == "It is detached."
+    half = exercise.check(lambda x: x * x.detach()).message
+    assert half == "The slope: The shape is right, but values are off by 50 % of the largest one."
+    assert exercise.check(lambda x: x**3).message.startswith("The value: ")
+    assert exercise.or_solution(None)(torch.tensor(3.0)) == 9
+
+
 def test_wrong_answer_that_is_right_at_the_first_trial_is_found_at_the_second():
     assert not double().check(lambda x: torch.tensor([2.0, 4.0])[: len(x)]).right
     assert double().check(lambda x: x**2).message == "This is the square."

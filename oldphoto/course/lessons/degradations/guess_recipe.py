@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def parameter_distance(kind: str, first: Parameters, second: Parameters) -> floa
     )
 
 
-def _value_distance(first: object, second: object, span: object, kind: str, name: str) -> float:
+def _value_distance(first: Any, second: Any, span: Any, kind: str, name: str) -> float:
     if isinstance(first, bool | str):
         return float(first != second)
     difference = np.abs(np.subtract(first, second))

@@ -1,7 +1,6 @@
-"""What convolutions do to pixels: the field of a score, uneven coverage, the checkerboard."""
+"""Measures of what convolutions do to pixels: receptive field, uneven coverage, checkerboard."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -10,11 +9,8 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import InputError, require_positive
-from oldphoto.course.common import one_thread, random_crops
 
-CROP, BATCH = 32, 8
 ENLARGEMENT = 4
-_WIDTH, _RATE = 16, 3e-3
 _MARGIN = 4  # pixels at the border that the spectrum leaves out: padding acts there
 _ASIDE = 3  # so many bins beside a frequency lie those that it is compared with
 
@@ -43,8 +39,9 @@ def listening(discriminator: nn.Module, scale: int, photo: Tensor) -> Tensor:
     discriminator = copy.deepcopy(discriminator).double().requires_grad_(False)
     photo = photo.double().requires_grad_()
     scores = discriminator(photo)[scale][-1]
-    scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2].backward()
-    return photo.grad.abs().sum(dim=1)[0]
+    middle = scores[0, 0, scores.shape[2] // 2, scores.shape[3] // 2]
+    (gradient,) = torch.autograd.grad(middle, photo)  # (1, C, H, W)
+    return gradient.abs().sum(dim=1)[0]
 
 
 def extent(weights: Tensor) -> tuple[int, int]:
@@ -106,25 +103,6 @@ def _stride_bins(side: int, stride: int) -> list[tuple[int, int]]:
     return pairs[1:]
 
 
-Upsampler = Callable[[int, int], nn.Module]
-
-
-def transposed(kernel_size: int) -> Upsampler:
-    """Return a maker of transposed convolutions of stride 2: (channels in, channels out)."""
-    if kernel_size not in (3, 4):
-        raise InputError(f"expected a kernel of 3 or 4, got {kernel_size}")
-    extra = kernel_size % 2  # so that the side is exactly doubled
-    return lambda inputs, outputs: nn.ConvTranspose2d(
-        inputs, outputs, kernel_size, stride=2, padding=1, output_padding=extra
-    )
-
-
-def resized(inputs: int, outputs: int) -> nn.Module:
-    """Return the remedy: repeat each pixel twice, then an ordinary 3x3 convolution."""
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="reflect")
-    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), convolution)
-
-
 @dataclass
 class Enlarger:
     """A network that enlarges photos four times, and its training.
@@ -153,36 +131,20 @@ class Enlarger:
         self.l1.append(float(losses.l1_loss(enlarged, held_out)))
 
 
+def contrast_of_neighbours(photos: Tensor) -> float:
+    """Return the mean absolute difference of neighbouring pixels: small for soft photos.
+
+    Args:
+        photos: (B, C, H, W).
+
+    >>> contrast_of_neighbours(torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]]))
+    0.5
+    """
+    across = (photos[..., :, 1:] - photos[..., :, :-1]).abs().mean()
+    down = (photos[..., 1:, :] - photos[..., :-1, :]).abs().mean()
+    return float(across + down) / 2
+
+
 def reduced(photos: Tensor) -> Tensor:
     """Return photos of a quarter of the side."""
     return F.avg_pool2d(photos, ENLARGEMENT)
-
-
-@one_thread()
-def train_enlarger(
-    upsampler: Upsampler, photos: Tensor, held_out: Tensor, looks: tuple[int, ...], seed: int = 0
-) -> Enlarger:
-    """Train an enlarger on crops with L1, and look at it after the given numbers of steps.
-
-    Args:
-        upsampler: makes a layer that doubles the side.
-        photos: (N, 3, H, W) in [-1, 1], to cut the crops from.
-        held_out: (M, 3, H, H), to measure on.
-        looks: rising; the last one is the number of steps.
-        seed: of the weights and the crops.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        first = nn.Conv2d(3, _WIDTH, 3, padding=1, padding_mode="reflect")
-        doubling = (upsampler(_WIDTH, _WIDTH), nn.ReLU(), upsampler(_WIDTH, 3))
-        run = Enlarger(nn.Sequential(first, nn.ReLU(), *doubling))
-    random = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(run.network.parameters(), lr=_RATE)
-    for step in range(looks[-1] + 1):
-        if step in looks:
-            run.look(step, held_out)
-        clean = random_crops(photos, BATCH, CROP, random)
-        optimizer.zero_grad()
-        losses.l1_loss(run.network(reduced(clean)), clean).backward()
-        optimizer.step()
-    return run

@@ -52,7 +52,7 @@ def field_figure(photo: Tensor, maps: Sequence[Tensor], sides: Sequence[int]) ->
 
     Args:
         photo: (1, 3, H, W) in [-1, 1].
-        maps: ``gan_lab_pixels.listening`` of each scale, (H, W).
+        maps: ``pixels.listening`` of each scale, (H, W).
         sides: of the patch of each scale, in pixels.
     """
     with pyplot.rc_context(STYLE):
@@ -83,11 +83,11 @@ def draw_look(axis: Axes, look: Look) -> None:
         alpha=0.6,
         aspect="equal",
     )
-    centres = ring_centres().numpy()
-    axis.scatter(*centres.T, s=130, facecolors="none", edgecolors=COLOURS["orange"], linewidths=2.5)
-    axis.scatter(
-        *look.points[:_SHOWN].numpy().T, s=9, color=COLOURS["blue"], marker="x", linewidths=1
-    )
+    right, up = ring_centres().numpy().T
+    orange, blue = COLOURS["orange"], COLOURS["blue"]
+    axis.scatter(right, up, s=130, facecolors="none", edgecolors=orange, linewidths=2.5)
+    right, up = look.points[:_SHOWN].numpy().T
+    axis.scatter(right, up, s=9, color=blue, marker="x", linewidths=1)
     axis.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), xticks=(), yticks=())
 
 

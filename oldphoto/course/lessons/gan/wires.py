@@ -1,4 +1,4 @@
-"""A wire at a row that nobody can know: what L1 loses and a discriminator keeps."""
+"""Columns of a photo with a wire at a row that nobody can know, and measures of made ones."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 
 from oldphoto import losses
-from oldphoto.checks import require_positive
-from oldphoto.course.common import one_thread
-from oldphoto.course.lessons.gan.ring import LSGAN, SHOWN, layers
 
 PIXELS, SKY, WIRE = 16, 0.6, -0.8
 WIRE_ROWS = range(4, 12)  # where a wire may run, each with the same probability
-_BATCH, _NOISE_CHANNELS, _RATE = 64, 4, 2e-3
 
 
 def wires(count: int, generator: torch.Generator) -> Tensor:
@@ -32,11 +28,11 @@ def contrast(columns: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class WireRun:
-    """What a generator of columns came to.
+    """What a generator of columns made.
 
     Attributes:
-        columns: (500, 16), each from other noise.
-        truth: (500, 16), the true columns that they were to match.
+        columns: (N, 16), each from other noise.
+        truth: (N, 16), the true columns that they were to match.
     """
 
     columns: Tensor
@@ -64,44 +60,3 @@ class WireRun:
     def l1(self) -> float:
         """Mean absolute difference from the true columns."""
         return float(losses.l1_loss(self.columns, self.truth))
-
-
-@one_thread()
-def train_wires(
-    l1_weight: float, adversarial_weight: float, num_steps: int = 600, seed: int = 0
-) -> WireRun:
-    """Train a generator of columns whose wire nobody can predict, with L1, LSGAN, or both.
-
-    Args:
-        l1_weight: factor of the mean absolute difference; lambda of pix2pix.
-        adversarial_weight: factor of the generator's side of LSGAN; 0 goes without a discriminator.
-        num_steps: batches of 64 columns.
-        seed: of the weights and of all that is drawn.
-
-    Source: Isola et al. 2017 (arXiv 1611.07004), equation 4, with the least-squares discriminator.
-    """
-    require_positive(num_steps=num_steps)
-    random = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        generator, discriminator = layers(_NOISE_CHANNELS, PIXELS), layers(PIXELS, 1, slope=0.2)
-    step_of, step_of_discriminator = (
-        torch.optim.Adam(network.parameters(), lr=_RATE, betas=(0.5, 0.999))
-        for network in (generator, discriminator)
-    )
-    for _ in range(num_steps):
-        clean = wires(_BATCH, random)
-        restored = generator(torch.randn(_BATCH, _NOISE_CHANNELS, generator=random))
-        if adversarial_weight:
-            step_of_discriminator.zero_grad()
-            LSGAN.discriminator(discriminator(clean), discriminator(restored.detach())).backward()
-            step_of_discriminator.step()
-        loss = l1_weight * losses.l1_loss(restored, clean)
-        if adversarial_weight:
-            loss = loss + adversarial_weight * LSGAN.generator(discriminator(restored))
-        step_of.zero_grad()
-        loss.backward()
-        step_of.step()
-    with torch.no_grad():
-        columns = generator(torch.randn(SHOWN, _NOISE_CHANNELS, generator=random))
-    return WireRun(columns, wires(SHOWN, random))

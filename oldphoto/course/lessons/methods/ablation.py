@@ -152,6 +152,18 @@ def column_of(results: Results, name: str) -> Column:
     return found[name]
 
 
+def interval_of(results: Results, variant: str, measure: str) -> Interval:
+    """Return the mean and interval of a measure of a variant.
+
+    Raises:
+        InputError: if the results hold no such values.
+    """
+    found = results.interval(variant, measure)
+    if found is None:
+        raise InputError(f"the results hold no {measure} of {variant}")
+    return found
+
+
 def verdict(results: Results, switch: str, measure: str) -> str:
     """Say what switching a part off did to a measure, and whether that may be luck.
 
@@ -160,8 +172,7 @@ def verdict(results: Results, switch: str, measure: str) -> str:
     """
     column, variant = column_of(results, measure), variant_of(switch)
     if switch == NOTHING:
-        whole = results.interval(FULL, measure)
-        return f"The whole method: {_number(whole, column)}."
+        return f"The whole method: {_number(interval_of(results, FULL, measure), column)}."
     change = results.difference(variant, measure)
     if change is None:
         raise InputError(f"the results hold no {measure} of {variant}")
@@ -192,18 +203,24 @@ def translation_rows(results: Results) -> list[tuple[str, float | None, float | 
 
     BRISQUE is None where it was not measured.
     """
-    rows = [(f"paper: {row.method}", row.wasserstein, row.brisque) for row in PAPER_TRANSLATION]
+    rows: list[tuple[str, float | None, float | None]] = [
+        (f"paper: {row.method}", row.wasserstein, row.brisque) for row in PAPER_TRANSLATION
+    ]
     for method, variant in OUR_TRANSLATION.items():
-        rows.append((f"ours: {method}", *(_mean(results, variant, m) for m in (GAP, "BRISQUE"))))
+        gap, brisque = (_mean(results, variant, name) for name in (GAP, "BRISQUE"))
+        rows.append((f"ours: {method}", gap, brisque))
     return rows
 
 
 def nonlocal_rows(results: Results) -> list[tuple[str, float, float]]:
     """Return rows (method, PSNR, SSIM) without and with the partial non-local block."""
-    rows = [(f"paper: {name.removeprefix('ours ')}", *PAPER[name][:2]) for name in (WITHOUT, WITH)]
+    rows = []
+    for name in (WITHOUT, WITH):
+        psnr, ssim = PAPER[name][:2]
+        rows.append((f"paper: {name.removeprefix('ours ')}", psnr, ssim))
     for words, variant in (("without", f"without {NONLOCAL}"), ("with", FULL)):
-        means = [results.interval(variant, name).mean for name in ("PSNR", "SSIM")]
-        rows.append((f"ours: {words} {NONLOCAL}", *means))
+        psnr, ssim = (interval_of(results, variant, name).mean for name in ("PSNR", "SSIM"))
+        rows.append((f"ours: {words} {NONLOCAL}", psnr, ssim))
     return rows
 
 

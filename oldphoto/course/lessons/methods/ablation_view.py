@@ -18,6 +18,7 @@ from oldphoto.course.lessons.methods.ablation import (
     SWITCHES,
     cases,
     column_of,
+    interval_of,
     nonlocal_rows,
     photo_words,
     restored,
@@ -78,12 +79,13 @@ def draw_bars(results: Results, measure: str) -> Figure:
 
 
 def _draw_means(axis: Axes, results: Results, measure: str, rows: Sequence[str]) -> None:
-    intervals = [results.interval(variant, measure) for variant in rows]
-    numbers = np.arange(len(rows))
-    look = dict(color=COLOURS["sky"], height=0.65, edgecolor="black", linewidth=0.6)
-    axis.barh(numbers, [found.mean for found in intervals], **look)
+    intervals = [interval_of(results, variant, measure) for variant in rows]
+    numbers = range(len(rows))
+    means = [found.mean for found in intervals]
+    axis.barh(numbers, means, 0.65, color=COLOURS["sky"], edgecolor="black", linewidth=0.6)
     _draw_intervals(axis, numbers, intervals)
-    seeds = [results.seed_means(variant, measure) for variant in rows]
+    tables = [results.seed_means(variant, measure) for variant in rows]
+    seeds = [table for table in tables if table is not None]
     places = np.repeat(numbers, [len(means) for means in seeds])
     axis.plot(np.concatenate(seeds), places, "o", color=COLOURS["orange"], markersize=5)
     lows, highs = [found.low for found in intervals], [found.high for found in intervals]
@@ -98,11 +100,12 @@ def _draw_differences(axis: Axes, results: Results, measure: str, rows: Sequence
     axis.axvline(0, color="black", linewidth=1)
     axis.locator_params(axis="x", nbins=5)
     numbers = [row for row, variant in enumerate(rows) if variant.startswith("without")]
-    changes = [results.difference(rows[row], measure) for row in numbers]
+    found = [results.difference(rows[row], measure) for row in numbers]
+    changes = [change for change in found if change is not None]
     _draw_intervals(axis, numbers, changes)
     for is_sure, style, face in ((True, "D", COLOURS["red"]), (False, "o", "white")):
         pairs = zip(changes, numbers, strict=True)
-        shown = [(found.mean, row) for found, row in pairs if found.excludes_zero == is_sure]
+        shown = [(change.mean, row) for change, row in pairs if change.excludes_zero == is_sure]
         places = np.reshape(shown, (-1, 2)).T
         axis.plot(*places, style, color=COLOURS["red"], markerfacecolor=face)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,12 @@ from oldphoto.config import PRESETS
 from oldphoto.course.common import Log, fall, one_thread, psnr_of, read_log, shortened, small_photos
 from oldphoto.degradations import paint_white
 from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
-from oldphoto.evaluation.baselines.attention import OPERATIONS, AttentionConfig, AttentionNetwork
+from oldphoto.evaluation.baselines.attention import (
+    OPERATIONS,
+    AttentionConfig,
+    AttentionNetwork,
+    OperationAttention,
+)
 from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed, whitened
 from oldphoto.evaluation.baselines.pix2pix import Pix2PixConfig
 from oldphoto.evaluation.comparison import ComparedMethod
@@ -39,7 +45,7 @@ STAGES_OF_OURS = (
 )
 """Stage and form of the mapping, in the order of training: first without the block, then with."""
 
-PRESETS_OF = {
+PRESETS_OF: dict[str, Any] = {
     attention.NAME: replace(
         attention.TINY,
         network=AttentionConfig(width=8, num_blocks=1, num_layers=4, group=2),
@@ -144,7 +150,7 @@ def answer_to(method: Callable[..., np.ndarray], photo: np.ndarray, mask: np.nda
     return f"served, {restored.dtype} {restored.shape}"
 
 
-def lesson_preset(name: str, times: int = 1) -> object:
+def lesson_preset(name: str, times: int = 1) -> Any:
     """Return the preset of a baseline for its few seconds; ``times`` makes it longer."""
     require_in(name, tuple(PRESETS_OF), "method that learns")
     preset = PRESETS_OF[name]
@@ -297,8 +303,9 @@ def operation_weights(network: AttentionNetwork, photo: TestPhoto) -> Tensor:
     """
     found: list[Tensor] = []
     hooks = [
-        group.attention.register_forward_hook(lambda _module, _in, out: found.append(out[0]))
-        for group in network.groups
+        module.register_forward_hook(lambda _module, _in, out: found.append(out[0]))
+        for module in network.modules()
+        if isinstance(module, OperationAttention)
     ]
     try:
         with torch.no_grad():

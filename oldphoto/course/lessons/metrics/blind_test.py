@@ -55,7 +55,8 @@ def _flatter(photo: np.ndarray, share: float) -> np.ndarray:
 
 def _checkered(photo: np.ndarray, levels: float) -> np.ndarray:
     rows, columns = np.indices(photo.shape[:2])
-    return _pixels(photo + levels * (1 - 2 * ((rows + columns) % 2))[..., None])
+    signs = np.where((rows + columns) % 2, -1, 1)
+    return _pixels(photo + levels * signs[..., None])
 
 
 CHANGES: dict[str, tuple[Callable[[np.ndarray, float], np.ndarray], float]] = {

@@ -137,6 +137,6 @@ def coverage(num_photos: int, num_studies: int, seed: int = 0) -> float:
     rng = np.random.default_rng(seed)
     hits = 0
     for number in range(num_studies):
-        found = bootstrap(rng.normal(size=num_photos), num_resamples=1000, seed=number)
+        found = bootstrap(rng.normal(size=num_photos).tolist(), num_resamples=1000, seed=number)
         hits += found.low <= 0 <= found.high
     return hits / num_studies

@@ -12,7 +12,7 @@ from torch.distributions import Normal
 
 from oldphoto.course.common import enlarged
 from oldphoto.course.figures import COLOURS, photo_html
-from oldphoto.course.lessons.vae.training import (
+from oldphoto.course.lessons.vae.measures import (
     VAERun,
     channel_kl,
     noisy_psnr,
@@ -23,7 +23,7 @@ from oldphoto.course.lessons.vae.training import (
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.networks.vae import VAE
 
-_SHARES = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # of the noise on a code, in its own spread
+_SHARES = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # size of the noise, in the latent's own spread
 _NAMES = {"unit": ("variance 1", "o-"), "learned": ("textbook", "s--")}
 
 
@@ -79,14 +79,14 @@ def draw_runs(runs: Mapping[str, VAERun]) -> tuple[Figure, str]:
 
 
 def draw_disturbed(runs: Mapping[str, VAERun], held_out: Tensor) -> tuple[Figure, str]:
-    """Draw the PSNR of some runs over their steps, and over noise on the codes.
+    """Draw the PSNR of some runs over their steps, and over noise on the latents.
 
     Args:
         runs: name to training.
-        held_out: (N, 3, H, W) in [-1, 1], to disturb the codes of.
+        held_out: (N, 3, H, W) in [-1, 1], to disturb the latents of.
 
     Returns:
-        The figure, and for each run its PSNR without noise and with noise as large as the code,
+        The figure, and for each run its PSNR without noise and with noise as large as the latent,
         and the noise of its training.
     """
     fig, axes = pyplot.subplots(1, 2, figsize=(11, 4))
@@ -97,10 +97,10 @@ def draw_disturbed(runs: Mapping[str, VAERun], held_out: Tensor) -> tuple[Figure
         axes[1].plot(_SHARES, disturbed, marker=marker, label=name)
         words.append(
             f"{name}: {disturbed[0]:.1f} dB undisturbed, {disturbed[-1]:.1f} dB disturbed; "
-            f"noise in training {100 * practised_noise(run, held_out):.0f} % of the code's spread."
+            f"noise in training {100 * practised_noise(run, held_out):.0f} % of its spread."
         )
     axes[0].set(xlabel="step", ylabel="PSNR of held-out photos, dB")
-    axes[1].set(xlabel="noise, as a share of the code's spread", ylabel="PSNR, dB")
+    axes[1].set(xlabel="noise, as a share of the latent's spread", ylabel="PSNR, dB")
     axes[1].legend()
     return fig, " ".join(words)
 
@@ -122,7 +122,7 @@ def draw_tones(scores: Mapping[str, tuple[float, float]]) -> tuple[Figure, str]:
         axis.text(max(raw, matched) + 0.1, row, text, va="center")
     axis.set_yticks(range(len(scores)), scores)
     axis.invert_yaxis()
-    axis.set(xlabel="PSNR of held-out photos, dB", xlim=(10, 27))
+    axis.set(xlabel="PSNR of held-out photos, dB", xlim=(10, 29))
     words = (f"{n} {r:.1f} dB, tone given {m:.1f} dB" for n, (r, m) in scores.items())
     return fig, "; ".join(words) + "."
 
@@ -160,22 +160,22 @@ def draw_weights(
 def walk_words(share: float, noise: float) -> str:
     """Say in words what a setting of the walk shows."""
     return (
-        f"{100 * (1 - share):.0f} % of the first code, {100 * share:.0f} % of the second; "
-        f"noise of standard deviation {noise:.1f} on the code."
+        f"{100 * (1 - share):.0f} % of the first latent, {100 * share:.0f} % of the second; "
+        f"noise of standard deviation {noise:.1f} on the latent."
     )
 
 
 def walk_view(vae: VAE, first: Tensor, second: Tensor) -> ipywidgets.Widget:
     """Return two sliders, way and noise, and the decoded photo between two photos."""
     way = slider("way from the first to the second photo, in %", 50, 0, 100, step=5)
-    noise = slider("noise on the code, in tenths", 0, 0, 60, step=2)
+    noise = slider("noise on the latent, in tenths", 0, 0, 60, step=2)
     picture, guard = ipywidgets.HTML(), Guard()
 
     @guard
     def draw(_change: object = None) -> None:
         words = walk_words(way.value / 100, noise.value / 10)
         photo = walk(vae, first, second, way.value / 100, noise.value / 10)
-        picture.value = f"{photo_html(enlarged(photo), words)}<p>{words}</p>"
+        picture.value = f"{photo_html(enlarged(photo, 3), words)}<p>{words}</p>"
 
     for control in (way, noise):
         control.observe(draw, "value")
