@@ -21,7 +21,7 @@ from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.vae import VAE
-from oldphoto.system.outputs import HIDDEN
+from oldphoto.system.outputs import HIDDEN, lock_folder
 from oldphoto.weights.store import load_weights, save_network
 
 TINY = PRESETS["tiny"]
@@ -138,6 +138,68 @@ def test_the_inputs_are_never_overwritten(photos, weights):
     with pytest.raises(InputError, match=r"would overwrite .*a\.jpg: choose another --output"):
         call(photos, "--output", photos, "--weights", weights)
     assert len(list(photos.iterdir())) == 3
+
+
+def test_another_original_of_the_same_name_is_never_replaced(tmp_path, weights, capsys):
+    """Scanners count from 0001: one album is restored into the folder of another."""
+    other = save_photo(tmp_path / "pictures" / "IMG_0001.JPG", 1)
+    before = other.read_bytes()
+    photo = save_photo(tmp_path / "usb" / "IMG_0001.jpg", 2)
+    for _ in range(2):  # the second time the earlier result is replaced
+        assert call(photo, "--output", other.parent, "--weights", weights) == 0
+        assert results(other.parent) == ["IMG_0001.JPG", "IMG_0001_2.jpg"]
+        said = capsys.readouterr().err
+        assert f"saved as IMG_0001_2.jpg, because a file in {other.parent} has its name" in said
+    assert other.read_bytes() == before
+
+
+def test_results_of_another_album_stay_and_ones_own_are_replaced(tmp_path, weights):
+    out = tmp_path / "out"
+    first, second = save_photo(tmp_path / "x" / "a.png"), save_photo(tmp_path / "y" / "a.png", 1)
+    for _ in range(2):
+        for photo in (first, second):
+            assert call(photo, "--output", out, "--weights", weights) == 0
+        assert results(out) == ["a.png", "a_2.png"]
+    assert Image.open(out / "a.png").size == (33, 20)
+    assert Image.open(out / "a_2.png").size == (33, 21)
+    assert call(second, first, "--output", out, "--weights", weights) == 0
+    assert results(out) == ["a.png", "a_2.png"]
+    assert Image.open(out / "a.png").size == (33, 20)
+
+
+def test_a_result_that_was_retouched_is_kept(tmp_path, weights):
+    out, photo = tmp_path / "out", save_photo(tmp_path / "a.png")
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    retouched = save_photo(out / "a.png", 3).read_bytes()
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    assert (out / "a.png").read_bytes() == retouched
+    assert results(out) == ["a.png", "a_2.png"]
+
+
+def test_a_rescan_under_the_same_name_does_not_replace_the_result_of_the_first(tmp_path, weights):
+    out, photo = tmp_path / "out", save_photo(tmp_path / "a.png")
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    save_photo(photo, 1)
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    assert results(out) == ["a.png", "a_2.png"]
+
+
+def test_a_link_in_the_output_is_not_written_through(tmp_path, weights):
+    original = save_photo(tmp_path / "album" / "a.png", 1)
+    before, out = original.read_bytes(), tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").symlink_to(original)
+    assert call(save_photo(tmp_path / "a.png"), "--output", out, "--weights", weights) == 0
+    assert original.read_bytes() == before
+    assert results(out) == ["a.png", "a_2.png"]
+
+
+def test_two_batches_into_one_folder_are_refused(photos, tmp_path, weights):
+    out = tmp_path / "out"
+    out.mkdir()
+    with lock_folder(out), pytest.raises(InputError, match="another process is writing into"):
+        call(photos, "--output", out, "--weights", weights)
+    assert results(out) == []
 
 
 def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkeypatch):

@@ -113,6 +113,19 @@ def test_the_sheet_becomes_one_whole_page(tmp_path):
     assert "<title>a &lt; b</title>" in text and "<p>été</p>" in text
 
 
+def test_a_page_and_photos_of_the_user_are_not_replaced(tmp_path):
+    (tmp_path / "sheet.html").write_text("mine", encoding="utf-8")
+    for _ in range(2):
+        path = album.write_sheet(tmp_path / "sheet.html", "<p>a</p>", "a")
+        assert path == tmp_path / "sheet_2.html"
+    assert (tmp_path / "sheet.html").read_text(encoding="utf-8") == "mine"
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "letter.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="left as it is: move it away"):
+        album.demo_folder(tmp_path / "input", sample_paths("held_out")[:1])
+    assert (tmp_path / "input" / "letter.txt").read_text(encoding="utf-8") == "mine"
+
+
 def test_a_single_damaged_pixel_survives_reduction():
     mask = np.zeros((1000, 500), bool)
     mask[777, 333] = True
