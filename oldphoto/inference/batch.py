@@ -108,12 +108,17 @@ def find_photos(paths: list[Path]) -> list[Path]:
     return list(found.values())
 
 
-def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
+def plan_jobs(photos: list[Path], output: Path, outputs: OutputFolder | None = None) -> list[Job]:
     """Give each photo a file of its own in the output folder; it keeps its name if that is free.
 
     A format that cannot be written becomes PNG. A second photo with the same name gets "_2". A
     photo that already has such a name keeps it, wherever it stands in the list. A file that is
     there already is replaced only if it is an earlier result of the same photo.
+
+    Args:
+        photos: files.
+        output: folder for the results.
+        outputs: the folder with the record, in which ``output`` lies; None: ``output`` itself.
 
     Raises:
         InputError: if a result would overwrite one of the photos.
@@ -125,16 +130,17 @@ def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
         >>> jobs[1].note
         'saved as a_2.png, because another photo has its name'
     """
+    outputs = outputs or OutputFolder(output)
+    inside = output.relative_to(outputs.folder)
     sources = {photo.resolve() for photo in photos}
-    outputs = OutputFolder(output)
     keep_names = _first_of_each_name(photos)
-    reserved = {folded(photo.name) for photo in keep_names}
+    reserved = {folded((inside / photo.name).as_posix()) for photo in keep_names}
     jobs: dict[Path, Job] = {}
     for photo in [*keep_names, *photos]:
         if photo in jobs:
             continue
-        wanted = _written_name(photo)
-        if (output / wanted).resolve() in sources:
+        wanted = (inside / _written_name(photo)).as_posix()
+        if outputs.path(wanted).resolve() in sources:
             raise InputError(f"{output} would overwrite {photo}: choose another --output folder")
         if photo in keep_names:
             reserved.discard(folded(wanted))
@@ -142,8 +148,9 @@ def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
         source = _source_of(photo) if outputs.has_record else ""
         name = outputs.free_name(wanted, source, reserved)
         reserved.add(folded(name))
-        note = f"saved as {name}, because {other} has its name" if name != wanted else ""
-        jobs[photo] = Job(photo, outputs.path(name), note, outputs)
+        path = outputs.path(name)
+        note = f"saved as {path.name}, because {other} has its name" if name != wanted else ""
+        jobs[photo] = Job(photo, path, note, outputs)
     return [jobs[photo] for photo in photos]
 
 

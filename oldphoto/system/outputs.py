@@ -96,8 +96,16 @@ class OutputFolder:
             name: relative path with ``/``.
             source: what the result is made from, for example ``photo:SHA256``.
             taken: further names that are not free, as ``folded`` returns them.
+
+        Raises:
+            InputError: if the name lies behind a link, or in a folder that is a file.
         """
         path = PurePosixPath(name)
+        if not self._is_place(name):
+            raise InputError(
+                f"{self.path(name).parent} is a link or a file of yours, so nothing is written "
+                "there: move it away, or choose another folder"
+            )
         number, candidate = 1, name
         while folded(candidate) in taken or not self.may_write(candidate, source):
             number += 1
@@ -109,11 +117,13 @@ class OutputFolder:
     def may_write(self, name: str, source: str) -> bool:
         """Return whether the name is free, or that of an earlier result from this source."""
         path = self.path(name)
-        parents = [self.path(str(parent)) for parent in PurePosixPath(name).parents][:-1]
-        if any(is_link(parent) or parent.is_file() for parent in parents):
-            return False
         is_free = folded(path.name) not in self._names_in(path.parent)
-        return is_free or self.is_ours(name, source)
+        return self._is_place(name) and (is_free or self.is_ours(name, source))
+
+    def _is_place(self, name: str) -> bool:
+        """Return whether the folders on the way to a name are, or can become, ordinary folders."""
+        parents = [self.path(str(parent)) for parent in PurePosixPath(name).parents][:-1]
+        return not any(is_link(parent) or parent.is_file() for parent in parents)
 
     def is_ours(self, name: str, source: str | None = None) -> bool:
         """Return whether a file still is what a command wrote, if given from this source."""

@@ -128,6 +128,17 @@ def test_content_is_compared_and_not_size(source, tmp_path):
     assert row.sha256 == sha256_of(source / "cat.png") == sha256_of(output / row.path)
 
 
+def test_a_link_in_a_cleaned_folder_is_not_written_through(source, tmp_path, capsys):
+    output, album = tmp_path / "set", tmp_path / "album"
+    album.mkdir()
+    assert clean(source, output) == 0
+    (output / "set_aside").symlink_to(album)
+    Image.new("RGB", (20, 20)).save(source / "tiny.png")
+    assert clean(source, output) == 2
+    assert "is a link or a file of yours, so nothing is written there" in capsys.readouterr().err
+    assert list(album.iterdir()) == []
+
+
 def test_a_report_folder_of_the_user_stays(source, tmp_path, capsys):
     output = tmp_path / "set"
     assert clean(source, output) == 0

@@ -112,6 +112,10 @@ def test_nothing_is_written_through_a_link(tmp_path):
     with OutputFolder(out) as folder:
         with pytest.raises(InputError, match="left as it is"), folder.writing("box/a.jpg", "x"):
             pass
+        with pytest.raises(InputError, match="is a link or a file of yours"):
+            folder.free_name("box/a.jpg", "x")
+        with pytest.raises(InputError, match="is a link or a file of yours"):
+            folder.free_name("dangling.jpg/a.jpg", "x")
         assert folder.free_name("dangling.jpg", "x") == "dangling_2.jpg"
     assert list(album.iterdir()) == []
 
