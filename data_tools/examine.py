@@ -108,8 +108,8 @@ def say_left_out(left_out: Sequence[str]) -> None:
 def printable(text: str) -> str:
     """Return text with control characters and bytes that are not UTF-8 as escapes.
 
-    >>> printable("caf\udce9.jpg")
-    'caf\\\\udce9.jpg'
+    >>> printable("bell" + chr(7) + ".jpg")
+    'bell\\\\x07.jpg'
     """
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text

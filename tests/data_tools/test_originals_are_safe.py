@@ -24,7 +24,7 @@ from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN, lock_folder
 
 SAMPLES = ("cat", "coffee", "canyon", "builders", "lighthouse")
-NO_UTF_8 = os.fsdecode(b"caf\xe9.png")
+NO_UTF_8 = os.fsdecode(b"t\xe9l\xe9.png")
 
 
 def save(path: Path, sample: str) -> Path:

@@ -69,8 +69,8 @@ def test_names_that_differ_in_case_alone_are_one(tmp_path, there):
 
 
 def test_names_that_differ_in_the_form_of_an_accent_are_one(tmp_path):
-    (tmp_path / "cafe\u0301.jpg").write_text("mine", encoding="utf-8")
-    assert write(tmp_path, "caf\u00e9.jpg", "result") == "caf\u00e9_2.jpg"
+    (tmp_path / "te\u0301.jpg").write_text("mine", encoding="utf-8")
+    assert write(tmp_path, "t\u00e9.jpg", "result") == "t\u00e9_2.jpg"
 
 
 @pytest.mark.parametrize("name", ["../a.jpg", "box/../../a.jpg", "/a.jpg", ""])
@@ -245,7 +245,7 @@ def test_names_of_full_length_get_a_number(tmp_path):
 
 
 def test_a_name_that_is_not_utf_8_survives(tmp_path):
-    name = os.fsdecode(b"caf\xe9.jpg")
+    name = os.fsdecode(b"t\xe9l\xe9.jpg")
     assert write(tmp_path, name, "first") == name
     assert write(tmp_path, name, "second") == name
     assert folded(name) in {folded(other) for other in visible(tmp_path)}

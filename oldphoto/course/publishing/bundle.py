@@ -22,8 +22,6 @@ SOURCE_FILES = ("pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.partial", ".oldphoto", ".ipynb_checkpoints"
 )
-    "__pycache__", "*.pyc", "*.partial", ".oldphoto", ".ipynb_checkpoints"
-)
 # Words of requirements.txt after which only tools for developers follow.
 NOT_FOR_THE_ROOM = "# the data tools"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
