@@ -11,7 +11,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
 from data_tools.catalogue import CATALOGUE_NAME
@@ -19,14 +18,12 @@ from data_tools.hashes import perceptual_hash
 from data_tools.measures import PAGE_SIDE, Measures, measure
 from oldphoto.checks import InputError, require_folder
 from oldphoto.data.reading import decode_photo
-from oldphoto.images.files import OTHER_FORMATS, READABLE
+from oldphoto.images.files import OTHER_FORMATS, READABLE, upright_size
 from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN, is_link
 
 REPORT_PAGE = "report.html"
 """Page of a report; pictures beside it are contact sheets, unless a catalogue is there too."""
-_ORIENTATION = 0x0112
-_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _SAFETY = 0.005  # fraction of the side that is cut off in addition to a border
 
 
@@ -149,21 +146,6 @@ def examine(path: Path, trim_borders: bool = False) -> Finding:
         rows, columns = trim_slices((height, width), trim)
         height, width = rows.stop - rows.start, columns.stop - columns.start
     return Finding(path, sha256, (height, width), measures, perceptual_hash(pixels), trim)
-
-
-def upright_size(path: Path) -> tuple[int, int]:
-    """Return height and width of a photo turned upright, without decoding it.
-
-    Raises:
-        InputError: if the file is not an image.
-    """
-    try:
-        with Image.open(path) as file:
-            width, height = file.size
-            turned = file.getexif().get(_ORIENTATION) in _TURNED
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as a photo: {error}") from error
-    return (width, height) if turned else (height, width)
 
 
 def trim_slices(

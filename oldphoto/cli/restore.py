@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -80,13 +81,17 @@ def run(args: argparse.Namespace) -> int:
     _say(f"{mask_words}; device {restorer.device}, precision {restorer.precision}")
     failed = 0
     said: set[str] = set()
+    file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
     record = record_of(restorer, source)
     for outcome in restore_batch(bar, restorer.restore_pixels, masks, record):
         if outcome.is_mask_error and len(jobs) == 1:
             raise InputError(outcome.error)  # one photo and its mask: the call itself is wrong
         _report(outcome, said)
+        file_notes.update(outcome.file_notes)
         failed += bool(outcome.error)
+    for note, count in file_notes.items():
+        _say(f"{count} {'photo' if count == 1 else 'photos'}: {note}")
     print(f"{len(jobs) - failed} of {len(jobs)} photos restored into {args.output}")
     return 1 if failed else 0
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 
 from oldphoto.checks import InputError, require_positive
-from oldphoto.images.files import load_rgb
+from oldphoto.images.files import read_photo
 
 DEFAULT_CACHE_BYTES = 64 << 20
 
@@ -33,13 +32,10 @@ def decode_photo(path: Path, short_side: int) -> np.ndarray:
         InputError: if the file cannot be read as a photo.
     """
     try:
-        with Image.open(path) as file:
-            file.draft(None, (short_side, short_side))  # has no effect on other formats
-            pixels = load_rgb(file)
-    except FileNotFoundError as error:
-        raise InputError(f"expected a photo at {path}, but no such file is there") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as a photo: {error}") from error
+        pixels = read_photo(path, draft_side=short_side).pixels
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path} ")
+        raise InputError(f"{path} cannot be read as a photo: {reason}") from error
     return shrink(pixels, short_side)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from oldphoto.checks import InputError
+from oldphoto.images.errors import BROKEN
 
 
 def to_rgb(image: Image.Image, background: int) -> tuple[Image.Image, bytes | None]:
@@ -29,7 +30,7 @@ def to_rgb(image: Image.Image, background: int) -> tuple[Image.Image, bytes | No
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _from_deep_grey(image)
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        image = _on_background(image, background)
+        image = _on_background(_with_useful_alpha(image), background)
     if image.mode in ("L", "CMYK", "LAB") and (profile or image.mode == "LAB"):
         return _through_profile(image, profile), None
     is_rgb = image.mode in ("RGB", "P") and profile and _colour_space(profile) == "RGB"
@@ -46,6 +47,21 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
             "save the photo with 8 or 16 bits per channel"
         )
     return Image.fromarray(np.round(values * (255 / white)).astype(np.uint8))
+
+
+def _with_useful_alpha(image: Image.Image) -> Image.Image:
+    """Make a picture opaque if its alpha is 0 everywhere although it shows something.
+
+    Scanners, 32-bit BMP and TGA files leave a fourth channel unused, which then holds zeros.
+    """
+    if image.mode not in ("LA", "RGBA", "La", "RGBa"):
+        return image
+    bands = image.split()
+    lowest_and_highest = [band.getextrema() for band in bands]
+    is_flat = all(low == high for low, high in lowest_and_highest[:-1])
+    if lowest_and_highest[-1] != (0, 0) or is_flat:
+        return image
+    return bands[0] if len(bands) == 2 else Image.merge("RGB", bands[:3])
 
 
 def _on_background(image: Image.Image, background: int) -> Image.Image:
@@ -70,7 +86,7 @@ def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     srgb = ImageCms.createProfile("sRGB")
     try:
         converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:
+    except (*BROKEN, ImageCms.PyCMSError):
         converted = None
     return converted or image.convert("RGB")  # without the profile where its tables are broken
 
@@ -79,5 +95,5 @@ def _colour_space(profile: bytes) -> str:
     """Return the colour space that an ICC profile describes, "" where it cannot be read."""
     try:
         return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
-    except (OSError, ImageCms.PyCMSError):
+    except (*BROKEN, ImageCms.PyCMSError):
         return ""

@@ -4,26 +4,36 @@ Inside the package a photo is upright uint8 RGB of shape (H, W, 3). Rotation in 
 16 bits, palettes, CMYK and transparency are converted here, when the file is read.
 """
 
-import struct
+import contextlib
+import io
 import warnings
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from oldphoto.checks import InputError, require_folder
 from oldphoto.images.colour_modes import to_rgb
+from oldphoto.images.errors import BROKEN, MAX_PIXELS, BadFileError, reading
+from oldphoto.images.essentials import is_plausible, without_metadata
+from oldphoto.images.metadata import (
+    TIFF_SUFFIXES,
+    Metadata,
+    add_to_tiff,
+    fitted,
+    read_metadata_of,
+    save_options,
+)
+from oldphoto.images.tiff import RAW_SUFFIXES, is_camera_raw, is_tiff, open_tiff, raw_sentence
 from oldphoto.system.files import written_whole
 
 PhotoSource = str | Path | Image.Image | np.ndarray
 """A photo in any form that people have it in: a file, a PIL image, an array."""
 
 MIN_SIDE = 16
-MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half a GiB as RGB)
 MASK_TOLERANCE = 48  # JPEG of quality 75 moves the black and white of a mask by up to 43
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
@@ -35,23 +45,17 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
 # Photo formats that Pillow reads only in some builds, or never.
-OTHER_FORMATS = frozenset(
-    {".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}
-    | {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
-)
-# What Pillow raises for files that are cut short or are not images at all.
-_BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
-    *(OverflowError, struct.error, zlib.error),
-)
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """Metadata of a file: its EXIF fields, and the texts of a PNG file by their keys."""
-
-    exif: Image.Exif = field(default_factory=Image.Exif)
-    texts: Mapping[str, str] = field(default_factory=dict)
+OTHER_FORMATS = frozenset({".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}) | RAW_SUFFIXES
+# EXIF orientation: how the stored rows and columns must be turned.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class Photo:
         name: of the file.
         num_pictures: how many pictures the file holds (pages of a TIFF, frames of a GIF); the
             pixels are those of the first.
-        metadata: as in the file; its orientation has been applied to the pixels.
+        metadata: of the file, made to fit the upright pixels.
+        notes: sentences on what was reduced or left out when the file was read.
     """
 
     pixels: np.ndarray
@@ -72,24 +77,44 @@ class Photo:
     name: str
     num_pictures: int = 1
     metadata: Metadata = field(default_factory=Metadata)
+    notes: tuple[str, ...] = ()
 
 
-def read_photo(path: str | Path) -> Photo:
+@dataclass(frozen=True)
+class _Opened:
+    """An image that is open, not yet decoded, and what was learned about its file."""
+
+    image: Image.Image
+    path: Path | None = None
+    num_pictures: int | None = None
+    offset: int | None = None
+    orientation: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_photo(path: str | Path, draft_side: int | None = None) -> Photo:
     """Read one photo file, whatever its mode, as upright 8-bit RGB.
 
     Transparency is laid on white. The colour profile of an RGB file is kept; grey and CMYK with a
     profile are converted to sRGB through it. 16-bit values are divided by 257, never stretched.
+    Metadata that cannot be read never makes a photo unreadable.
+
+    Args:
+        draft_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both sides keep
+            this many pixels; None: at its full size.
 
     Returns:
         The photo; its name is the file's.
 
     Raises:
-        InputError: if the file is missing, empty, cut short, not an image, over MAX_PIXELS, or
-            less than MIN_SIDE pixels high or wide.
+        BadFileError: if the file is missing, empty, cut short, not an image, a camera raw, over
+            MAX_PIXELS, or less than MIN_SIDE pixels high or wide.
     """
     path = Path(path)
-    with _open(path) as image:
-        photo = _photo(image, path.name, str(path))
+    with _opened(path) as opened:
+        if draft_side is not None:
+            opened.image.draft(None, (draft_side, draft_side))  # no effect on other formats
+        photo = _photo(opened, path.name, str(path))
     require_min_side(photo.pixels, str(path))
     return photo
 
@@ -120,7 +145,7 @@ def load_photo(source: PhotoSource) -> Photo:
         raise InputError(
             f"expected a photo as a path, a PIL image or a uint8 array, got {type(source).__name__}"
         )
-    photo = _photo(source, "photo", "the photo")
+    photo = _photo(_Opened(source), "photo", "the photo")
     require_min_side(photo.pixels, "the photo")
     return photo
 
@@ -136,8 +161,24 @@ def read_metadata(path: str | Path) -> Metadata:
     Raises:
         InputError: if the file is not an image.
     """
-    with _open(Path(path)) as image:
-        return _metadata(image)
+    with _opened(Path(path)) as opened:
+        return read_metadata_of(opened.image, opened.path, opened.offset)
+
+
+def upright_size(path: str | Path) -> tuple[int, int]:
+    """Return height and width of a photo turned upright, without decoding it.
+
+    Raises:
+        InputError: if the file is not an image.
+    """
+    with _opened(Path(path)) as opened:
+        width, height = opened.image.size
+        turn = opened.orientation
+        if turn is None and opened.image.format == "TIFF":
+            turn = 1  # Pillow gives the upright size of a TIFF file
+        if turn is None:
+            turn = read_metadata_of(opened.image, opened.path, opened.offset).orientation
+    return (width, height) if turn >= 5 else (height, width)
 
 
 def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
@@ -154,8 +195,8 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
             more than MASK_TOLERANCE away from both black and white.
     """
     path = Path(path)
-    with _open(path) as image:
-        grey = np.asarray(_upright(image, str(path), background=0)[0].convert("L"))
+    with _opened(path) as opened:
+        grey = np.asarray(_upright(opened, str(path), background=0)[0].convert("L"))
     if grey.shape != tuple(size):
         raise InputError(
             f"{path} is {_size_text(grey.shape)}, but its photo is {_size_text(size)}: "
@@ -201,41 +242,102 @@ def write_photo(
     path: str | Path,
     pixels: np.ndarray,
     icc_profile: bytes | None = None,
-    metadata: Mapping[str, Any] | None = None,
-) -> None:
+    metadata: Metadata | None = None,
+) -> tuple[str, ...]:
     """Write uint8 RGB (H, W, 3) whole or not at all; the suffix chooses the format.
 
     Args:
-        metadata: more for Pillow's writer of the format, such as ``exif``.
+        metadata: written into the file; None: no metadata.
+
+    Returns:
+        Sentences on metadata that the format cannot hold.
 
     Raises:
         InputError: if the suffix has no writer, or the file cannot be written there.
     """
     path = Path(path)
-    if path.suffix.lower() not in WRITERS:
+    suffix = path.suffix.lower()
+    if suffix not in WRITERS:
         raise InputError(f"cannot write {path}: expected a name ending in {', '.join(WRITERS)}")
-    kind, options = WRITERS[path.suffix.lower()]
-    options = {**options, **(metadata or {})}
+    kind, options = WRITERS[suffix]
+    more, notes = save_options(suffix, metadata) if metadata else ({}, ())
+    options = {**options, **more, "icc_profile": icc_profile or b""}
+    image = Image.fromarray(pixels)
     try:
         with written_whole(path) as file:
-            Image.fromarray(pixels).save(file, kind, icc_profile=icc_profile or b"", **options)
+            if metadata and suffix in TIFF_SUFFIXES:
+                buffer = io.BytesIO()
+                image.save(buffer, kind, **options)
+                content = bytearray(buffer.getvalue())
+                add_to_tiff(content, metadata)
+                file.write(content)
+            else:
+                image.save(file, kind, **options)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write {path}: {error}; choose another place or format") from error
+    return notes
 
 
-def _open(path: Path) -> Image.Image:
-    """Open an image file without decoding it; every failure becomes one sentence."""
+# --- opening -------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Opened]:
+    """Open an image file without decoding it; every failure becomes a BadFileError."""
     if not path.is_file():
-        raise InputError(f"expected a photo at {path}, but no such file is there")
+        raise BadFileError(f"expected a photo at {path}, but no such file is there")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of decoders, about metadata and large photos
+        opened = _open(path)
+        with opened.image:
+            yield opened
+
+
+def _open(path: Path) -> _Opened:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns from half of the limit on; up to the limit the photo is accepted.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(path)
+        with path.open("rb") as file:
+            start = file.read(32)
+        if is_camera_raw(path, start):
+            raise BadFileError(raw_sentence(path))
+        opened = _open_kind(path, start)
+    except BadFileError:
+        raise
     except Image.DecompressionBombError as error:
-        raise InputError(_too_large(path)) from error
-    except _BROKEN as error:
-        raise InputError(f"{path} {_why_no_image(path)}") from error
+        raise BadFileError(_too_large(path)) from error
+    except BROKEN as error:
+        raise BadFileError(f"{path} {_why_no_image(path)}") from error
+    image = opened.image
+    if not is_plausible(image.format or "", image.width * image.height, path.stat().st_size):
+        raise BadFileError(
+            f"{path} is damaged: its header promises {_size_text(image.size[::-1])}, which its "
+            f"{path.stat().st_size:,} bytes cannot hold; copy it again from its source"
+        )
+    return opened
+
+
+def _open_kind(path: Path, start: bytes) -> _Opened:
+    """Open a TIFF by its tags, other files with Pillow; without metadata if that is broken."""
+    if is_tiff(start):
+        try:
+            tiff = open_tiff(path)
+        except BROKEN as error:
+            if isinstance(error, BadFileError | Image.DecompressionBombError):
+                raise
+            return _Opened(Image.open(path), path)
+        return _Opened(
+            tiff.image, path, tiff.num_pictures, tiff.offset, tiff.orientation, tiff.notes
+        )
+    try:
+        return _Opened(Image.open(path), path)
+    except Image.DecompressionBombError:
+        raise
+    except BROKEN:
+        return _Opened(_reopened(path), path)
+
+
+def _reopened(path: Path) -> Image.Image:
+    """Open a file without its metadata."""
+    return Image.open(io.BytesIO(without_metadata(path)))
 
 
 def _why_no_image(path: Path) -> str:
@@ -254,21 +356,30 @@ def _too_large(name: object) -> str:
     return f"{name} has more than {MAX_PIXELS:,} pixels: reduce it or cut it into parts first"
 
 
-def _photo(image: Image.Image, name: str, label: str) -> Photo:
-    num_pictures = _num_pictures(image)
-    upright, icc_profile = _upright(image, label, background=255)
-    return Photo(np.array(upright), icc_profile, name, num_pictures, _metadata(image))
+# --- decoding ------------------------------------------------------------------------------------
 
 
-def _metadata(image: Image.Image) -> Metadata:
-    """Read the metadata while the file is open; what is broken is left out."""
-    texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
-    try:
-        exif = image.getexif()
-        exif.get_ifd(ExifTags.IFD.Exif)  # Pillow reads the inner fields when they are first used
-    except _BROKEN:
-        exif = Image.Exif()
-    return Metadata(exif, texts)
+def _photo(opened: _Opened, name: str, label: str) -> Photo:
+    image = opened.image
+    num_pictures = opened.num_pictures or _num_pictures(image)
+    deep = ("the 16 bits per channel of the file are reduced to 8",) if _is_deep(image) else ()
+    metadata = read_metadata_of(image, opened.path, opened.offset)
+    stored = image.size
+    upright, icc_profile = _upright(opened, label, background=255, metadata=metadata)
+    pixels = np.array(upright)
+    is_converted = image.mode in ("CMYK", "LAB") or (
+        image.mode not in ("RGB", "RGBA", "P") and bool(image.info.get("icc_profile"))
+    )
+    turned = metadata.orientation >= 5 or stored == upright.size[::-1] != stored[::-1]
+    metadata = fitted(metadata, pixels.shape[:2], turned, is_converted)
+    return Photo(pixels, icc_profile, name, num_pictures, metadata, (*opened.notes, *deep))
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Return whether an open image has more than 8 bits per channel."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return True
+    return ";16" in str(getattr(image, "tile", ""))
 
 
 def _num_pictures(image: Image.Image) -> int:
@@ -276,24 +387,56 @@ def _num_pictures(image: Image.Image) -> int:
         return 1
     try:
         return getattr(image, "n_frames", 1)
-    except _BROKEN:
+    except BROKEN:
         return 1
 
 
-def _upright(image: Image.Image, name: str, background: int) -> tuple[Image.Image, bytes | None]:
+def _upright(
+    opened: _Opened, name: str, background: int, metadata: Metadata | None = None
+) -> tuple[Image.Image, bytes | None]:
     """Decode, turn upright and convert to RGB; the profile is what the RGB values still need."""
+    image = opened.image
     if image.width * image.height > MAX_PIXELS:
-        raise InputError(_too_large(name))
+        raise BadFileError(_too_large(name))
+    with reading(name):
+        if metadata is None:
+            metadata = read_metadata_of(image, opened.path, opened.offset)
+        image = _decoded(opened)
+        return to_rgb(_turned(image, opened.orientation, metadata), background)
+
+
+def _decoded(opened: _Opened) -> Image.Image:
+    """Decode an image; a second time without its metadata if the first time failed."""
     try:
-        image.load()
-        turned = ImageOps.exif_transpose(image)
-        return to_rgb(turned, background)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-    except _BROKEN as error:
-        raise InputError(
-            f"{name} is damaged or cut short ({error}): copy it again from its source"
-        ) from error
+        opened.image.load()
+        return opened.image
+    except BROKEN:
+        if opened.path is None:
+            raise
+        try:
+            again = _reopened(opened.path)
+            again.load()
+        except BROKEN:
+            again = None
+        if again is None:
+            raise  # the first error says what is wrong
+        return again
+
+
+def _turned(image: Image.Image, orientation: int | None, metadata: Metadata) -> Image.Image:
+    """Turn an image upright. Pillow itself turns the TIFF files that it decodes."""
+    if orientation is None and image.format != "TIFF":
+        orientation = metadata.orientation or _orientation_of(image)
+    turn = _TURNS.get(orientation or 1)
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation_of(image: Image.Image) -> int:
+    """Return the orientation that Pillow finds, in XMP for example; 1 where it finds none."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except BROKEN:
+        return 1
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -306,7 +449,7 @@ def _from_array(array: np.ndarray) -> Image.Image:
 def require_min_side(pixels: np.ndarray, name: str) -> None:
     """Raise InputError if a photo (H, W, 3) is less than MIN_SIDE pixels high or wide."""
     if min(pixels.shape[:2]) < MIN_SIDE:
-        raise InputError(
+        raise BadFileError(
             f"{name} is {_size_text(pixels.shape)}: a photo needs at least {MIN_SIDE} pixels a side"
         )
 

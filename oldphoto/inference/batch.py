@@ -69,6 +69,8 @@ class Outcome:
             then not set.
         is_mask_error: whether the photo is fine and its mask cannot be used.
         notes: sentences about this photo.
+        file_notes: sentences about its file, the same for all files of the kind: what was reduced
+            and which metadata was not kept.
         warnings: warnings raised while it was restored; a TilingWarning among them means that the
             result differs from that in one piece.
         size: height and width in pixels.
@@ -81,6 +83,7 @@ class Outcome:
     error: str = ""
     is_mask_error: bool = False
     notes: tuple[str, ...] = ()
+    file_notes: tuple[str, ...] = ()
     warnings: tuple[Warning, ...] = ()
     size: tuple[int, int] = (0, 0)
     masked_share: float = 0.0
@@ -253,10 +256,10 @@ def restore_one(
     share = 0.0 if mask is None else float(mask.mean())
     with _writing(job) as path:
         if record is None:
-            write_photo(path, restored, photo.icc_profile)
+            lost = write_photo(path, restored, photo.icc_profile)
         else:
             record = replace(record, masked_share=share)
-            write_recorded(path, restored, record, photo.icc_profile, photo.metadata)
+            lost = write_recorded(path, restored, record, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")
@@ -264,6 +267,7 @@ def restore_one(
     return Outcome(
         job,
         notes=tuple(notes),
+        file_notes=photo.notes + lost,
         size=(height, width),
         masked_share=share,
         seconds=seconds,

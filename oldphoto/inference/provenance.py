@@ -1,24 +1,25 @@
 """The record in a restored photo: which network made it, and how much of it was invented.
 
 The record is one line of JSON: in PNG files in the text chunk ``oldphoto``, in JPEG and WebP files
-in the EXIF field UserComment, in TIFF files in the last line of ImageDescription. A sentence for
-people is written into the field for descriptions, which many viewers show, unless the original
-already had a description, which is kept.
+in the EXIF field UserComment, in TIFF files in the last line of ImageDescription. Where the
+original has a comment or a description of its own, that stays, and the record stands in the EXIF
+field ImageHistory. A sentence for people is written into ImageDescription, which many viewers show,
+unless the original already had a description.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
-from PIL.PngImagePlugin import PngInfo
 from torch import nn
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import Metadata, read_metadata, write_photo
+from oldphoto.images import exif
+from oldphoto.images.exif import ExifData, Field
+from oldphoto.images.files import read_metadata, write_photo
+from oldphoto.images.metadata import PNG_SUFFIXES, TIFF_SUFFIXES, Metadata, fitted, text_chunk
 from oldphoto.system.packages import own_version
 
 STATEMENT = (
@@ -26,19 +27,12 @@ STATEMENT = (
 )
 PNG_KEY = "oldphoto"
 _ASCII = b"ASCII\0\0\0"  # EXIF: how the text of a UserComment is coded
-_COMMENT = ExifTags.Base.UserComment
-_DESCRIPTION = ExifTags.Base.ImageDescription
-_NORMAL = 1  # orientation of a photo whose rows go down and whose columns go right
-# Copied from the original: descriptions and dates. The other fields describe the old pixels.
-_KEPT = (
-    _DESCRIPTION,
-    ExifTags.Base.Artist,
-    ExifTags.Base.Copyright,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-)
-_KEPT_INNER = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized)
+# PNG texts that have a field in EXIF, for results in another format.
+_FIELD_OF_TEXT = {
+    "Description": exif.DESCRIPTION,
+    "Author": exif.ARTIST,
+    "Copyright": exif.COPYRIGHT,
+}
 
 
 @dataclass(frozen=True)
@@ -97,38 +91,35 @@ def write_recorded(
     record: Provenance,
     icc_profile: bytes | None = None,
     original: str | Path | Metadata | None = None,
-) -> None:
-    """Write a restored photo with its record; whole or not at all.
+) -> tuple[str, ...]:
+    """Write a restored photo with its record and the original's metadata; whole or not at all.
 
     Args:
         path: the suffix chooses the format, see ``oldphoto.images.files.WRITERS``.
         pixels: uint8 (H, W, 3), upright.
         record: of this photo.
         icc_profile: colour profile of the pixels.
-        original: file of the original photo, or its metadata. Description, artist, copyright and
-            dates are copied; the orientation is not, because the pixels are upright now.
+        original: file of the original photo, or its metadata. All of it is kept, except what
+            describes the old pixels: orientation, thumbnail, MakerNote.
+
+    Returns:
+        Sentences on metadata that could not be kept.
 
     Raises:
         InputError: as ``write_photo``.
     """
-    exif, comment = _words_of(original)
-    record = replace(record, original_comment=record.original_comment or comment)
-    text = json.dumps(asdict(record))
-    exif[ExifTags.Base.Orientation] = _NORMAL
-    exif[ExifTags.Base.Software] = record.software
-    exif.setdefault(_DESCRIPTION, _ascii(record.sentence))
-    options: dict[str, Any] = {"exif": exif}
     suffix = Path(path).suffix.lower()
-    if suffix == ".png":
-        chunks = PngInfo()
-        chunks.add_itxt(PNG_KEY, text)
-        chunks.add_itxt("Description", str(exif[_DESCRIPTION]))
-        options["pnginfo"] = chunks
-    elif suffix in (".tif", ".tiff"):  # Pillow writes no inner EXIF fields into compressed TIFF
-        exif[_DESCRIPTION] = f"{exif[_DESCRIPTION]}\n{text}"
-    else:
-        exif.get_ifd(ExifTags.IFD.Exif)[_COMMENT] = _ASCII + text.encode("ascii")
-    write_photo(path, pixels, icc_profile, options)
+    metadata = _metadata_of(original)
+    earlier = [found for text in _possible_records(metadata) if (found := _parsed(text))]
+    comment = earlier[0].original_comment if earlier else _comment_of(metadata.exif)
+    record = replace(record, original_comment=record.original_comment or comment)
+    turned = metadata.orientation >= 5
+    metadata = fitted(metadata, pixels.shape[:2], turned, converted=False)
+    metadata = _without_our_words(metadata)
+    if suffix not in PNG_SUFFIXES:
+        metadata = _texts_as_fields(metadata)
+    described = _with_record(metadata, record, suffix)
+    return metadata.notes + write_photo(path, pixels, icc_profile, described)
 
 
 def read_provenance(path: str | Path) -> Provenance | None:
@@ -143,49 +134,102 @@ def read_provenance(path: str | Path) -> Provenance | None:
     return next((record for record in found if record), None)
 
 
+def _metadata_of(original: str | Path | Metadata | None) -> Metadata:
+    """Return the original's metadata; unreadable metadata never costs a restored photo."""
+    if isinstance(original, Metadata):
+        return original
+    try:
+        return read_metadata(original) if original is not None else Metadata()
+    except InputError:
+        return Metadata()
+
+
 def _possible_records(metadata: Metadata) -> list[str]:
     """Return the texts of a file that may be a record, the most likely first."""
-    exif = metadata.exif
-    last_line = str(exif.get(_DESCRIPTION, "")).rpartition("\n")[2]
-    return [metadata.texts.get(PNG_KEY, ""), _comment_of(exif), last_line]
+    fields = metadata.exif
+    last_line = fields.text(exif.DESCRIPTION).rpartition("\n")[2]
+    history = fields.text(exif.HISTORY, photo=True)
+    return [metadata.png_texts().get(PNG_KEY, ""), history, _comment_of(fields), last_line]
 
 
 def _parsed(text: str) -> Provenance | None:
     try:
         fields = json.loads(text or "null")
         return Provenance(**fields) if isinstance(fields, dict) else None
-    except (ValueError, TypeError, InputError):  # somebody else's comment
+    except (ValueError, TypeError, RecursionError, InputError):  # somebody else's comment
         return None
 
 
-def _words_of(original: str | Path | Metadata | None) -> tuple[Image.Exif, str]:
-    """Return the descriptions and dates of a photo as EXIF, and its comment.
+def _without_our_words(metadata: Metadata) -> Metadata:
+    """Remove records and sentences of an earlier restoration: the last record counts."""
+    main, photo = dict(metadata.exif.main), dict(metadata.exif.photo)
+    description = metadata.exif.text(exif.DESCRIPTION)
+    words = _without_records(description)
+    if not words:
+        main.pop(exif.DESCRIPTION, None)
+    elif words != description.rstrip("\n"):
+        main[exif.DESCRIPTION] = exif.text_field(words)
+    if metadata.exif.text(exif.SOFTWARE).startswith("oldphoto "):
+        del main[exif.SOFTWARE]
+    if _parsed(_comment_of(metadata.exif)):
+        del photo[exif.COMMENT]
+    if _parsed(metadata.exif.text(exif.HISTORY, photo=True)):
+        del photo[exif.HISTORY]
+    ours = [
+        key
+        for key, text in metadata.png_texts().items()
+        if key == PNG_KEY or (key == "Description" and not _without_records(text))
+    ]
+    texts = tuple(
+        (kind, content)
+        for kind, content in metadata.texts
+        if content.partition(b"\0")[0].decode("latin-1") not in ours
+    )
+    return replace(metadata, exif=replace(metadata.exif, main=main, photo=photo), texts=texts)
 
-    Records of ours are left out: if a photo is restored twice, the last record counts.
-    """
-    kept = Image.Exif()
-    try:
-        metadata = read_metadata(original) if isinstance(original, str | Path) else original
-    except InputError:  # unreadable metadata is no reason to lose a restored photo
-        metadata = None
-    if metadata is None:
-        return kept, ""
-    found, described = metadata.exif, metadata.texts.get("Description")
-    earlier = [_parsed(text) for text in _possible_records(metadata)]
-    for tag in _KEPT:
-        if found.get(tag):
-            kept[tag] = found[tag]
-    inner = found.get_ifd(ExifTags.IFD.Exif)
-    for tag in _KEPT_INNER:
-        if inner.get(tag):
-            kept.get_ifd(ExifTags.IFD.Exif)[tag] = inner[tag]
-    words = _without_records(str(kept.get(_DESCRIPTION) or described or ""))
-    if words:
-        kept[_DESCRIPTION] = _ascii(words)
-    elif _DESCRIPTION in kept:
-        del kept[_DESCRIPTION]
-    ours = [record.original_comment for record in earlier if record]
-    return kept, ours[0] if ours else _comment_of(found)
+
+def _texts_as_fields(metadata: Metadata) -> Metadata:
+    """Move the texts of a PNG file into the EXIF fields of the same meaning."""
+    main = dict(metadata.exif.main)
+    moved = set()
+    for key, text in metadata.png_texts().items():
+        tag = _FIELD_OF_TEXT.get(key)
+        if tag is not None and tag not in main and text:
+            main[tag] = exif.text_field(text)
+            moved.add(key)
+    texts = tuple(
+        (kind, content)
+        for kind, content in metadata.texts
+        if content.partition(b"\0")[0].decode("latin-1") not in moved
+    )
+    return replace(metadata, exif=replace(metadata.exif, main=main), texts=texts)
+
+
+def _with_record(metadata: Metadata, record: Provenance, suffix: str) -> Metadata:
+    """Add the record, its sentence and the program's name in the places of the file's format."""
+    main, photo = dict(metadata.exif.main), dict(metadata.exif.photo)
+    text = json.dumps(asdict(record))  # ASCII
+    texts = metadata.texts
+    has_software = exif.SOFTWARE in main
+    main[exif.PROCESSING_SOFTWARE if has_software else exif.SOFTWARE] = exif.text_field(
+        record.software
+    )
+    keys = metadata.png_texts()
+    sentence = keys.get("Description") or record.sentence
+    is_described = exif.DESCRIPTION in main
+    main.setdefault(exif.DESCRIPTION, exif.text_field(sentence))
+    if suffix in PNG_SUFFIXES:
+        texts += (text_chunk(PNG_KEY, text),)
+        if "Description" not in keys:
+            words = ExifData(main).text(exif.DESCRIPTION)
+            texts += (text_chunk("Description", words),)
+    elif suffix in TIFF_SUFFIXES and not is_described:
+        main[exif.DESCRIPTION] = exif.text_field(f"{sentence}\n{text}")
+    elif suffix not in TIFF_SUFFIXES and exif.COMMENT not in photo:
+        photo[exif.COMMENT] = Field(exif.UNDEFINED, _ASCII + text.encode("ascii"))
+    else:
+        photo[exif.HISTORY] = exif.text_field(text)
+    return replace(metadata, exif=replace(metadata.exif, main=main, photo=photo), texts=texts)
 
 
 def _without_records(description: str) -> str:
@@ -194,14 +238,21 @@ def _without_records(description: str) -> str:
     return "\n".join(line for line in lines if not line.startswith(STATEMENT))
 
 
-def _comment_of(exif: Image.Exif) -> str:
-    """Return the text of the field UserComment; empty where there is none."""
-    value = exif.get_ifd(ExifTags.IFD.Exif).get(_COMMENT, b"")
-    if isinstance(value, str):
-        return value
-    return bytes(value).removeprefix(_ASCII).strip(b"\0 ").decode("utf-8", errors="replace")
-
-
-def _ascii(text: str) -> str:
-    """EXIF texts are ASCII; other letters are replaced by a question mark."""
-    return text.encode("ascii", errors="replace").decode("ascii")
+def _comment_of(fields: ExifData) -> str:
+    """Return the text of the field UserComment, in any of its codings; "" where there is none."""
+    found = fields.photo.get(exif.COMMENT)
+    if found is None or found.kind not in (exif.BYTE, exif.ASCII, exif.UNDEFINED, exif.UTF8):
+        return ""
+    coding, content = found.content[:8], found.content[8:]
+    if coding == b"UNICODE\0":
+        big = fields.order == ">"
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            big, content = content[:2] == b"\xfe\xff", content[2:]
+        text = content.decode("utf-16-be" if big else "utf-16-le", "replace")
+    elif coding == b"JIS\0\0\0\0\0":
+        text = content.decode("iso2022_jp", "replace")
+    elif coding in (_ASCII, bytes(8)):
+        text = exif.decoded(content)
+    else:
+        text = exif.decoded(found.content)
+    return text.strip("\0 ")

@@ -1,17 +1,22 @@
-"""Exercises of notebook 06: measures of the gap, and the latent adversary."""
+"""Exercises of notebook 06: metrics of the gap, and both sides of equation 3."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
 _noise = torch.Generator().manual_seed(6)
 _first = torch.randn(40, generator=_noise)
 _second = 2 * torch.randn(40, generator=_noise) + 1
-_codes = torch.randn(12, 5, generator=_noise)
+_latents = torch.randn(12, 5, generator=_noise)
 _others = torch.randn(9, 5, generator=_noise) + 0.5
 _score_old = torch.rand(8, 1, 3, 3, generator=_noise)
 _score_degraded = torch.rand(8, 1, 3, 3, generator=_noise) - 0.2
+_latent_old = torch.randn(3, 4, 2, 2, generator=_noise)
+_latent_degraded = torch.randn(3, 4, 2, 2, generator=_noise) + 0.5
 
 
 def _sorted_distance(first: Tensor, second: Tensor) -> Tensor:
@@ -27,7 +32,7 @@ sorted_distance = Exercise(
     misconceptions=(
         Misconception(
             lambda first, second: (first - second).abs().mean(),
-            "You compare numbers by their places in the lists. Shuffling a list must change "
+            "You compare numbers by their positions in the lists. Shuffling a list must change "
             "nothing.",
         ),
         Misconception(
@@ -36,15 +41,15 @@ sorted_distance = Exercise(
         ),
         Misconception(
             lambda first, second: (first.sort().values - second.sort().values).mean(),
-            "Ways to the left and ways to the right cancel. A way has no sign.",
+            "Moves to the left and to the right cancel. A distance has no sign.",
         ),
         Misconception(
             lambda first, second: (first.sort().values - second.sort().values).abs().sum(),
-            "This is the sum of all ways. It would double if every number were there twice.",
+            "This is the sum of all distances. It would double if every number were there twice.",
         ),
         Misconception(
             lambda first, second: (first.sort().values - second.sort().values).square().mean(),
-            "This squares the ways: it is W2 squared, not W1.",
+            "This squares the distances: it is W2 squared, not W1.",
         ),
     ),
     hints=(
@@ -64,7 +69,7 @@ mean_kernel = Exercise(
     title="the mean of a Gaussian kernel",
     level="complete a line",
     solution=_mean_kernel,
-    trials=((_codes, _others, 1.5), (_codes, _codes, 0.7)),
+    trials=((_latents, _others, 1.5), (_latents, _latents, 0.7)),
     limits=(0.0, 1.0),
     misconceptions=(
         Misconception(
@@ -99,11 +104,26 @@ mean_kernel = Exercise(
         ),
     ),
     hints=(
-        "Two equal codes should give 1, two far ones nearly 0.",
+        "Two equal latents should give 1, two distant ones nearly 0.",
         "torch.cdist gives all distances; square them, divide by twice the squared bandwidth.",
     ),
-    praise="1 for equal codes, less the further they are apart.",
+    praise="1 for equal latents, less the further they are apart.",
 )
+
+
+def _value_and_gradients(
+    answer: Callable[..., Any], score_old: Tensor, score_degraded: Tensor
+) -> dict[str, Any] | None:
+    """Compute a loss of scores, and its gradient at both: a detached score learns nothing."""
+    scores = score_old.requires_grad_(), score_degraded.requires_grad_()
+    loss = answer(*scores)
+    if loss is None or loss is ...:
+        return None
+    if isinstance(loss, Tensor) and not loss.shape and loss.requires_grad:
+        loss.backward()
+    slopes = [torch.zeros_like(s) if s.grad is None else s.grad for s in scores]
+    names = ("The loss", "The gradient at the old scores", "The gradient at the degraded scores")
+    return dict(zip(names, (loss, *slopes), strict=True))
 
 
 def _push_both(score_old: Tensor, score_degraded: Tensor) -> Tensor:
@@ -111,14 +131,15 @@ def _push_both(score_old: Tensor, score_degraded: Tensor) -> Tensor:
 
 
 push_both = Exercise(
-    title="the two-sided push on the encoder",
+    title="the two-sided loss of the encoder",
     level="modify",
     solution=_push_both,
     trials=((_score_old, _score_degraded), (_score_degraded, _score_old)),
+    observe=_value_and_gradients,
     misconceptions=(
         Misconception(
             lambda score_old, score_degraded: score_old.square().mean(),
-            "Only the old codes are pushed: that is the released, one-sided form.",
+            "Only the old latents are pushed: that is the released, one-sided form.",
         ),
         Misconception(
             lambda score_old, score_degraded: (
@@ -129,36 +150,175 @@ push_both = Exercise(
         ),
         Misconception(
             lambda score_old, score_degraded: (
+                0.5 * ((score_old - 1).square().mean() + score_degraded.square().mean())
+            ),
+            "This is the discriminator's loss. The encoder needs the opposite targets.",
+        ),
+        Misconception(
+            lambda score_old, score_degraded: (
                 score_old.square().mean() + score_degraded.square().mean()
             ),
             "Both kinds are pushed to 0. The encoder must exchange the labels, not share one.",
         ),
         Misconception(
             lambda score_old, score_degraded: (
+                (score_old - 1).square().mean() + (score_degraded - 1).square().mean()
+            ),
+            "Both kinds are pushed to 1. The encoder must exchange the labels, not share one.",
+        ),
+        Misconception(
+            lambda score_old, score_degraded: (
                 score_old.square().mean() - (score_degraded - 1).square().mean()
             ),
-            "The second term has the wrong sign: it pushes degraded codes away from 1.",
+            "The second term has the wrong sign: it pushes degraded latents away from 1.",
         ),
         Misconception(
             lambda score_old, score_degraded: (
                 0.5 * (score_old.square().mean() + (score_degraded - 1).square().mean())
             ),
-            "The right aims, but the factor one half belongs to the discriminator's loss alone.",
+            "The right targets, but the factor one half belongs to the discriminator's loss alone.",
         ),
         Misconception(
             lambda score_old, score_degraded: (
                 -0.5 * (score_degraded.square().mean() + (score_old - 1).square().mean())
             ),
-            "This is minus the discriminator's loss: it has no best score, so it would push for "
-            "ever. "
-            "Give the encoder aims of its own.",
+            "This is minus the discriminator's loss. It has no minimum, so it would push for ever. "
+            "Give the encoder targets of its own.",
+        ),
+        Misconception(
+            lambda score_old, score_degraded: (
+                score_old.square().mean() + (score_degraded.detach() - 1).square().mean()
+            ),
+            "The value is right, but the degraded scores are detached: their latents do not move.",
         ),
     ),
     hints=(
-        "The discriminator learns old = 1, degraded = 0. What would the encoder like it to say?",
-        "Keep the term of the old codes, and add one that wants degraded codes to be scored 1.",
+        "The discriminator learns old = 1, degraded = 0. Which scores does the encoder want?",
+        "Keep the term of the old latents, and add one that wants degraded latents scored 1.",
     ),
     praise="Each kind is pushed to where the discriminator expects the other.",
+)
+
+
+def _one_step(
+    answer: Callable[..., Any], latent_old: Tensor, latent_degraded: Tensor
+) -> dict[str, Any] | None:
+    """Try one step of a small discriminator that has an old gradient left over.
+
+    Returns:
+        The loss, the weights after the step, and the gradient that reached the encoder.
+    """
+    discriminator = nn.Conv2d(latent_old.shape[1], 1, kernel_size=1)
+    with torch.no_grad():
+        for weight in discriminator.parameters():
+            weight.copy_(torch.linspace(-0.4, 0.6, weight.numel()).view_as(weight))
+            weight.grad = torch.ones_like(weight)
+    optimizer = torch.optim.SGD(discriminator.parameters(), lr=0.1)
+    encoder = torch.ones((), requires_grad=True)  # stands for all weights of the encoder
+    loss = answer(discriminator, optimizer, encoder * latent_old, encoder * latent_degraded)
+    if loss is None or loss is ...:
+        return None
+    reached = torch.zeros(()) if encoder.grad is None else encoder.grad
+    return {
+        "The loss": torch.as_tensor(loss, dtype=torch.float32),  # loss.item() is right as well
+        "The weights after the step": discriminator.weight.detach(),
+        "The gradient that reaches the encoder": reached,
+    }
+
+
+def _discriminator_step(
+    discriminator: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    latent_old: Tensor,
+    latent_degraded: Tensor,
+) -> Tensor:
+    score_old = discriminator(latent_old.detach())
+    score_degraded = discriminator(latent_degraded.detach())
+    loss = 0.5 * ((score_old - 1).square().mean() + score_degraded.square().mean())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def _wrong_step(
+    targets: tuple[float, float] = (1.0, 0.0),
+    factor: float = 0.5,
+    detach: bool = True,
+    clear: bool = True,
+    step: bool = True,
+) -> Callable[..., Tensor]:
+    """Return the step with a typical mistake."""
+
+    def wrong(
+        discriminator: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        latent_old: Tensor,
+        latent_degraded: Tensor,
+    ) -> Tensor:
+        if detach:
+            latent_old, latent_degraded = latent_old.detach(), latent_degraded.detach()
+        on_old = (discriminator(latent_old) - targets[0]).square().mean()
+        on_degraded = (discriminator(latent_degraded) - targets[1]).square().mean()
+        loss = factor * (on_old + on_degraded)
+        if clear:
+            optimizer.zero_grad()
+        loss.backward()
+        if step:
+            optimizer.step()
+        return loss.detach()
+
+    return wrong
+
+
+discriminator_step = Exercise(
+    title="one step of the latent discriminator",
+    level="build",
+    solution=_discriminator_step,
+    trials=(
+        (_latent_old, _latent_degraded),
+        (_latent_degraded, _latent_old[:1]),
+    ),
+    observe=_one_step,
+    misconceptions=(
+        Misconception(
+            _wrong_step(targets=(0.0, 1.0)),
+            "The targets are swapped: old latents should be scored 1, degraded ones 0.",
+        ),
+        Misconception(
+            _wrong_step(detach=False),
+            "The latents are not detached: this step sends a gradient into the encoder too, and "
+            "in the discriminator's favour.",
+        ),
+        Misconception(
+            _wrong_step(clear=False),
+            "The gradient of the step before is still there: backward() adds to it. Call "
+            "optimizer.zero_grad() first.",
+        ),
+        Misconception(
+            _wrong_step(step=False),
+            "No weight moves: backward() or step() is missing, or gradients were cleared between "
+            "the two.",
+        ),
+        Misconception(
+            _wrong_step(targets=(0.0, 1.0), factor=1.0),
+            "This is the encoder's loss. The discriminator wants the opposite: old 1, degraded 0.",
+        ),
+        Misconception(
+            _wrong_step(factor=1.0),
+            "The factor one half of the discriminator's loss is missing.",
+        ),
+        Misconception(
+            _wrong_step(targets=(1.0, 1.0)),
+            "Both kinds are taught as 1. Then a discriminator that always says 1 is perfect.",
+        ),
+    ),
+    hints=(
+        "Five lines of work: scores of both kinds, the loss, clear the gradients, backward, step.",
+        "latent.detach() keeps the encoder out of it. Half the sum of (score_old - 1)^2 and "
+        "score_degraded^2, each as a mean.",
+    ),
+    praise="The discriminator moves, and the encoder does not notice.",
 )
 
 
@@ -167,18 +327,20 @@ def _shrinking_fools() -> str:
 
 
 shrinking_fools = Exercise(
-    title="the measure that can be cheated",
+    title="the metric that can be cheated",
     level="investigate",
     solution=_shrinking_fools,
     misconceptions=(
-        Misconception("b", "Its bandwidth is the median distance, which shrinks with the codes."),
-        Misconception("c", "The classifier brings every channel to deviation 1 before it learns."),
+        Misconception("b", "Its bandwidth is the median distance, which shrinks with the latents."),
+        Misconception(
+            "c", "The classifier scales every channel to standard deviation 1 before it learns."
+        ),
     ),
     hints=(
-        "Which of the three has the unit of the codes?",
-        "Multiply all codes of both kinds by one half, and compute all three again.",
+        "Which of the three has the unit of the latents?",
+        "Multiply all latents of both kinds by one half, and compute all three again.",
     ),
-    praise="A distance halves when the codes are halved; nothing has been mixed by that.",
+    praise="A distance halves when the latents are halved, although nothing has been mixed.",
 )
 
-sheet = Sheet((sorted_distance, mean_kernel, shrinking_fools, push_both))
+sheet = Sheet((sorted_distance, mean_kernel, shrinking_fools, push_both, discriminator_step))

@@ -1,7 +1,10 @@
-"""Exercises of notebook 07: the terms of equations 5 and 6, frozen networks, the error budget."""
+"""Exercises of notebook 07: a residual block, equations 5 and 6, frozen networks, the errors."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
@@ -13,6 +16,132 @@ _fake = [torch.randn(2, 4, 5, 5, generator=_noise), torch.randn(2, 8, 3, 3, gene
 _real = [torch.randn(2, 4, 5, 5, generator=_noise), torch.randn(2, 8, 3, 3, generator=_noise)]
 _fake.append(torch.full((2, 1, 3, 3), 0.1))
 _real.append(torch.full((2, 1, 3, 3), 0.9))
+
+
+_features = torch.randn(2, 4, 5, 6, generator=_noise)
+
+
+def _output_and_gradient(answer: Callable[..., Any], features: Tensor) -> dict[str, Any] | None:
+    """Build a block, give it fixed weights, and run it forward and backward."""
+    block = answer(features.shape[1])
+    if block is None or block is ...:
+        return None
+    with torch.no_grad():
+        for number, weight in enumerate(block.parameters()):
+            values = torch.linspace(-0.3, 0.3, weight.numel()) + 0.02 * number
+            weight.copy_(values[torch.randperm(len(values), generator=_fixed())].view_as(weight))
+    features.requires_grad_(True)
+    output = block(features)
+    if output is None or output is ...:
+        return None
+    if isinstance(output, Tensor) and output.requires_grad:
+        output.square().mean().backward()
+    slope = torch.zeros_like(features) if features.grad is None else features.grad
+    count = sum(weight.numel() for weight in block.parameters())
+    return {
+        "The number of weights": count,
+        "The output": output,
+        "The gradient at the input": slope,
+    }
+
+
+def _fixed() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.conv2(self.conv1(features).relu())
+
+
+def _wrong_block(forward: Callable[[nn.Module, nn.Module, Tensor], Tensor]) -> type[_Block]:
+    """Return a block of the right layers, put together by another function."""
+
+    class Wrong(_Block):
+        def forward(self, features: Tensor) -> Tensor:
+            return forward(self.conv1, self.conv2, features)
+
+    return Wrong
+
+
+class _ZeroPadded(_Block):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.conv1.padding_mode = self.conv2.padding_mode = "zeros"
+
+
+class _WithNorm(_Block):
+    def forward(self, features: Tensor) -> Tensor:
+        norm = nn.InstanceNorm2d(features.shape[1])
+        return features + norm(self.conv2(norm(self.conv1(features)).relu()))
+
+
+class _OneConvolution(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.conv(self.conv(features).relu())
+
+
+residual_block = Exercise(
+    title="a residual block",
+    level="build",
+    solution=_Block,
+    trials=((_features,), (2 * _features[:1],)),
+    observe=_output_and_gradient,
+    misconceptions=(
+        Misconception(
+            _wrong_block(lambda first, second, x: second(first(x).relu())),
+            "The input is not added: this is two convolutions, no residual block.",
+        ),
+        Misconception(
+            _wrong_block(lambda first, second, x: (x + second(first(x).relu())).relu()),
+            "There is a ReLU after the sum. It would cut off all negative features.",
+        ),
+        Misconception(
+            _wrong_block(lambda first, second, x: x + second(first(x).relu()).relu()),
+            "There is a ReLU behind the second convolution: the correction could never be "
+            "negative.",
+        ),
+        Misconception(
+            _wrong_block(lambda first, second, x: x + second(first(x))),
+            "The ReLU is missing: two convolutions in a row are one larger convolution.",
+        ),
+        Misconception(
+            _wrong_block(lambda first, second, x: x + second(first(x.relu()))),
+            "The ReLU comes before the first convolution. Put it between the two.",
+        ),
+        Misconception(
+            _wrong_block(lambda first, second, x: x.detach() + second(first(x).relu())),
+            "The output is right, but the input is detached in the sum: it gets no gradient there.",
+        ),
+        Misconception(
+            _ZeroPadded,
+            'The border differs: set padding_mode="reflect", or zeros are drawn around the latent.',
+        ),
+        Misconception(
+            _WithNorm,
+            "There is an instance norm in the block. The paper's has one; this one goes without.",
+        ),
+        Misconception(
+            _OneConvolution,
+            "One convolution is used twice, with the same weights. Make two.",
+        ),
+    ),
+    hints=(
+        "Two convolutions in __init__; in forward: convolution, ReLU, convolution, and one sum.",
+        'nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"), twice. Return '
+        "features + the correction.",
+    ),
+    praise="The same as the package's without norm: at first little more than the identity.",
+)
 
 
 def _latent_l1(mapped: Tensor, latent_clean: Tensor, weight: float) -> Tensor:
@@ -36,8 +165,8 @@ latent_l1 = Exercise(
         ),
         Misconception(
             lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).abs().sum(),
-            "This is the sum over all numbers of the code: twice the crop would be four times the "
-            "loss.",
+            "This is the sum over all numbers of the latent. For a crop with sides twice as long, "
+            "the loss would be four times as large.",
         ),
         Misconception(
             lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).mean(),
@@ -51,10 +180,10 @@ latent_l1 = Exercise(
         ),
     ),
     hints=(
-        "How large is the difference at each place of the code, whatever its sign?",
+        "How large is the difference at each position of the latent, whatever its sign?",
         "Subtract, abs(), mean(), and then the factor.",
     ),
-    praise="The only term that looks at the code itself; all others look at the decoded photo.",
+    praise="The only term that looks at the latent itself; all others look at the decoded photo.",
 )
 
 
@@ -76,15 +205,15 @@ fool_the_discriminator = Exercise(
         ),
         Misconception(
             lambda scores: sum((score - 1).square().mean() for score in scores) / len(scores),
-            "The right aim, but the package adds up the scales; you take their mean.",
+            "The right target, but the package adds up the scales; you take their mean.",
         ),
         Misconception(
             lambda scores: (scores[0] - 1).square().mean(),
-            "You use the finest scale alone. The coarser ones judge as well.",
+            "You use the finest scale alone. The coarser ones count as well.",
         ),
         Misconception(
             lambda scores: 0.5 * sum((score - 1).square().mean() for score in scores),
-            "The right aim. But the factor one half belongs to the discriminator's loss, not to "
+            "The right target. But the factor one half belongs to the discriminator's loss, not to "
             "this one.",
         ),
         Misconception(
@@ -104,7 +233,7 @@ fool_the_discriminator = Exercise(
     ),
     hints=(
         "Which score does the discriminator give a photo that it takes for a real one?",
-        "One number in the given line has to change: the aim.",
+        "One number in the given line has to change: the target.",
     ),
     praise="The discriminator pulls the score of a restored photo to 0, the mapping pulls it to 1.",
 )
@@ -159,7 +288,7 @@ match_features = Exercise(
         "fake[:-1] leaves the last map out; in each layer take the mean of the absolute "
         "difference.",
     ),
-    praise="The discriminator's own eyes as a ruler: it need not be fooled, only see the same.",
+    praise="The discriminator's features as a metric: both photos should look the same to it.",
 )
 
 
@@ -172,9 +301,10 @@ trains_alone = Exercise(
     level="investigate",
     solution=_trains_alone,
     misconceptions=(
-        Misconception("a", "Inside no_grad nothing is remembered: the mapping gets no gradient."),
+        Misconception("a", "Inside no_grad no graph is recorded: the mapping gets no gradient."),
         Misconception(
-            "c", "detach() cuts the way behind the decoder's input, where the mapping lies."
+            "c",
+            "detach() stops the gradient at the decoder's input, so it never reaches the mapping.",
         ),
         Misconception(
             "d",
@@ -195,7 +325,7 @@ def _share_of_vae(psnr_limit: float, psnr_restored: float) -> float:
 
 
 share_of_vae = Exercise(
-    title="the share of the VAE in the squared error",
+    title="the fraction of the squared error that is the VAE's",
     level="complete a line",
     solution=_share_of_vae,
     trials=((30.0, 20.0), (33.0, 30.0), (32.0, 25.0)),
@@ -225,5 +355,14 @@ share_of_vae = Exercise(
     praise="10 dB apart: a tenth of the error is the VAE's, nine tenths are the mapping's to win.",
 )
 
-sheet = Sheet((latent_l1, fool_the_discriminator, match_features, trains_alone, share_of_vae))
+sheet = Sheet(
+    (
+        residual_block,
+        latent_l1,
+        fool_the_discriminator,
+        match_features,
+        trains_alone,
+        share_of_vae,
+    )
+)
 """The exercises in the order of the notebook."""
