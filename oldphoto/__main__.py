@@ -2,7 +2,15 @@
 
 import sys
 
-from oldphoto.cli.main import main
+from oldphoto.system.interrupt import quiet_interrupt
+
+
+def run() -> int:
+    """Run the command line; Ctrl-C ends it in one sentence from here on."""
+    with quiet_interrupt():
+        from oldphoto.cli.main import main
+    return main()
+
 
 if __name__ == "__main__":  # worker processes import this module again
-    sys.exit(main())
+    sys.exit(run())

@@ -1,4 +1,4 @@
-"""``oldphoto ablation``: train the method and its variants without one part each, and compare."""
+"""``oldphoto ablation``: train the method and variants without one part, and compare them."""
 
 import argparse
 import time
@@ -21,13 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to a parser."""
     parser.epilog = f"Variants: {', '.join((*VARIANTS, *STEPS))}."
     parser.add_argument("--run", type=Path, required=True, help="run folder")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each variant")
+    parser.add_argument("--seeds", type=int, default=3, help="number of trainings of each variant")
     parser.add_argument(
         "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
+    parser.add_argument(
+        "--max-minutes", type=float, help="save a checkpoint and stop after this many minutes"
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run")
-    parser.add_argument("--photos", type=int, help="photos per stage (default: the preset's)")
+    parser.add_argument(
+        "--photos", type=int, help="number of training photos per stage (default: from the preset)"
+    )
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
 
 

@@ -1,4 +1,4 @@
-"""``oldphoto baseline``: train one of the methods that ours is compared with."""
+"""``oldphoto baseline``: train a baseline of the comparison."""
 
 import argparse
 from collections.abc import Callable
@@ -18,7 +18,7 @@ SIZES = ("tiny", "small", "paper")
 
 @dataclass(frozen=True)
 class LearnedBaseline:
-    """A baseline with training: its sizes and its training function."""
+    """A baseline that is trained: its sizes and its training function."""
 
     presets: dict[str, Any]
     fit: Callable[[BaselineRun, Any], bool]
@@ -46,9 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, help="folder with old/ and clean/ (default: the shipped photos)"
     )
     parser.add_argument("--run", type=Path, required=True, help="run folder")
-    parser.add_argument("--photos", type=int, help="photos in all (default: the size's)")
+    parser.add_argument(
+        "--photos", type=int, help="number of training photos (default: from the size)"
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run")
-    parser.add_argument("--max-minutes", type=float, help="stop with a checkpoint after this time")
+    parser.add_argument(
+        "--max-minutes", type=float, help="save a checkpoint and stop after this many minutes"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best available)")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")

@@ -1,4 +1,4 @@
-"""``python -m oldphoto course``: run, list and check the notebooks, hand them out and show them."""
+"""``python -m oldphoto course``: run, list, check, bundle and present the notebooks."""
 
 import argparse
 import ast
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oldphoto.course.publishing.runner import Result
 
 USUAL_CELL_SECONDS = 1800
-"""No cell of a notebook as it is comes near; a kernel that lost a message would never end."""
+"""Far more than any cell needs; without a limit, a kernel that lost a message would hang."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,19 +25,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_parser = actions.add_parser("run", help="execute notebooks and write a page of results")
     _add_run_arguments(run_parser)
     list_parser = actions.add_parser("list", help="show the notebooks with time and memory")
-    list_parser.add_argument("--markdown", action="store_true", help="as a table for the README")
+    list_parser.add_argument("--markdown", action="store_true", help="print a table for the README")
     actions.add_parser("check", help="check the notebooks without running them")
-    bundle_parser = actions.add_parser("bundle", help="zip file for a room without internet")
+    bundle_parser = actions.add_parser("bundle", help="make a zip file for a room without internet")
     bundle_parser.add_argument("--output", type=Path, default=Path("out/bundle"), metavar="DIR")
     bundle_parser.add_argument(
-        "--dependencies", action="store_true", help="fetch and add the packages it needs, too"
+        "--dependencies", action="store_true", help="also download and add the packages it needs"
     )
-    bundle_parser.add_argument("--slides", action="store_true", help="add the decks, too")
+    bundle_parser.add_argument("--slides", action="store_true", help="also add the slide decks")
     actions.add_parser("equations", help="write the page of all equations and parts of the README")
-    slides_parser = actions.add_parser("slides", help="make decks for lectures")
+    slides_parser = actions.add_parser("slides", help="make slide decks for lectures")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
-    publish_parser = actions.add_parser("publish", help="write a repository's address everywhere")
+    publish_parser = actions.add_parser("publish", help="point all badges at a repository")
     publish_parser.add_argument("--repo", required=True, metavar="OWNER/NAME")
     publish_parser.add_argument("--ref", metavar="TAG", default="main", help="tag, branch, commit")
     for subparser in actions.choices.values():
@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers; none: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="names or numbers of notebooks (default: all)"
+    )
     parser.add_argument(
         "-p",
         dest="parameters",
@@ -64,7 +66,9 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     speed.add_argument(
         "--full", dest="fast", action="store_const", const=False, help="long runs: FAST = False"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="how many run at once")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="number of notebooks to run in parallel"
+    )
     parser.add_argument("--output", type=Path, default=Path("out/course"), metavar="DIR")
     parser.add_argument(
         "--cell-timeout",
@@ -81,7 +85,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action; return 0, or 1 if a notebook failed or has a problem."""
+    """Run the action; return 0, or 1 if a notebook failed or has a problem."""
     actions = {
         "run": run_course,
         "list": list_course,
@@ -125,7 +129,7 @@ def run_course(args: argparse.Namespace) -> int:
 
 
 def _save(notebook: CourseNotebook, output: Path, result: "Result", full: bool) -> None:
-    """Store what a run showed and needed; of a full run only what it needed."""
+    """Store outputs, time and memory of a run; of a full run only time and memory."""
     from oldphoto.course.publishing.clean import stored_form, with_full_run
 
     if full:
@@ -137,7 +141,7 @@ def _save(notebook: CourseNotebook, output: Path, result: "Result", full: bool) 
 
 
 def parse_value(text: str) -> Any:
-    """Return the Python literal that text spells, else the text itself.
+    """Parse text as a Python literal, or return it unchanged.
 
     A text that names an existing file or folder becomes its full path, since each notebook runs
     in a folder of its own.
@@ -193,7 +197,7 @@ def check_course(args: argparse.Namespace) -> int:
 
 
 def bundle(args: argparse.Namespace) -> int:
-    """Write the zip file for a classroom without internet; print where it is."""
+    """Write the zip file for a classroom without internet; print its path."""
     from oldphoto.course.publishing.bundle import build_bundle
 
     path = build_bundle(args.output, args.notebooks, args.dependencies, args.slides)
@@ -202,7 +206,7 @@ def bundle(args: argparse.Namespace) -> int:
 
 
 def equations(args: argparse.Namespace) -> int:
-    """Write the page of all equations, and the README's parts that are made from the code."""
+    """Write the page of all equations, and the generated parts of the README."""
     from oldphoto.course.publishing.equations import PAGE, equations_page
     from oldphoto.course.publishing.readme import fresh_readme
 
@@ -218,7 +222,7 @@ def equations(args: argparse.Namespace) -> int:
 
 
 def slides(args: argparse.Namespace) -> int:
-    """Write the decks from the stored outputs; print where they are."""
+    """Write the slide decks from the stored outputs; print their path."""
     from oldphoto.course.publishing.slides import write_decks
 
     notebooks = select(all_notebooks(args.notebooks), args.names)
@@ -227,7 +231,7 @@ def slides(args: argparse.Namespace) -> int:
 
 
 def publish(args: argparse.Namespace) -> int:
-    """Write the repository's address into every badge; print the files that changed."""
+    """Write the address of the repository into every badge; print the files that changed."""
     from oldphoto.course.publishing.badges import stamp
 
     root = find_folder(args.notebooks).parent

@@ -1,4 +1,4 @@
-"""``python -m oldphoto doctor``: is this machine ready for a lesson?"""
+"""``python -m oldphoto doctor``: check that this machine is ready for a lesson."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line for each finding; return 1 when there is a problem, else 0."""
-    lacking = ["packaging"]  # reads what the others need
+    lacking = ["packaging"]  # lists the requirements of the others
     if version_of("packaging") is not None:
         needs = needed_here()
         lacking = missing(needs, {name: version_of(name) for name in needs})

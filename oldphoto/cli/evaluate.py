@@ -4,7 +4,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.samples import sample_paths
 from oldphoto.system.outputs import OutputFolder
+from oldphoto.system.streams import printable
 from oldphoto.weights.source import WeightsSource
 
 ALL = "all"
@@ -54,24 +55,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print the table as Markdown and write it into the output folder."""
+    """Measure, print the table as Markdown and write it into the output folder.
+
+    Returns:
+        0, or 1 if a photo was refused; it is named, and the table has the others.
+    """
     paths = photo_paths(arguments.data) if arguments.data else sample_paths("held_out")
     if arguments.output.is_file():
         raise InputError(f"expected a folder for --output, got the file {arguments.output}")
-    photos = make_test_photos(paths, arguments.recipe, arguments.seed)
+    num_refused = 0
+
+    def refused(path: Path, reason: str) -> None:
+        nonlocal num_refused
+        num_refused += 1
+        named = reason if str(path) in reason else f"{path}: {reason}"
+        tqdm.write(printable(f"not measured: {named}"), file=sys.stderr)
+
+    photos = make_test_photos(paths, arguments.recipe, arguments.seed, refused)
     if arguments.methods:
-        return _compare(list(photos), arguments)
+        _compare(list(photos), arguments)
+    else:
+        _measure(photos, len(paths), arguments)
+    if num_refused:
+        print(f"{len(paths) - num_refused} of {len(paths)} photos measured")
+    return 1 if num_refused else 0
+
+
+def _measure(photos: Iterable[TestPhoto], num_photos: int, arguments: argparse.Namespace) -> None:
+    """Measure one set of weights and write ``scores.csv``."""
     source = WeightsSource.parse(arguments.weights)
     restorer = Restorer.from_source(source, arguments.variant)
     with OutputFolder(arguments.output) as outputs:  # refused now rather than after the work
-        scores = evaluate(restorer, tqdm(photos, total=len(paths), desc="measuring", unit="photo"))
+        scores = evaluate(restorer, tqdm(photos, total=num_photos, desc="measuring", unit="photo"))
         scores.append(mean_score(scores))
         _write(outputs, {"scores.csv": _as_csv(scores)})
     print(as_markdown_scores(scores))
-    return 0
 
 
-def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> int:
+def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> None:
     """Measure several methods and write ``table.md``, ``table.csv`` and ``table.html``."""
     names = list(METHODS) if ALL in arguments.methods else arguments.methods
     sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
@@ -86,7 +107,6 @@ def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> int:
         tables["table.html"] = as_html(rows, columns, photos, OURS)
         _write(outputs, tables)
     print(text)
-    return 0
 
 
 def _write(outputs: OutputFolder, texts: Mapping[str, str]) -> None:
@@ -114,7 +134,7 @@ def as_markdown_scores(scores: list[Score]) -> str:
     ]
     for s in scores:
         lines.append(
-            f"| {s.name} | {s.psnr_degraded:.2f} | {s.psnr_restored:.2f} "
+            f"| {printable(s.name)} | {s.psnr_degraded:.2f} | {s.psnr_restored:.2f} "
             f"| {s.ssim_degraded:.3f} | {s.ssim_restored:.3f} |"
         )
     return "\n".join(lines)

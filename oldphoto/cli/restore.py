@@ -7,25 +7,40 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from oldphoto.checks import InputError
+from oldphoto.checks import InputError, require_positive
 from oldphoto.inference.batch import (
     Outcome,
-    find_photos,
-    plan_jobs,
+    plan_folders,
     record_of,
     require_writable,
     restore_batch,
 )
-from oldphoto.inference.masks import choose_masks, keep_masks
+from oldphoto.inference.inputs import left_out_lines, search_photos
+from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
 from oldphoto.inference.restorer import Restorer, TilingWarning
+from oldphoto.system.streams import printable
+from oldphoto.system.wildcards import expand_wildcards
 from oldphoto.weights.source import WeightsSource
+
+LONGEST_SECONDS = 6 * 3600.0
+_EXIT_CODES = (
+    "Exit code: 0 if every photo was restored; 1 if one was refused or left out: a file, a link or "
+    "a folder that is, holds or may be a photo; 2 if the call itself is wrong. Hidden files and "
+    "files that are no photos are listed and change nothing."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add photos, ``--output`` and the choices of weights, masks, precision and memory."""
+    parser.epilog = _EXIT_CODES
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
+    )
+    parser.add_argument(
+        "--recursive",
+        action="store_true",
+        help="restore the photos of sub-folders, too, into the same sub-folders of the output",
     )
     parser.add_argument(
         "--weights",
@@ -44,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "authors' networks for scratches: auto)",
     )
     parser.add_argument(
+        "--inverted", action="store_true", help="in the mask files black is damaged, white sound"
+    )
+    parser.add_argument(
+        "--accept-large-masks",
+        action="store_true",
+        help="take mask files that mark more than 60 %% of a photo",
+    )
+    parser.add_argument(
         "--save-masks",
         type=Path,
         metavar="DIR",
@@ -56,29 +79,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GiB",
         help="memory limit of the whole program; larger photos are cut into tiles",
     )
+    parser.add_argument(
+        "--max-seconds",
+        type=float,
+        default=LONGEST_SECONDS,
+        metavar="S",
+        help="longest time for restoring one photo, looked at between two tiles; reading and "
+        "writing do not count (default: %(default)g)",
+    )
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best one available)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore all photos; return 0, or 1 if one of them could not be restored.
+    """Restore all photos; return 0, or 1 if one of them was refused or left out.
 
     Raises:
         InputError: if the call itself is wrong: no photo to restore, unknown weights or variant, an
             output folder that cannot be written, or masks that fit no photo.
     """
-    jobs = plan_jobs(find_photos(args.photos), args.output)
-    photos = [job.photo for job in jobs]
+    require_positive(max_seconds=args.max_seconds)
+    found = search_photos(expand_wildcards(args.photos), args.recursive, _own_folders(args))
+    jobs = plan_folders(found, args.output)
+    photos = found.photos
     require_writable(args.output)
     source = WeightsSource.parse(args.weights)
     restorer = Restorer.from_source(
         source, args.variant, args.device, args.precision, args.max_memory
     )
-    masks, mask_words = choose_masks(args.mask, restorer, source, photos)
+    restorer.max_seconds = args.max_seconds
+    reading = MaskReading(args.inverted, args.accept_large_masks)
+    masks, mask_words = choose_masks(args.mask, restorer, source, photos, reading, found.folders)
     if args.save_masks:
         if args.save_masks.resolve() == args.output.resolve():
             raise InputError(f"masks and photos would share {args.output}: name another folder")
-        masks = keep_masks(masks, args.save_masks, photos)
+        masks = keep_masks(masks, args.save_masks, photos, found.folders)
     _say(f"{mask_words}; device {restorer.device}, precision {restorer.precision}")
+    for line in left_out_lines(found.left_out):
+        _say(line)
     failed = 0
     said: set[str] = set()
     file_notes: Counter[str] = Counter()
@@ -92,8 +129,16 @@ def run(args: argparse.Namespace) -> int:
         failed += bool(outcome.error)
     for note, count in file_notes.items():
         _say(f"{count} {'photo' if count == 1 else 'photos'}: {note}")
-    print(f"{len(jobs) - failed} of {len(jobs)} photos restored into {args.output}")
-    return 1 if failed else 0
+    left_out = f"; {len(found.left_out)} left out, see above" if found.left_out else ""
+    done = f"{len(jobs) - failed} of {len(jobs)} photos restored into {args.output}{left_out}"
+    print(printable(done))
+    return 1 if failed or any(one.is_photo for one in found.left_out) else 0
+
+
+def _own_folders(args: argparse.Namespace) -> list[Path]:
+    """Return the folders of the results and of the masks: what is there is no photo to restore."""
+    masks = Path(args.mask) if args.mask else None
+    return [folder for folder in (args.output, args.save_masks, masks) if folder]
 
 
 def _report(outcome: Outcome, said: set[str]) -> None:
@@ -115,4 +160,4 @@ def _report(outcome: Outcome, said: set[str]) -> None:
 
 def _say(message: str) -> None:
     """Print to stderr without breaking the progress bar."""
-    tqdm.write(message, file=sys.stderr)
+    tqdm.write(printable(message), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``oldphoto study``: put the answers of a class together, and count them."""
+"""``oldphoto study``: merge the answers of a class, and print the table."""
 
 import argparse
 import contextlib
@@ -12,23 +12,34 @@ from oldphoto.system.files import written_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the words ``merge`` and ``table`` and their options."""
+    """Add the actions ``merge`` and ``table`` and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    merger = actions.add_parser("merge", help="put several files of answers into one CSV file")
-    merger.add_argument("--output", type=Path, required=True, metavar="FILE", help="CSV to write")
+    merger = actions.add_parser("merge", help="merge several files of answers into one CSV file")
+    merger.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="CSV file to write"
+    )
     table = actions.add_parser("table", help="print the table Top 1 to Top 5 and the agreement")
-    table.add_argument("--output", type=Path, metavar="FILE", help="write it as CSV, too")
-    table.add_argument("--confidence", type=float, default=0.95, help="of the intervals")
-    table.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    table.add_argument("--paper", action="store_true", help="print the paper's own table, too")
+    table.add_argument("--output", type=Path, metavar="FILE", help="also write the table as CSV")
+    table.add_argument(
+        "--confidence",
+        type=float,
+        default=0.95,
+        help="confidence level of the intervals (default: 0.95)",
+    )
+    table.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
+    table.add_argument("--paper", action="store_true", help="also print the paper's own table")
     for one in (merger, table):
         one.add_argument(
-            "files", nargs="+", type=Path, metavar="ANSWERS", help="SQLite or CSV, one or several"
+            "files",
+            nargs="+",
+            type=Path,
+            metavar="ANSWERS",
+            help="one or several files, SQLite or CSV",
         )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out the action; return 0."""
+    """Run the action; return 0."""
     {"merge": merge_answers, "table": print_table}[args.action](args)
     return 0
 
@@ -69,7 +80,7 @@ def _counts(merged: Merged) -> str:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn a file that cannot be written into one sentence."""
+    """Turn an error of writing into one sentence."""
     try:
         yield
     except OSError as error:

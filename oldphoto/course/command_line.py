@@ -1,4 +1,4 @@
-"""Commands of the command line, run from a notebook on every system alike."""
+"""Run commands of the command line from a notebook, on every operating system."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oldphoto.checks import InputError
 
-WIDTH = 100  # longer lines would run out of the page
+WIDTH = 100  # longer lines would not fit on the page
 
 
 def run_module(folder: Path, *words: str, accepted: tuple[int, ...] = (0,)) -> str:
@@ -23,7 +23,7 @@ def run_module(folder: Path, *words: str, accepted: tuple[int, ...] = (0,)) -> s
         accepted: exit codes that do not stop the notebook.
 
     Raises:
-        InputError: if the command ends with another exit code; the message holds what it said.
+        InputError: if the command ends with another exit code; the message contains its output.
     """
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
     print(f"> python -m {shown}")

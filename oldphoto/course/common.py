@@ -1,4 +1,4 @@
-"""What several lessons use: small photos, crops, PSNR of a batch, logs, source code, pictures."""
+"""Helpers of several lessons: small photos, crops, PSNR of a batch, logs, source code, pictures."""
 
 import csv
 import importlib.metadata
@@ -33,7 +33,7 @@ _ENLARGED = 5
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: for matrices this small, several wait for each other."""
+    """Let torch use one thread: for small matrices, several threads are slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -43,11 +43,11 @@ def one_thread() -> Iterator[None]:
 
 
 def small_photos(kind: str, side: int = 64) -> Tensor:
-    """Return all sample photos of one kind, reduced.
+    """Return all sample photos of one kind, downsampled.
 
     Args:
         kind: "clean" to train with, "held_out" to measure on.
-        side: height and width that they are reduced to.
+        side: height and width after downsampling.
 
     Shape:
         (N, 3, side, side) in [-1, 1].
@@ -71,13 +71,17 @@ def random_crops(photos: Tensor, count: int, side: int, generator: torch.Generat
 
 
 def psnr_of(output: Tensor, clean: Tensor) -> Tensor:
-    """Return the PSNR of each photo of a batch in dB, shape (B,); both in [-1, 1]."""
+    """Return the PSNR of each photo of a batch in dB, shape (B,); both in [-1, 1].
+
+    >>> float(psnr_of(torch.full((1, 3, 4, 4), 0.2), torch.zeros(1, 3, 4, 4)))  # a tenth of 2
+    20.0
+    """
     error = (output - clean).square().flatten(1).mean(1)
     return 10 * torch.log10(4 / error)  # from -1 to 1 are 2, and 2 squared is 4
 
 
 def enlarged(photo: Photo, times: int = _ENLARGED) -> Image.Image:
-    """Return a tiny photo, larger, for showing: each pixel stays a square."""
+    """Return a tiny photo enlarged for display: each pixel becomes a square."""
     image = Image.fromarray(as_pixels(photo))
     size = (image.width * times, image.height * times)
     return image.resize(size, Image.Resampling.NEAREST)
@@ -109,7 +113,7 @@ Log = dict[str, np.ndarray]
 
 
 def shortened(preset: Preset, num_photos: Mapping[str, int]) -> Preset:
-    """Return a preset whose stages see fewer (or more) photos.
+    """Return a preset with another number of training photos per stage.
 
     Args:
         preset: sizes and schedule.

@@ -1,4 +1,4 @@
-"""Figures that every reader can read: described in words, large type, safe colours.
+"""Accessible figures: alternative text, large type, colours for the colour-blind.
 
 ``show`` refuses to draw without a description. The picture goes into the notebook as an HTML image
 with alternative text, because viewers drop the text that belongs to a plain picture output.
@@ -26,7 +26,7 @@ from oldphoto.images.tensors import to_pixels
 
 Photo = Image.Image | np.ndarray | Tensor
 
-# The palette of Okabe and Ito (2008), which colour-blind people can tell apart.
+# The palette of Okabe and Ito (2008), which colour-blind people can distinguish.
 COLOURS = {
     "black": "#000000",
     "orange": "#E69F00",
@@ -38,7 +38,7 @@ COLOURS = {
     "pink": "#CC79A7",
 }
 _LETTERS_PER_INCH = 10  # of a title
-_WIDGET_DPI = 70  # a picture that is drawn anew at each move
+_WIDGET_DPI = 70  # a picture that is redrawn at each move
 _LINES = (("blue", "-"), ("red", "--"), ("green", "-."), ("orange", ":"), ("pink", "-"))
 STYLE: dict[Any, Any] = {
     "font.size": 12,
@@ -50,7 +50,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 2.0,
-    # Lines differ in dashes as well: nothing is told by colour alone.
+    # Lines differ in dashes as well: no information is in the colour alone.
     "axes.prop_cycle": cycler(
         color=[COLOURS[name] for name, _ in _LINES], linestyle=[dash for _, dash in _LINES]
     ),
@@ -59,7 +59,7 @@ MIN_DESCRIPTION = 15
 
 
 def use_style() -> None:
-    """Give all figures of this kernel the style of the course."""
+    """Set the style of the course for all figures of this kernel."""
     pyplot.rcParams.update(STYLE)
 
 
@@ -68,12 +68,12 @@ def show(fig: Figure, alt: str, caption: str = "", kind: Literal["png", "jpeg"] 
 
     Args:
         fig: figure of matplotlib.
-        alt: what it shows, in words, for a reader who cannot see it.
+        alt: alternative text, for readers who cannot see it.
         caption: a line below it.
         kind: "jpeg" makes figures of photos a fifth as large.
 
     Raises:
-        InputError: if the description is missing or says nothing.
+        InputError: if the description is missing or too short.
     """
     alt = require_description(alt)
     buffer = io.BytesIO()
@@ -96,7 +96,7 @@ def show_photos(photos: Mapping[str, Photo], alt: str, caption: str = "", column
     if not photos:
         raise InputError("expected at least one photo to show, got none")
     columns = min(columns, len(photos))
-    letters = round(_LETTERS_PER_INCH * 11 / columns)  # a longer title would run into the next
+    letters = round(_LETTERS_PER_INCH * 11 / columns)  # a longer title would overlap the next
     wrap = textwrap.TextWrapper(letters, break_on_hyphens=False).fill
     shown = {wrap(title): as_pixels(photo) for title, photo in photos.items()}
     lines = max(title.count("\n") for title in shown)
@@ -120,7 +120,7 @@ def show_svg(svg: str, alt: str, caption: str = "") -> None:
 
 
 def require_description(alt: str) -> str:
-    """Return the description, or raise InputError when it says nothing."""
+    """Return the description, or raise InputError when it is too short."""
     if not isinstance(alt, str) or len(alt.strip()) < MIN_DESCRIPTION:
         raise InputError(
             "a figure needs alt=..., a sentence that says what it shows "
@@ -166,7 +166,7 @@ def pixels_html(pixels: np.ndarray, alt: str, caption: str = "") -> str:
 
 
 class SteadyFigure:
-    """Draws the figures of one widget; all axes keep the places they had at first.
+    """Draws the figures of one widget with the layout of the first one.
 
     To lay a figure out takes longer than to draw it, and axes that move with every move of a
     slider are hard to compare. For figures whose labels stay as long as they are.

@@ -1,4 +1,4 @@
-"""The first cell of each notebook: make this machine ready and say what it is.
+"""Set up the machine in the first cell of each notebook, and print its versions and device.
 
 Only the standard library is imported at the top, because on Colab this module runs before the
 package's small dependencies are there.
@@ -12,9 +12,9 @@ import re
 import subprocess
 import sys
 
-# Colab comes with these, matched to its GPU and to each other: they are never touched.
+# Colab comes with these, matched to its GPU and to each other: never install them.
 COLAB_OWNS = frozenset({"torch", "torchvision", "numpy", "opencv-python", "matplotlib", "pillow"})
-# What the notebooks use beyond the package's own needs; Colab and Jupyter bring it along.
+# Used by the notebooks in addition to the package's requirements; part of Colab and Jupyter.
 NOTEBOOK_NEEDS = frozenset({"ipywidgets"})
 
 
@@ -24,7 +24,7 @@ def on_colab() -> bool:
 
 
 def setup(seed: int = 0, device: str = "auto") -> str:
-    """Make ready, set all seeds, and print versions, device and seed. It may run twice.
+    """Set up the machine, set all seeds, and print versions, device and seed. May run twice.
 
     Nothing is installed outside Colab; there, only small packages that are missing.
 
@@ -36,7 +36,7 @@ def setup(seed: int = 0, device: str = "auto") -> str:
         The name of the device to compute on.
 
     Raises:
-        InputError: if the device is not in this machine.
+        InputError: if this machine does not have the device.
     """
     if on_colab():
         install_missing()
@@ -74,7 +74,7 @@ def install_missing() -> None:
     """Install the missing small packages, without their own dependencies.
 
     Raises:
-        subprocess.CalledProcessError: if pip fails; its message stands above.
+        subprocess.CalledProcessError: if pip fails; its message is printed above.
     """
     missing = missing_packages()
     if missing:
@@ -83,7 +83,7 @@ def install_missing() -> None:
 
 
 def _requirements() -> list[str]:
-    """Return the names in the package's own list of dependencies, without the optional ones."""
+    """Return the names of the package's dependencies, without the optional ones."""
     try:
         lines = importlib.metadata.requires("oldphoto") or []
     except importlib.metadata.PackageNotFoundError:  # it lies in the folder, not installed

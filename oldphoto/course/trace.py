@@ -45,13 +45,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a callable did: the calls of modules, in their order, each with those inside it."""
+    """The calls of modules during one call, in order, each with the calls inside it."""
 
     calls: list[Call]
     result: Any
 
     def rows(self, depth: int = 3) -> Iterator[tuple[int, Call]]:
-        """Yield level and call, from the first to the last, down to a depth."""
+        """Yield (level, call) in order, down to a depth."""
 
         def walk(calls: Sequence[Call], level: int) -> Iterator[tuple[int, Call]]:
             for call in calls if level < depth else ():
@@ -72,7 +72,7 @@ class Trace:
         )
 
     def svg(self, depth: int = 3) -> str:
-        """Return the map as a drawing: one row a call, a bar for the time it took."""
+        """Return the map as a drawing: one row per call, with a bar for its time."""
         rows = list(self.rows(depth))
         whole = max((call.seconds for level, call in rows if level == 0), default=1.0) or 1.0
         parts = [_line(0, ("module", "in → out", "parameters", "ms"), indent=0, bold=True)]
@@ -91,7 +91,7 @@ class Trace:
         )
 
     def describe(self, depth: int = 3) -> str:
-        """Return the map in one sentence, for a reader who cannot see the figure."""
+        """Return the map in one sentence, as alternative text."""
         steps = [f"{_title(call)} ({_facts(call)[2]} ms)" for call in self.calls]
         total = 1000 * sum(call.seconds for call in self.calls)
         shown = sum(1 for _ in self.rows(depth))
@@ -108,7 +108,7 @@ class Trace:
 
 
 def trace(function: Callable[..., Any], *inputs: Any, modules: Any = None, **options: Any) -> Trace:
-    """Call a function, and write down every module that is called meanwhile.
+    """Call a function and record every module that it calls.
 
     Args:
         function: a module, or any function that calls some.

@@ -1,4 +1,4 @@
-"""Interactive parts: each is a pure function from settings to a picture, and a thin view of it.
+"""Widgets: each is a pure function from settings to a picture, and a thin view of it.
 
 Only core widgets are used, which work in JupyterLab, in Colab and without a network. An exception
 inside a callback would vanish without a trace; ``Guard`` shows it below the widget and keeps it
@@ -24,7 +24,7 @@ from oldphoto.course.figures import Photo, SteadyFigure, as_pixels, photo_html
 from oldphoto.images.files import read_photo
 
 LINE = np.array([255, 255, 255], dtype=np.uint8)
-LONGEST_UPLOAD = 1024  # pixels; larger uploads are reduced, so that an answer comes soon
+LONGEST_UPLOAD = 1024  # pixels; larger uploads are downsampled to save time
 
 
 class Guard:
@@ -38,7 +38,7 @@ class Guard:
         self.log = ipywidgets.Output()
 
     def __call__(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the callback; when it raises, the error is shown and kept, else wiped."""
+        """Return the callback wrapped: an error is shown and kept, a success clears it."""
 
         @functools.wraps(callback)
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -64,7 +64,7 @@ def _as_output(error: Exception) -> dict[str, Any]:
 
 
 def slider(label: str, value: int, low: int, high: int, step: int = 1) -> ipywidgets.IntSlider:
-    """Return a slider that reports when it is let go: the kernel may be far away."""
+    """Return a slider that reports when it is released: the kernel may be remote."""
     return ipywidgets.IntSlider(
         value=value,
         min=low,
@@ -83,10 +83,10 @@ def before_after(before: Photo, after: Photo, position: float) -> np.ndarray:
     Args:
         before: photo in any form of ``show_photos``.
         after: photo of the same size.
-        position: share of the width, in [0, 1], that shows ``before``.
+        position: fraction of the width, in [0, 1], that shows ``before``.
 
     Returns:
-        uint8 (H, W, 3); a white line stands where the two meet.
+        uint8 (H, W, 3), with a white line between the two parts.
     """
     left, right = as_pixels(before), as_pixels(after)
     height, width = left.shape[:2]
@@ -119,7 +119,7 @@ def before_after_view(before: Photo, after: Photo, alt: str) -> ipywidgets.Widge
 def recorded_view(
     steps: Sequence[int], draw: Callable[[int], tuple[Figure, str]], start: int, about: str = ""
 ) -> ipywidgets.Widget:
-    """Return a slider over the looks of a recording, and the picture of the chosen one.
+    """Return a slider over the frames of a recording, and the picture of the chosen frame.
 
     Args:
         steps: of the looks, in order.
@@ -184,7 +184,7 @@ def photo_view(
         for name, content in uploaded_files(upload.value):
             try:
                 present(name, reduced(read_upload(name, content)))
-            except InputError as error:  # the reader's file, not a fault of the course
+            except InputError as error:  # the reader's file, not an error of the course
                 message.value = escape(str(error))
 
     choice.observe(chosen, "value")

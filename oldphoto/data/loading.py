@@ -1,9 +1,12 @@
 """Batches of a dataset in an order that a stopped run can continue."""
 
+import shutil
 import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +15,13 @@ from torch.utils.data import DataLoader, Sampler
 
 from oldphoto.checks import InputError, require_positive
 from oldphoto.data.datasets import PositionDataset
+from oldphoto.data.reading import shared_if_possible
+
+TIMEOUT_SECONDS = 300
+"""How long a batch from the workers is waited for, before this process goes on alone."""
+
+_SHARED_MEMORY = Path("/dev/shm")
+_PREFETCHED = 2  # batches that a worker makes ahead
 
 
 class PositionSampler(Sampler[int]):
@@ -47,6 +57,69 @@ class PositionSampler(Sampler[int]):
         return len(self._positions)
 
 
+class SteadyLoader(DataLoader):
+    """A DataLoader that goes on without its workers when no batch comes from them in time."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        batches: Any = super().__iter__()
+        num_done = 0
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if not self.num_workers or not _is_shared_memory_error(error):
+                    raise
+                reason = str(error).splitlines()[0]
+                warnings.warn(f"this process goes on without workers: {reason}", stacklevel=2)
+                break
+            yield batch
+            num_done += 1
+        self._iterator = None
+        _end_workers(batches)
+        yield from DataLoader(
+            self.dataset,
+            batch_size=self.batch_size,
+            sampler=list(islice(self.sampler, num_done * (self.batch_size or 1), None)),
+            pin_memory=self.pin_memory,
+            drop_last=self.drop_last,
+        )
+
+
+def _end_workers(batches: Any) -> None:
+    """End the workers of an iterator, those too that hang in a photo."""
+    workers = batches._workers
+    batches._shutdown_workers()  # first, or PyTorch takes a killed worker for an accident
+    for worker in workers:
+        worker.kill()
+
+
+def _is_shared_memory_error(error: RuntimeError) -> bool:
+    return any(words in str(error) for words in ("timed out", "shared memory", "Bus error"))
+
+
+def _workers_with_room(num_workers: int, batch: int, dataset: PositionDataset) -> int:
+    """Return how many workers the shared memory has room for; warn if not all of them."""
+    if not shared_if_possible(torch.zeros(1)).is_shared():
+        possible = 0
+    elif not _SHARED_MEMORY.is_dir():
+        return num_workers  # not Linux: there is no limit to look up
+    else:
+        # At most a photo, its clean partner and a mask from each stream, in float32.
+        sample = sum(4 * 7 * stream.crop**2 for stream in dataset.streams)
+        room = shutil.disk_usage(_SHARED_MEMORY).free // (batch * sample)
+        # One batch more than the workers hold is in use here.
+        possible = min(num_workers, max(0, room - 1) // _PREFETCHED)
+    if possible < num_workers:
+        warnings.warn(
+            f"{possible} of {num_workers} workers are used: {_SHARED_MEMORY} has no room for the "
+            "batches of more, enlarge it for faster training (docker run --shm-size 2g)",
+            stacklevel=3,
+        )
+    return possible
+
+
 def make_loader(
     dataset: PositionDataset,
     batch: int,
@@ -60,7 +133,8 @@ def make_loader(
 
     The same positions give the same batches for any number of workers. Workers are spawned, which
     works on every system and with CUDA. A script with workers needs the usual
-    ``if __name__ == "__main__":``.
+    ``if __name__ == "__main__":``. Workers hand their batches over in shared memory: where that is
+    missing or too small, there are fewer workers or none, and one warning.
 
     Args:
         dataset: one of the datasets of this package.
@@ -87,13 +161,16 @@ def make_loader(
     stop = start + len(dataset) if stop is None else stop
     options: dict[str, Any] = {}
     if num_workers:
+        num_workers = _workers_with_room(num_workers, batch, dataset)
+    if num_workers:
         options = dict(
             multiprocessing_context="spawn",
             persistent_workers=True,
-            prefetch_factor=2,
+            prefetch_factor=_PREFETCHED,
             worker_init_fn=_start_worker,
+            timeout=TIMEOUT_SECONDS,
         )
-    return DataLoader(
+    return SteadyLoader(
         dataset,
         batch_size=batch,
         sampler=PositionSampler(start, stop, rank, num_processes),

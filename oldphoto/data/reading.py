@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from oldphoto.checks import InputError, require_positive
+from oldphoto.images.errors import reading
 from oldphoto.images.files import read_photo
 
 DEFAULT_CACHE_BYTES = 64 << 20
@@ -32,7 +33,8 @@ def decode_photo(path: Path, short_side: int) -> np.ndarray:
         InputError: if the file cannot be read as a photo.
     """
     try:
-        pixels = read_photo(path, draft_side=short_side).pixels
+        with reading(path):
+            pixels = read_photo(path, draft_side=short_side).pixels
     except InputError as error:
         reason = str(error).removeprefix(f"{path} ")
         raise InputError(f"{path} cannot be read as a photo: {reason}") from error
@@ -55,6 +57,14 @@ def shrink(pixels: np.ndarray, short_side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
+def shared_if_possible(tensor: torch.Tensor) -> torch.Tensor:
+    """Move a tensor into shared memory; without any, as in some containers, it stays private."""
+    try:
+        return tensor.share_memory_()
+    except RuntimeError:
+        return tensor
+
+
 def pad_to(pixels: np.ndarray, side: int) -> np.ndarray:
     """Mirror a photo (H, W, 3) at its right and lower edge until both sides are at least ``side``.
 
@@ -72,7 +82,8 @@ class PhotoSet:
     """A list of photo files with random access, a cache, and replacement of unreadable files.
 
     An unreadable photo is always replaced by the next readable one of the list. One warning names
-    it. The marks are in shared memory, so all worker processes know the same unreadable files.
+    it. The marks are in shared memory, so all worker processes know the same unreadable files;
+    where there is none, ``make_loader`` uses no workers.
 
     Args:
         paths: photo files, in a fixed order.
@@ -95,7 +106,7 @@ class PhotoSet:
         self.paths = [str(path) for path in paths]
         self.short_side = short_side
         self.cache_bytes = cache_bytes
-        self._unreadable = torch.zeros(len(paths), dtype=torch.uint8).share_memory_()
+        self._unreadable = shared_if_possible(torch.zeros(len(paths), dtype=torch.uint8))
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._cached_bytes = 0
 

@@ -1,6 +1,6 @@
 """Test photos with known clean originals: degraded by a recipe, with holes of known size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from oldphoto.checks import InputError
 from oldphoto.degradations import degrade_pair, paint_white
+from oldphoto.images.errors import reading
 from oldphoto.images.files import load_rgb
 
 HOLE_RATIO = (0.05, 0.20)
@@ -34,9 +35,16 @@ class TestPhoto:
 
 
 def make_test_photos(
-    paths: Sequence[Path], recipe: str = "released", seed: int = 0
+    paths: Sequence[Path],
+    recipe: str = "released",
+    seed: int = 0,
+    refused: Callable[[Path, str], None] | None = None,
 ) -> Iterator[TestPhoto]:
     """Degrade each photo by a recipe and cut holes into it. The seed decides the result.
+
+    A photo's damage follows from the seed and its place in ``paths``, so it does not depend on
+    photos that cannot be used. ``refused`` is called with each of these and the reason; without it
+    the first one ends the iteration.
 
     >>> from oldphoto.samples import sample_paths
     >>> photo = next(make_test_photos(sample_paths("held_out")))
@@ -44,12 +52,25 @@ def make_test_photos(
     ('astronaut', (256, 256, 3), 0.179)
 
     Raises:
-        InputError: if there are no photos or one cannot be read.
+        InputError: if there are no photos, or none can be used; without ``refused``: if one cannot.
     """
     if not paths:
         raise InputError("expected at least one clean photo to measure on, got none")
+    num_made = 0
     for index, path in enumerate(paths):
-        yield make_test_photo(path.stem, load_rgb(path), (seed, index), recipe)
+        try:
+            with reading(path):
+                clean = load_rgb(path)
+            photo = make_test_photo(path.stem, clean, (seed, index), recipe)
+        except InputError as error:
+            if refused is None:
+                raise
+            refused(path, str(error))
+            continue
+        num_made += 1
+        yield photo
+    if not num_made:
+        raise InputError(f"none of the {len(paths)} photos can be used, the first is {paths[0]}")
 
 
 def make_test_photo(

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import tifffile
 from PIL import Image
 
 from oldphoto.checks import InputError
@@ -15,7 +16,7 @@ MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs (half
 BROKEN = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, EOFError),
     *(ArithmeticError, RuntimeError, AssertionError, BufferError, struct.error, zlib.error),
-    Image.DecompressionBombError,
+    *(Image.DecompressionBombError, tifffile.TiffFileError),
 )
 
 

@@ -20,9 +20,8 @@ from oldphoto.images.colour_modes import to_rgb
 from oldphoto.images.errors import BROKEN, MAX_PIXELS, BadFileError, reading
 from oldphoto.images.essentials import is_plausible, without_metadata
 from oldphoto.images.metadata import (
-    TIFF_SUFFIXES,
     Metadata,
-    add_to_tiff,
+    finish,
     fitted,
     read_metadata_of,
     save_options,
@@ -265,14 +264,14 @@ def write_photo(
     image = Image.fromarray(pixels)
     try:
         with written_whole(path) as file:
-            if metadata and suffix in TIFF_SUFFIXES:
+            if metadata is None:
+                image.save(file, kind, **options)
+            else:
                 buffer = io.BytesIO()
                 image.save(buffer, kind, **options)
                 content = bytearray(buffer.getvalue())
-                add_to_tiff(content, metadata)
+                finish(suffix, content, metadata)
                 file.write(content)
-            else:
-                image.save(file, kind, **options)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write {path}: {error}; choose another place or format") from error
     return notes
@@ -402,7 +401,7 @@ def _upright(
         if metadata is None:
             metadata = read_metadata_of(image, opened.path, opened.offset)
         image = _decoded(opened)
-        return to_rgb(_turned(image, opened.orientation, metadata), background)
+        return to_rgb(_turned(image, opened, metadata), background)
 
 
 def _decoded(opened: _Opened) -> Image.Image:
@@ -423,20 +422,24 @@ def _decoded(opened: _Opened) -> Image.Image:
         return again
 
 
-def _turned(image: Image.Image, orientation: int | None, metadata: Metadata) -> Image.Image:
+def _turned(image: Image.Image, opened: _Opened, metadata: Metadata) -> Image.Image:
     """Turn an image upright. Pillow itself turns the TIFF files that it decodes."""
+    orientation = opened.orientation
     if orientation is None and image.format != "TIFF":
-        orientation = metadata.orientation or _orientation_of(image)
+        found = metadata.orientation
+        # An image in memory may have been turned since its file was opened.
+        use_file = found and opened.path is not None
+        orientation = found if use_file else _orientation_of(image, found)
     turn = _TURNS.get(orientation or 1)
     return image if turn is None else image.transpose(turn)
 
 
-def _orientation_of(image: Image.Image) -> int:
-    """Return the orientation that Pillow finds, in XMP for example; 1 where it finds none."""
+def _orientation_of(image: Image.Image, default: int) -> int:
+    """Return the orientation that Pillow finds, in XMP for example."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except BROKEN:
-        return 1
+        return default
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

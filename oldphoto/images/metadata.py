@@ -24,7 +24,7 @@ from oldphoto.images.exif import ExifData, Field
 PNG_SUFFIXES, JPEG_SUFFIXES = (".png",), (".jpg", ".jpeg")
 TIFF_SUFFIXES, WEBP_SUFFIXES = (".tif", ".tiff"), (".webp",)
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_COLOUR_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}  # length of each
+_COPIED_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"tIME": 7}  # length of each
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _MAX_CHUNKS = 10_000
 _MAX_TEXT = 1 << 22  # bytes of one text after decompression
@@ -49,7 +49,8 @@ class Metadata:
         comment: of a JPEG or GIF file.
         dpi: horizontal and vertical resolution in dots per inch, outside EXIF.
         pixel_size: content of the PNG chunk pHYs.
-        colour: PNG chunks that say how the values are meant, by name.
+        density: unit and resolution as a JPEG file's JFIF segment stores them.
+        chunks: PNG chunks that are copied, by name: how the values are meant, and the date.
         notes: sentences on what could not be read.
     """
 
@@ -60,7 +61,8 @@ class Metadata:
     comment: bytes = b""
     dpi: tuple[float, float] | None = None
     pixel_size: bytes = b""
-    colour: dict[bytes, bytes] = field(default_factory=dict)
+    density: bytes = b""
+    chunks: dict[bytes, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def png_texts(self) -> dict[str, str]:
@@ -135,7 +137,8 @@ def _of_jpeg(image: Image.Image) -> Metadata:
         if name == "APP0" and content.startswith(b"JFIF\0") and len(content) >= 12:
             unit, across, down = struct.unpack(">BHH", content[7:12])
             scale = {1: 1.0, 2: 2.54}.get(unit, 0.0)
-            found = replace(found, dpi=_positive((across * scale, down * scale)))
+            dpi = _positive((across * scale, down * scale))
+            found = replace(found, dpi=dpi, density=content[7:12])
         elif name == "APP1" and content.startswith(_EXIF_HEAD) and not found.exif.main:
             found = replace(found, exif=exif_data.parse(content))
         elif name == "APP1" and content.startswith(_XMP_HEAD) and not found.xmp:
@@ -195,15 +198,15 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 def _of_png(path: Path) -> Metadata:
     found = Metadata()
     texts: list[tuple[bytes, bytes]] = []
-    colour: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     with path.open("rb") as file:
         for name, content in png_chunks(file):
             if name == b"eXIf":
                 found = replace(found, exif=exif_data.parse(content))
             elif name == b"pHYs" and len(content) == 9:
                 found = replace(found, pixel_size=content)
-            elif len(content) == _COLOUR_CHUNKS.get(name):
-                colour[name] = content
+            elif len(content) == _COPIED_CHUNKS.get(name):
+                chunks[name] = content
             elif name in _TEXT_CHUNKS:
                 texts.append((name, content))
     xmp = [content for name, content in texts if content.startswith(_XMP_KEYWORD + b"\0")]
@@ -219,7 +222,7 @@ def _of_png(path: Path) -> Metadata:
         texts.remove(profile[0])
         if not found.exif.main:
             found = replace(found, exif=exif_data.parse(_raw_profile(*profile[0])))
-    return replace(found, texts=tuple(texts), colour=colour, dpi=dpi)
+    return replace(found, texts=tuple(texts), chunks=chunks, dpi=dpi)
 
 
 def _raw_profile(kind: bytes, content: bytes) -> bytes:
@@ -325,7 +328,7 @@ def fitted(found: Metadata, size: tuple[int, int], turned: bool, converted: bool
         found,
         exif=replace(exif, main=main, photo=photo, interop=interop),
         xmp=_upright_xmp(found.xmp),
-        colour={} if converted else found.colour,
+        chunks={name: c for name, c in found.chunks.items() if name == b"tIME" or not converted},
         notes=tuple(notes),
     )
     return _turned(fitting) if turned else fitting
@@ -339,12 +342,13 @@ def _turned(found: Metadata) -> Metadata:
         main[exif_data.Y_RESOLUTION] = across
     if down:
         main[exif_data.X_RESOLUTION] = down
-    size = found.pixel_size
+    size, density = found.pixel_size, found.density
     return replace(
         found,
         exif=replace(found.exif, main=main),
         dpi=found.dpi and found.dpi[::-1],
         pixel_size=size[4:8] + size[:4] + size[8:],
+        density=density[:1] + density[3:5] + density[1:3],
     )
 
 
@@ -369,7 +373,7 @@ def save_options(suffix: str, found: Metadata) -> tuple[dict[str, Any], tuple[st
         return _jpeg_options(found)
     if suffix in WEBP_SUFFIXES:
         return _webp_options(found)
-    return {}, _lost(found, texts=True, comment=True, colour=True)
+    return {}, _lost(found, texts=True, comment=True, chunks=True)
 
 
 def _lost(found: Metadata, **parts: bool) -> tuple[str, ...]:
@@ -377,7 +381,7 @@ def _lost(found: Metadata, **parts: bool) -> tuple[str, ...]:
     names = {
         "texts": (found.texts, "PNG texts"),
         "comment": (found.comment, "the file's comment"),
-        "colour": (found.colour, "PNG's gAMA, cHRM and sRGB"),
+        "chunks": (found.chunks, "PNG's gAMA, cHRM, sRGB and tIME"),
         "resources": (found.resources, "IPTC"),
     }
     missing = [word for part, (content, word) in names.items() if content and parts.get(part)]
@@ -400,7 +404,7 @@ def _resolution(dpi: tuple[float, float], order: str) -> dict[int, Field]:
 
 
 def _jpeg_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
-    notes = list(_lost(found, texts=True, colour=True))
+    notes = list(_lost(found, texts=True, chunks=True))
     exif, too_long = _shortened(found.exif)
     notes += [f"the EXIF field 0x{tag:04X} is too long to be kept" for tag in too_long]
     options: dict[str, Any] = {"exif": _EXIF_HEAD + exif_data.build(exif)}
@@ -443,7 +447,7 @@ def _photoshop_bytes(resources: dict[int, bytes]) -> bytes:
 
 def _png_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
     chunks = PngInfo()
-    for name, content in (*found.colour.items(), *found.texts):
+    for name, content in (*found.chunks.items(), *found.texts):
         chunks.add(name, content)
     if found.xmp:
         chunks.add_itxt(_XMP_KEYWORD.decode(), found.xmp.decode("utf-8", "replace"))
@@ -453,22 +457,33 @@ def _png_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
         lines = "\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
         chunks.add_text("Raw profile type iptc", f"\niptc\n{len(content):8}\n{lines}\n", zip=True)
     options: dict[str, Any] = {"pnginfo": chunks, "exif": _exif_bytes(found)}
-    notes: tuple[str, ...] = ()
     if found.dpi:
         options["dpi"] = found.dpi
-    elif found.pixel_size:
-        notes = ("the shape of its pixels (PNG pHYs without a unit) is not kept",)
     if found.comment:
         chunks.add_text("Comment", exif_data.decoded(found.comment))
-    return options, notes
+    return options, ()
 
 
 def _webp_options(found: Metadata) -> tuple[dict[str, Any], tuple[str, ...]]:
     options = {"exif": _exif_bytes(found, with_dpi=True), "xmp": found.xmp}
-    return options, _lost(found, texts=True, comment=True, colour=True, resources=True)
+    return options, _lost(found, texts=True, comment=True, chunks=True, resources=True)
 
 
-def add_to_tiff(content: bytearray, found: Metadata) -> None:
+def finish(suffix: str, content: bytearray, found: Metadata) -> None:
+    """Put into a written file what Pillow's writer does not take."""
+    if suffix in TIFF_SUFFIXES:
+        _finish_tiff(content, found)
+    elif suffix in JPEG_SUFFIXES and found.density and content[6:11] == b"JFIF\0":
+        content[13:18] = found.density
+    elif suffix in PNG_SUFFIXES and found.pixel_size and not found.dpi:  # only the pixel's shape
+        chunk = b"pHYs" + found.pixel_size
+        end = 8 + 25  # signature and IHDR
+        checksum = zlib.crc32(chunk)
+        content[end:end] = struct.pack(">I", len(found.pixel_size)) + chunk
+        content[end + 17 : end + 17] = struct.pack(">I", checksum)
+
+
+def _finish_tiff(content: bytearray, found: Metadata) -> None:
     """Append all metadata to a TIFF file; its pixels stay where they are.
 
     The file's own directory is read, completed and written again at the end.

@@ -205,8 +205,11 @@ def _pillow_is_right(page: Any) -> bool:
         return False
     if bits > 8 and bits <= 16 and page.sampleformat == 1 and not several:
         return _photometric(page) == _BLACK_IS_ZERO and _white(page) == 65535
+    is_separate = int(page.planarconfig) == _SEPARATE
+    if is_separate and int(page.samplesperpixel) > _num_colours(page):
+        return False
     if bits > 8 and several:
-        return int(page.planarconfig) != _SEPARATE and _white(page) == 2**bits - 1
+        return not is_separate and _white(page) == 2**bits - 1
     return True
 
 
@@ -215,7 +218,8 @@ def _require_size(page: Any, path: Path) -> None:
 
     Raises:
         DecompressionBombError: if the picture, or one of its tiles, has more than MAX_PIXELS.
-        BadFileError: if it has too many channels or several layers of depth.
+        BadFileError: if it has too many channels or several layers of depth, or lies beyond the
+            end of the file.
     """
     tile = int(page.tilewidth) * int(page.tilelength) if page.is_tiled else 0
     if max(_area(page), tile) > MAX_PIXELS:
@@ -223,16 +227,23 @@ def _require_size(page: Any, path: Path) -> None:
     if not 1 <= int(page.samplesperpixel) <= _MAX_SAMPLES or int(page.imagedepth) != 1:
         raise BadFileError(_unknown(path, page))
 
+    if any(start >= path.stat().st_size for start in page.dataoffsets):
+        raise BadFileError(_missing(path))
+
 
 def _require_data(page: Any, path: Path) -> None:
     """Raise BadFileError if the picture's data is missing, or reaches beyond the file."""
     size = path.stat().st_size
     places = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if not places or any(count <= 0 or start + count > size for start, count in places):
-        raise BadFileError(
-            f"{path} is damaged or cut short (its picture is not in the file): "
-            "copy it again from its source"
-        )
+        raise BadFileError(_missing(path))
+
+
+def _missing(path: Path) -> str:
+    return (
+        f"{path} is damaged or cut short (its picture is not in the file): "
+        "copy it again from its source"
+    )
 
 
 # --- decoding ------------------------------------------------------------------------------------

@@ -18,14 +18,10 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import (
-    OTHER_FORMATS,
-    READABLE,
-    WRITERS,
-    list_photos,
-    read_photo,
-    write_photo,
-)
+from oldphoto.images.errors import reading
+from oldphoto.images.files import WRITERS, read_photo, write_photo
+from oldphoto.inference.inputs import FoundPhotos
+from oldphoto.inference.inputs import find_photos as find_photos  # scripts import it from here
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
@@ -91,24 +87,7 @@ class Outcome:
     seen: Any = None
 
 
-# --- which photos, and where to ------------------------------------------------------------------
-
-
-def find_photos(paths: list[Path]) -> list[Path]:
-    """Return the named files and the photos of the named folders, each once, in that order.
-
-    Raises:
-        InputError: if a path does not exist, or a folder holds no photo.
-    """
-    found: dict[Path, Path] = {}
-    # A photo in a format that we cannot read must be reported, so it is in the list, too.
-    suffixes = READABLE | OTHER_FORMATS
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"expected a photo or a folder of photos at {path}, nothing is there")
-        for photo in list_photos(path, suffixes) if path.is_dir() else [path]:
-            found.setdefault(photo.resolve(), photo)
-    return list(found.values())
+# --- where to ------------------------------------------------------------------
 
 
 def plan_jobs(photos: list[Path], output: Path, outputs: OutputFolder | None = None) -> list[Job]:
@@ -155,6 +134,30 @@ def plan_jobs(photos: list[Path], output: Path, outputs: OutputFolder | None = N
         note = f"saved as {path.name}, because {other} has its name" if name != wanted else ""
         jobs[photo] = Job(photo, path, note, outputs)
     return [jobs[photo] for photo in photos]
+
+
+def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
+    """Plan the photos of ``search_photos``: sub-folders have their like in the output folder.
+
+    Raises:
+        InputError: if a result would overwrite one of the photos.
+    """
+    by_folder: dict[Path, list[Path]] = {}
+    for photo in found.photos:
+        by_folder.setdefault(found.folders[photo], []).append(photo)
+    outputs = OutputFolder(output)
+    jobs = {
+        job.photo: job
+        for folder, photos in by_folder.items()
+        for job in plan_jobs(photos, output / folder, outputs)
+    }
+    sources = {photo.resolve() for photo in found.photos}
+    for job in jobs.values():
+        if job.output.resolve() in sources:
+            raise InputError(
+                f"{output} would overwrite {job.output}: choose another --output folder"
+            )
+    return [jobs[photo] for photo in found.photos]
 
 
 def _first_of_each_name(photos: list[Path]) -> dict[Path, None]:
@@ -248,7 +251,8 @@ def restore_one(
         InputError: if the photo or its mask cannot be used, or the result cannot be written.
         MemoryError, RuntimeError: if the memory is not enough.
     """
-    photo = read_photo(job.photo)
+    with reading(job.photo):
+        photo = read_photo(job.photo)
     mask = masks(job.photo, photo.pixels)
     started = time.perf_counter()
     restored = np.asarray(restore(photo.pixels, mask))

@@ -1,5 +1,6 @@
 """Restore a photo of any kind and size; the result has the same size."""
 
+import time
 import warnings
 from functools import cached_property, partial
 from pathlib import Path
@@ -66,6 +67,8 @@ class Restorer:
     Attributes:
         device: torch.device of the network.
         precision: "fp32" or "bf16"; "auto" is decided on first access.
+        max_seconds: longest time for one photo; infinite unless it is set. It is looked at between
+            two tiles, so the tile that is being worked on is finished first.
         memory: predicts the bytes that restoring a photo of a given size takes.
 
     Example:
@@ -91,6 +94,7 @@ class Restorer:
         self.network = network.to(self.device).eval()
         self.mask_dilation = mask_dilation
         self.max_memory_gb = max_memory_gb
+        self.max_seconds = float("inf")
         self._requested_precision: Precision = precision
 
     @classmethod
@@ -256,7 +260,8 @@ class Restorer:
         photo = pad_to_multiple(degraded.to(self.device).float(), self.network.size_multiple)
         if mask is not None:
             mask = pad_to_multiple(mask.to(self.device).float(), self.network.size_multiple)
-        infer = partial(self._infer, bf16=self.precision == "bf16")
+        deadline = time.monotonic() + self.max_seconds
+        infer = partial(self._infer, bf16=self.precision == "bf16", deadline=deadline)
         if tiling is None:
             restored = infer(photo, mask)
         else:
@@ -264,7 +269,14 @@ class Restorer:
         height, width = degraded.shape[-2:]
         return crop_to_size(restored, (height, width)).to(degraded.device)
 
-    def _infer(self, photo: Tensor, mask: Tensor | None, bf16: bool) -> Tensor:
+    def _infer(
+        self, photo: Tensor, mask: Tensor | None, bf16: bool, deadline: float = float("inf")
+    ) -> Tensor:
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"restoring took longer than {self.max_seconds:g} seconds: allow more with "
+                "--max-seconds, or reduce the photo"
+            )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             return self.network(photo, mask).float()
 

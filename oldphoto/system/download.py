@@ -12,13 +12,14 @@ resume: requests even drops what came since its last full chunk when a connectio
 import contextlib
 import http
 import http.client
+import itertools
 import json
 import os
 import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,12 @@ from oldphoto.system.archives import disk_sentence, find_members, require_space
 from oldphoto.system.files import sha256_of, write_json
 
 TIMEOUT_SECONDS = 30.0  # without receiving a byte
+SLOW_SECONDS = 60.0  # a server that sends less than SLOW_BYTES in this time is left
+SLOW_BYTES = 60 << 10
 MAX_STALLED = 5  # attempts in a row without new bytes
 MAX_WAIT_SECONDS = 60.0
 CHUNK_BYTES = 1 << 20
+_ENOUGH = 4  # bytes to know the kind of a file
 TEMPORARY_STATUS = (408, 425, 429, 500, 502, 503, 504)  # try the same address again
 FIRST_BYTES = {  # of a file of each kind; torch wrote plain pickles before 2020
     "zip": (b"PK\x03\x04",),
@@ -42,6 +46,7 @@ FIRST_BYTES = {  # of a file of each kind; torch wrote plain pickles before 2020
     "gzip": (b"\x1f\x8b",),
     "tar": (b"",),  # starts with the name of its first member, so only a checksum helps
 }
+_NO_RECORD = (ValueError, LookupError, TypeError, RecursionError)  # of a damaged JSON file
 
 
 class DownloadError(InputError):
@@ -174,6 +179,11 @@ def _attempt(url: str, remote: RemoteFile, partial: Path) -> None:
             _append(response, remote, partial, start, note)
     except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
         raise _TemporaryError(f"the connection broke: {_reason(error)}") from error
+    except InputError:
+        raise
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        # From http.client and urllib: a redirect or a length that is none.
+        raise _AddressError(f"the answer is not proper HTTP: {_reason(error)}") from error
     if total is not None and _size(partial) < total:
         raise _TemporaryError(f"the connection closed after {_size(partial):,} of {total:,} bytes")
 
@@ -212,7 +222,7 @@ def _total_size(response: http.client.HTTPResponse, remote: RemoteFile, start: i
         sent_range, _, size = content_range.removeprefix("bytes ").partition("/")
         if not sent_range.startswith(f"{start}-"):
             raise _AddressError(f"asked for the bytes from {start} on, got {content_range!r}")
-    total = int(size) if size.isdigit() else None
+    total = _number(size)
     if total is not None and total > remote.max_bytes:
         raise _AddressError(f"expected at most {remote.max_bytes:,} bytes, it has {total:,}")
     return total
@@ -225,9 +235,10 @@ def _append(
     start: int,
     note: dict[str, str | int | None],
 ) -> None:
-    chunk, position = response.read(CHUNK_BYTES), start
+    chunks, position = _chunks(response), start
+    first = next(chunks, b"")
     # Checked before the bytes of an earlier download are overwritten.
-    if chunk and not start and not chunk.startswith(FIRST_BYTES[remote.kind]):
+    if first and not start and not first.startswith(FIRST_BYTES[remote.kind]):
         raise _AddressError(f"what came is not a {remote.kind} file")
     name = partial.name.removesuffix(".partial")
     with (
@@ -235,15 +246,35 @@ def _append(
         tqdm(total=note["bytes"], initial=start, unit="B", unit_scale=True, desc=name) as bar,
     ):
         write_json(_note_file(partial), note)  # after "wb" has removed bytes of another version
-        while chunk:
+        for chunk in itertools.chain([first], chunks):
             position += len(chunk)
             if position > remote.max_bytes:
                 raise _AddressError(f"more than {remote.max_bytes:,} bytes came")
             file.write(chunk)
             bar.update(len(chunk))
-            chunk = response.read(CHUNK_BYTES)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield what comes, at first enough to know the kind of the file; refuse a trickle."""
+    start: bytes | None = b""
+    since, came = time.monotonic(), 0
+    while chunk := response.read1(CHUNK_BYTES):
+        came += len(chunk)
+        seconds = time.monotonic() - since
+        if seconds >= SLOW_SECONDS:
+            if came < SLOW_BYTES:
+                raise _AddressError(f"too slow: {came:,} bytes in {seconds:.0f} seconds")
+            since, came = time.monotonic(), 0
+        if start is not None:
+            start += chunk
+            if len(start) < _ENOUGH:
+                continue
+            chunk, start = start, None
+        yield chunk
+    if start:
+        yield start
 
 
 def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
@@ -252,7 +283,7 @@ def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
     Bytes from another address, or without such a mark, could belong to another version. Then the
     download starts again.
     """
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+    with contextlib.suppress(FileNotFoundError, *_NO_RECORD):
         note = json.loads(_note_file(partial).read_text(encoding="utf-8"))
         if note["url"] == url and note["validator"]:
             return _size(partial), note["validator"], note["bytes"]
@@ -286,7 +317,12 @@ def _refuse_wrong_content(remote: RemoteFile, path: Path, sha256: str, record_fi
     if remote.sha256 and sha256 != remote.sha256:
         raise _AddressError(f"its SHA-256 should be {remote.sha256}, and is {sha256}")
     if record_file.is_file():
-        first = json.loads(record_file.read_text(encoding="utf-8"))["sha256"]
+        try:
+            first = json.loads(record_file.read_text(encoding="utf-8"))["sha256"]
+        except _NO_RECORD as error:
+            raise _AddressError(
+                f"{record_file} is no record of a download; delete it to accept the file"
+            ) from error
         if sha256 != first:
             raise _AddressError(
                 f"its SHA-256 was {first} at the first download and is now {sha256}; "
@@ -305,7 +341,13 @@ def _reason(error: object) -> str:
 
 
 def _retry_after(header: str) -> float:
-    return float(header) if header.isdigit() else 0.0
+    return float(_number(header) or 0)
+
+
+def _number(header: str) -> int | None:
+    """Return the number in a header; None if it is none, or has more digits than any size."""
+    is_number = header.isascii() and header.isdigit() and len(header) <= 18
+    return int(header) if is_number else None
 
 
 def _note_file(path: Path) -> Path:

@@ -6,6 +6,7 @@ short; the one before it is used instead.
 """
 
 import json
+import pickle
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,9 @@ from oldphoto.training import old_runs
 
 NUM_KEPT = 2
 """Checkpoints kept on disk: the newest, and the one before it in case the newest is damaged."""
+
+_UNFIT = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+"""What PyTorch raises for the state of something else."""
 
 
 class Stateful(Protocol):
@@ -64,7 +68,8 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 
 def _steps(folder: Path) -> list[int]:
     """Steps of all complete checkpoints in the folder, newest first."""
-    found = [int(path.stem.removeprefix("step-")) for path in folder.glob("step-*.json")]
+    numbers = [path.stem.removeprefix("step-") for path in folder.glob("step-*.json")]
+    found = [int(number) for number in numbers if number.isascii() and number.isdigit()]
     return sorted(found, reverse=True)  # by number, so that the clock does not matter
 
 
@@ -169,14 +174,14 @@ def _is_whole(path: Path) -> bool:
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return path.is_file() and sha256_of(path) == card["sha256"]
-    except (ValueError, LookupError, TypeError):  # the file with the SHA-256 is the damaged one
-        return False
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False  # the file with the SHA-256 is the damaged one
 
 
 def _restore(
     path: Path, parts: Mapping[str, Stateful], device: torch.device | str
 ) -> tuple[int, dict[str, Any]]:
-    payload = torch.load(path, map_location=device, weights_only=True)  # runs no code from the file
+    payload = _read_payload(path, device)
     saved = old_runs.checkpoint_parts(payload["parts"])
     # Nothing is filled up with random weights: a missing or an extra part is an error.
     if saved.keys() != parts.keys():
@@ -184,10 +189,27 @@ def _restore(
     for name, part in parts.items():
         try:
             part.load_state_dict(saved[name])
-        except (RuntimeError, ValueError, KeyError) as error:
+        except _UNFIT as error:
             # PyTorch lists every tensor that differs; the first one is enough to act on.
-            first_line = str(error).splitlines()[0]
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"{path}: {name} is of another configuration: {first_line}") from error
     # After the parts, because building and loading them may draw random numbers.
-    restore_random_states(payload["random"])
+    try:
+        restore_random_states(payload["random"])
+    except _UNFIT as error:
+        raise InputError(f"{path} holds no state of the random numbers: {error}") from error
     return payload["step"], payload["extra"]
+
+
+def _read_payload(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """Read a state without running code from the file; refuse one of another program."""
+    reason = "it holds something else"
+    try:
+        payload = torch.load(path, map_location=device, weights_only=True)
+        if {"step", "random", "parts", "extra"} <= payload.keys() and payload["parts"].keys():
+            return payload
+    except torch.OutOfMemoryError:
+        raise
+    except (*_UNFIT, pickle.UnpicklingError, EOFError, AssertionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise InputError(f"{path} is no checkpoint of a training run: {reason}")

@@ -10,6 +10,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -38,6 +39,9 @@ MAPPINGS: dict[str, Callable[[MappingConfig], LatentMapping]] = {
 """How to build the mapping of each variant; the first one that a folder has is its default."""
 
 DETECTOR = "detector"
+MAX_CHANNELS, MAX_LAYERS = 8192, 1000
+"""Bounds of the settings in a file; the paper's networks have 512 channels and 8 blocks."""
+
 RESULTS_FILE = "results.json"
 """What an ablation measured, beside the cards of its networks: the one JSON that is no card."""
 
@@ -134,18 +138,50 @@ def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], Netw
         build: makes the network from its settings.
 
     Raises:
-        InputError: if a file is missing, damaged, or does not fit its settings.
+        InputError: if a file is missing, damaged, or does not fit its settings; if the weights do
+            not have the SHA-256 in the settings, or are not finite.
     """
     path = require_file(folder / f"{name}.json", f"the settings of {name}")
+    weights = path.with_suffix(".safetensors")
     try:
-        config = current_settings(json.loads(path.read_text(encoding="utf-8"))["config"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        config, sha256 = current_settings(card["config"]), str(card.get("sha256", ""))
+        require_sane(config)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise InputError(f"{path} is no description of a network ({error}): {REMEDY}") from error
     try:
-        network = build(config)
-    except (ValueError, TypeError) as error:
+        # First without memory: the settings may ask for more than the file of weights holds.
+        with torch.device("meta"):
+            plan = build(config)
+    except (ValueError, TypeError, RuntimeError, OverflowError, LookupError) as error:
         raise InputError(f"{path} holds settings of no network ({error}): {REMEDY}") from error
-    return _load_into(network, path.with_suffix(".safetensors"))
+    tensors = _read_weights(weights, plan)
+    if sha256_of(weights) != sha256:
+        raise InputError(
+            f"{weights} does not have the SHA-256 that {path.name} says, so it was damaged or "
+            f"exchanged: {REMEDY}"
+        )
+    network = build(config)
+    network.load_state_dict(tensors, strict=True)
+    return network.eval()
+
+
+def require_sane(settings: Mapping[str, Any]) -> None:
+    """Raise InputError if a number or a list in the settings of a network is absurdly large.
+
+    >>> require_sane({"width": 64, "widths_in": (64, 10**9)})
+    Traceback (most recent call last):
+    oldphoto.checks.InputError: 1000000000 in widths_in is more than any network has
+    """
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            require_sane(value)
+        values = value if isinstance(value, tuple) else (value,)
+        # Counts of blocks, layers and reductions; the others are channels.
+        largest = MAX_LAYERS if name == "depth" or name.startswith("num_") else MAX_CHANNELS
+        for one in (*values, len(values) if len(values) > MAX_LAYERS else 0):
+            if isinstance(one, (int, float)) and not abs(one) <= largest:
+                raise InputError(f"{one} in {name} is more than any network has")
 
 
 def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,21 +215,22 @@ def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _load_into(network: Network, path: Path) -> Network:
-    """Load a file of weights, strictly, and set the network to evaluation."""
+def _read_weights(path: Path, plan: nn.Module) -> dict[str, Tensor]:
+    """Read a file of weights for a network, in float32; all must be there and finite."""
     require_file(path, "a file of weights")
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}): {REMEDY}") from error
-    # Files hold half precision, networks compute in float32.
-    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    shapes = {name: like.shape for name, like in network.state_dict().items()}
-    misfit = first_misfit(shapes, floats)
+    shapes = {name: like.shape for name, like in plan.state_dict().items()}
+    misfit = first_misfit(shapes, tensors)
     if misfit:
         raise InputError(f"{path} does not fit its settings: {misfit}; {REMEDY}")
-    network.load_state_dict(floats, strict=True)
-    return network.eval()
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise InputError(f"{path} holds values in {name} that are no finite numbers; {REMEDY}")
+    # Files hold half precision, networks compute in float32.
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
 
 
 def load_vae(folder: Path, name: str) -> VAE:

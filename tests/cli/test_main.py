@@ -78,3 +78,32 @@ def test_help_does_not_wait_for_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in cli.COMMANDS)
     assert done.stdout.rstrip().endswith("LIGHT")
+
+
+def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys, tmp_path):
+    from oldphoto.cli import train
+
+    def locked(_):
+        raise PermissionError(13, "Permission denied", "album")
+
+    monkeypatch.setattr(train, "run", locked)
+    assert cli.main(["train", "--run", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("oldphoto train: album: Permission denied;") and error.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+@pytest.mark.parametrize("module", ["oldphoto.cli.main", "oldphoto.cli.restore", "torch", "PIL"])
+def test_ctrl_c_while_a_module_is_imported_is_no_traceback(module):
+    code = (
+        "import os, runpy, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "sys.argv = ['oldphoto', 'restore', 'photo.jpg', '--output', 'out']\n"
+        "runpy.run_module('oldphoto', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "oldphoto: stopped before any work had begun\n"

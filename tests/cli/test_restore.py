@@ -2,6 +2,7 @@
 
 import argparse
 import struct
+import sys
 import warnings
 from pathlib import Path
 from zlib import crc32
@@ -214,7 +215,8 @@ def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkey
         return one(job, restorer, source, *others)
 
     monkeypatch.setattr(batch, "restore_one", note)
-    assert call(photos, "--output", tmp_path / "o", "--weights", weights, "--mask", masks) == 0
+    words = ("--weights", weights, "--mask", masks, "--accept-large-masks")
+    assert call(photos, "--output", tmp_path / "o", *words) == 0
     assert given["a.jpg"] is None
     assert given["b.png"].all()
 
@@ -397,6 +399,71 @@ def test_ctrl_c_leaves_whole_files_only(photos, tmp_path, weights, monkeypatch):
     Image.open(out / "a.jpg").load()
 
 
+def test_what_is_left_out_is_listed_and_the_exit_code_says_it(photos, tmp_path, weights, capsys):
+    (photos / "notes.txt").write_text("no photo", encoding="utf-8")
+    words = ("--output", tmp_path / "out", "--weights", weights)
+    assert call(photos, *words) == 0
+    shown = capsys.readouterr()
+    assert "left out (the ending is none of a photo's):" in shown.err and "notes.txt" in shown.err
+    assert "3 of 3 photos restored" in shown.out and "1 left out, see above" in shown.out
+    save_photo(photos / "1931" / "inside.png")
+    assert call(photos, *words) == 1
+    assert "a sub-folder: add --recursive" in capsys.readouterr().err
+
+
+def test_sub_folders_are_mirrored(photos, tmp_path, weights):
+    save_photo(photos / "1931" / "a.jpg")
+    save_photo(photos / "1931" / "deep" / "scan.bmp")
+    out = photos / "restored"  # inside the input, and searched neither now nor the next time
+    words = (photos, "--recursive", "--output", out, "--weights", weights)
+    for _ in range(2):
+        assert call(*words) == 0
+        names = {path.relative_to(out).as_posix() for path in out.rglob("*.*") if path.is_file()}
+        photo_names = {name for name in names if Path(name).suffix in (".jpg", ".png")}
+        assert photo_names == {"a.jpg", "b.png", "c.png", "1931/a.jpg", "1931/deep/scan.png"}
+
+
+def test_wildcards_are_expanded(photos, tmp_path, weights):
+    assert call(photos / "*.[jp]*g", "--output", tmp_path / "out", "--weights", weights) == 0
+    assert (tmp_path / "out" / "a.jpg").is_file() and (tmp_path / "out" / "b.png").is_file()
+    with pytest.raises(InputError, match=r"\*\.gif, nothing is there"):
+        call(photos / "*.gif", "--output", tmp_path / "out", "--weights", weights)
+
+
+@pytest.mark.parametrize("error", [AssertionError("odd"), struct.error("short"), KeyError(3)])
+def test_any_error_of_a_decoder_is_one_sentence(
+    photos, tmp_path, weights, capsys, monkeypatch, error
+):
+    read = batch.read_photo
+
+    def read_all_but_b(path):
+        if path.name == "b.png":
+            raise error
+        return read(path)
+
+    monkeypatch.setattr(batch, "read_photo", read_all_but_b)
+    assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1
+    shown = capsys.readouterr()
+    assert "b.png is damaged or cut short" in shown.err and "2 of 3 photos" in shown.out
+
+
+def test_a_photo_that_takes_too_long_is_refused(photos, tmp_path, weights, capsys):
+    words = ("--output", tmp_path / "out", "--weights", weights, "--max-seconds")
+    assert call(photos, *words, "1e-9") == 1
+    assert "restoring took longer than 1e-09 seconds: allow more" in capsys.readouterr().err
+    with pytest.raises(InputError, match="max_seconds must be greater than 0"):
+        call(photos, *words, "0")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_name_cannot_command_the_terminal(tmp_path, weights, capsys):
+    photo = tmp_path / "a\x1b[2J\n.jpg"
+    photo.write_bytes(b"no photo")
+    assert call(photo, "--output", tmp_path / "out", "--weights", weights) == 1
+    shown = capsys.readouterr().err
+    assert "\x1b[2J" not in shown and r"a\x1b[2J\n.jpg" in shown
+
+
 # --- wrong use ---------------------------------------------------------------------------------
 
 
@@ -451,7 +518,8 @@ def test_a_single_photo_with_a_mask_of_another_size_is_wrong_use(photos, tmp_pat
 def test_the_masks_that_were_used_are_written_on_request(photos, tmp_path, weights):
     kept = tmp_path / "kept"
     Image.new("1", (33, 20), 1).save(tmp_path / "a.png")  # b and c have none
-    words = (photos, "--weights", weights, "--mask", tmp_path, "--save-masks", kept, "--output")
+    words = (photos, "--weights", weights, "--mask", tmp_path, "--save-masks", kept)
+    words = (*words, "--accept-large-masks", "--output")
     with pytest.raises(InputError, match="masks and photos would share"):
         call(*words, kept)
     assert call(*words, tmp_path / "out") == 0

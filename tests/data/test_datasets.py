@@ -2,8 +2,10 @@
 
 import csv
 import signal
+import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,8 +22,10 @@ from oldphoto.data import (
     OldPhotos,
     PositionSampler,
     alternate,
+    loading,
     make_loader,
     photo_paths,
+    reading,
 )
 from oldphoto.data.reading import PhotoSet, decode_photo, pad_to, shrink
 from oldphoto.data.stream import PhotoStream, shuffled
@@ -193,6 +197,73 @@ class Signalled(CleanPhotos):
 def test_workers_leave_it_to_the_training_process_when_to_stop(tmp_path):
     dataset = Signalled(make_photos(tmp_path, 2), 16, 0)
     assert len(list(make_loader(dataset, batch=1, num_workers=1, stop=2))) == 2
+
+
+def without_shared_memory(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("unable to open shared memory object: Read-only file system (30)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+
+
+def test_without_shared_memory_this_process_reads_everything(tmp_path, monkeypatch):
+    paths = make_photos(tmp_path, 6)
+    expected = list(make_loader(CleanPhotos(paths, 16, 0), batch=2))
+    without_shared_memory(monkeypatch)
+    with pytest.warns(UserWarning, match="0 of 2 workers are used: .*enlarge it"):
+        loader = make_loader(CleanPhotos(paths, 16, 0), batch=2, num_workers=2)
+    assert loader.num_workers == 0
+    assert all(torch.equal(a, b) for a, b in zip(loader, expected, strict=True))
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="Linux only")
+@pytest.mark.parametrize(("batches", "workers"), [(1, 0), (2.9, 0), (3, 1), (5, 2), (99, 2)])
+def test_only_as_many_workers_as_the_shared_memory_has_room_for(
+    tmp_path, monkeypatch, batches, workers
+):
+    dataset = CleanPhotos(make_photos(tmp_path, 4), 16, 0)
+    free = SimpleNamespace(free=int(batches * 2 * 7 * 4 * 16**2))
+    monkeypatch.setattr(loading.shutil, "disk_usage", lambda _: free)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert make_loader(dataset, batch=2, num_workers=2).num_workers == workers
+    assert len(said) == (workers < 2)
+
+
+class Stuck(CleanPhotos):
+    """A dataset whose worker never comes back from one sample."""
+
+    def __getitem__(self, position):
+        if position == 5 and torch.utils.data.get_worker_info():
+            time.sleep(600)
+        return super().__getitem__(position)
+
+
+def test_workers_that_hang_are_replaced_by_this_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "TIMEOUT_SECONDS", 5)
+    paths = make_photos(tmp_path, 4)
+    expected = list(make_loader(CleanPhotos(paths, 16, 0), batch=2, stop=8))
+    loader = make_loader(Stuck(paths, 16, 0), batch=2, num_workers=1, stop=8)
+    with pytest.warns(UserWarning, match="goes on without workers: DataLoader timed out"):
+        batches = list(loader)
+    assert all(torch.equal(a, b) for a, b in zip(batches, expected, strict=True))
+
+
+@pytest.mark.parametrize("error", [AssertionError("odd"), KeyError(5), AttributeError("none")])
+def test_any_error_of_a_decoder_leaves_the_photo_out(tmp_path, monkeypatch, error):
+    paths = make_photos(tmp_path, 2)
+    real = reading.read_photo
+
+    def broken(path, **options):
+        if path.name == paths[0].name:
+            raise error
+        return real(path, **options)
+
+    monkeypatch.setattr(reading, "read_photo", broken)
+    photos = PhotoSet(paths, 16)
+    with pytest.warns(UserWarning, match="cannot be read as a photo"):
+        assert photos.read(0).shape == photos.read(1).shape
+    assert photos.unreadable() == [paths[0]]
 
 
 # Samples

@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from oldphoto.checks import InputError
 from oldphoto.images import files as images
@@ -66,6 +66,17 @@ def test_exif_orientation_is_applied_once(tmp_path, orientation, turn):
     assert np.array_equal(photo.pixels, turn(ramp()))
     write_photo(tmp_path / "out.jpg", photo.pixels, photo.icc_profile)
     assert 0x0112 not in Image.open(tmp_path / "out.jpg").getexif()
+
+
+def test_an_image_in_memory_is_not_turned_a_second_time(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(Image.fromarray(ramp()), tmp_path / "a.jpg", exif=exif)
+    with Image.open(path) as image:
+        assert load_rgb(image).shape == (32, 24, 3)
+    with Image.open(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        assert load_rgb(image).shape == (32, 24, 3)
 
 
 def png_head(width: int, height: int) -> bytes:

@@ -1,6 +1,7 @@
 """TIFF files are read by their tags: pages, thumbnails, depth, white, planes, extra channels."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -234,7 +235,8 @@ def test_sixteen_bits_are_said_to_be_reduced(tmp_path):
 
 def test_a_picture_that_is_not_in_the_file_is_refused(tmp_path):
     content = tiff_of(COLOUR.reshape(len(GREY), -1), GREY.shape, (8,) * 3, 1, "<", colour=2)
-    beyond = content.replace((6720).to_bytes(4, "little"), (2**31).to_bytes(4, "little"))
+    field = struct.pack("<HHI", 273, exif.LONG, 1)
+    beyond = content.replace(field + struct.pack("<I", 8), field + struct.pack("<I", 2**31))
     (tmp_path / "a.tif").write_bytes(beyond)
     with pytest.raises(InputError, match=r"a\.tif is damaged or cut short"):
         read_photo(tmp_path / "a.tif")

@@ -1,5 +1,6 @@
 """Masks of a batch: paired by name, refused where they cannot belong, found by a detector."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.inference import masks as mask_choice
-from oldphoto.inference.masks import MaskError, choose_masks, keep_masks, pair_masks
+from oldphoto.inference.masks import MaskError, MaskReading, choose_masks, keep_masks, pair_masks
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
@@ -48,7 +49,7 @@ def write_mask(path: Path, size: tuple[int, int] = (24, 20), column: int = 3) ->
 
 def test_masks_are_paired_by_name_not_by_order(tmp_path):
     masks = tmp_path / "masks"
-    for column, name in enumerate(["c.png", "a.bmp", "z.png"]):
+    for column, name in enumerate(["c.png", "a.bmp"]):
         write_mask(masks / name, column=column)
     photos = [Path("in/a.jpg"), Path("in/b.jpg"), Path("in/c.tif")]
     assert pair_masks(photos, masks) == {photos[0]: masks / "a.bmp", photos[2]: masks / "c.png"}
@@ -66,6 +67,106 @@ def test_masks_that_belong_to_nothing_or_twice_are_refused(tmp_path):
     write_mask(tmp_path / "z.bmp")
     with pytest.raises(InputError, match=r"z\.bmp and .*z\.png are masks of one name"):
         pair_masks([Path("z.jpg")], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask"),
+    [
+        ("IMG_2.jpg", "img_2.png"),
+        ("M\u00fcller.jpg", "Mu\u0308ller.png"),
+        ("Mu\u0308ller.jpg", "M\u00dcLLER.png"),
+        ("STRASSE.jpg", "stra\u00dfe.PNG"),
+    ],
+)
+def test_a_name_is_the_same_however_it_is_written(tmp_path, photo, mask):
+    write_mask(tmp_path / "m.png").rename(tmp_path / mask)
+    assert pair_masks([Path(photo)], tmp_path) == {Path(photo): tmp_path / mask}
+
+
+def test_a_mask_that_belongs_to_no_photo_is_an_error_that_names_it(tmp_path):
+    for name in ("a.png", "typo.png"):
+        write_mask(tmp_path / name)
+    with pytest.raises(InputError, match=r"no photo has the name of these masks in .*: typo\.png;"):
+        pair_masks([Path("a.jpg"), Path("b.jpg")], tmp_path)
+
+
+def test_photos_without_a_mask_are_named(tmp_path):
+    write_mask(tmp_path / "a.png")
+    photos = [Path("a.jpg"), Path("b.jpg")]
+    _, words = choose_masks(str(tmp_path), restorer(), SMALL, photos)
+    assert words.endswith("; no mask for 1 of 2 photos: b.jpg")
+
+
+def test_ambiguous_masks_are_refused_and_the_exact_name_counts_more(tmp_path):
+    write_mask(tmp_path / "a.png")
+    with pytest.raises(
+        InputError, match=r"a\.png could be the mask of a\.jpg and of A\.tif: rename"
+    ):
+        pair_masks([Path("a.jpg"), Path("A.tif")], tmp_path)
+    write_mask(tmp_path / "A.bmp")
+    pairs = pair_masks([Path("a.jpg"), Path("A.tif")], tmp_path)
+    assert [mask.name for mask in pairs.values()] == ["a.png", "A.bmp"]
+    with pytest.raises(InputError, match="are masks of one name: remove one of them"):
+        (tmp_path / "a.png").rename(tmp_path / "A.png")
+        pair_masks([Path("a.jpg")], tmp_path)
+
+
+def test_masks_of_sub_folders_lie_in_sub_folders(tmp_path):
+    photos = [Path("in/1931/a.jpg"), Path("in/1932/a.jpg")]
+    folders = {photo: Path(photo.parent.name) for photo in photos}
+    masks = [write_mask(tmp_path / place / "a.png") for place in ("1931", "1932")]
+    assert list(pair_masks(photos, tmp_path, folders).values()) == masks
+    source, _ = choose_masks(str(tmp_path), restorer(), SMALL, photos, folders=folders)
+    kept = keep_masks(source, tmp_path / "kept", photos, folders)
+    kept(photos[1], PIXELS)
+    assert (tmp_path / "kept" / "1932" / "a.png").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_mask_that_is_a_dangling_link_is_named(tmp_path):
+    write_mask(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("nowhere.png")
+    with pytest.raises(InputError, match=r"masks in .* cannot be used: .*b\.png"):
+        pair_masks([Path("a.jpg"), Path("b.jpg")], tmp_path)
+
+
+def large_mask(path: Path, rows: int) -> str:
+    mask = np.zeros((20, 20), bool)
+    mask[:rows] = True
+    Image.fromarray(mask).save(path)
+    return str(path)
+
+
+def test_a_mask_of_most_of_the_photo_must_be_meant(tmp_path):
+    pixels, photo = np.zeros((20, 20, 3), np.uint8), Path("a.jpg")
+
+    def read(rows: int, **reading: bool) -> np.ndarray:
+        path = large_mask(tmp_path / "m.png", rows)
+        chosen = choose_masks(path, restorer(), SMALL, [photo], MaskReading(**reading))
+        return chosen[0](photo, pixels)
+
+    assert read(12).mean() == 0.6
+    with pytest.raises(
+        MaskError, match=r"m\.png marks 65 % of its photo .*add --inverted; .*add --ac"
+    ):
+        read(13)
+    assert read(13, accept_large=True).mean() == 0.65
+    assert read(18, inverted=True).mean() == pytest.approx(0.1)
+    with pytest.raises(MaskError, match=r"marks 90 % of its photo .* leave --inverted out"):
+        read(2, inverted=True)
+    for choice in ("none", "auto"):
+        with pytest.raises(InputError, match=f"--inverted is for masks from files, .* is {choice}"):
+            choose_masks(choice, restorer(), SMALL, [photo], MaskReading(inverted=True))
+
+
+def test_any_error_of_a_decoder_is_a_mask_error(tmp_path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise AssertionError("odd chunk")
+
+    monkeypatch.setattr(mask_choice, "read_mask", broken)
+    source, _ = choose_masks(str(write_mask(tmp_path / "m.png")), restorer(), SMALL, [Path("a")])
+    with pytest.raises(MaskError, match="odd chunk"):
+        source(Path("a"), PIXELS)
 
 
 def test_one_file_is_for_one_photo(tmp_path):

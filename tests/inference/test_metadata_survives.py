@@ -163,6 +163,26 @@ def test_every_field_is_the_same_after_the_restoration(tmp_path, suffix, groups,
     assert read_provenance(twice) is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("a.jpg", {"JFIF:ResolutionUnit": "cm", "JFIF:XResolution": "236", "Comment": "mill"}),
+        ("a.tif", {"XResolution": "236.2", "YResolution": "100", "ResolutionUnit": "cm"}),
+        ("a.png", {"PNG-pHYs:PixelUnits#": "0", "PNG-pHYs:PixelsPerUnitX": "2"}),
+        ("a.png", {"PNG:Gamma": "1.8", "PNG:SRGBRendering#": "1", "PNG:ModifyDate": "1999"}),
+        ("a.png", {"IPTC:City": "Lodz", "PNG:Comment": "祖母"}),
+        ("a.jpg", {"Photoshop:XResolution": "600", "Photoshop:CopyrightFlag#": "1"}),
+        ("a.jpg", {"XMP-dc:Description": "ä" * 20_000, "IPTC:Caption-Abstract": "x" * 1500}),
+    ],
+)
+def test_units_and_blocks_of_each_format(tmp_path, name, fields):
+    photo = original(tmp_path / name, fields)
+    result, notes = restored(photo, tmp_path / "out")
+    before, after = fields_of(photo), fields_of(result)
+    assert {k: (v, after.get(k)) for k, v in before.items() if after.get(k) != v} == {}
+    assert notes == ()
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
 def test_orientation_and_thumbnail_are_of_the_new_photo(tmp_path, suffix):
     wide = {"EXIF:XResolution": "600", "EXIF:YResolution": "300", "EXIF:ResolutionUnit": "inches"}

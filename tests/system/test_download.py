@@ -1,18 +1,23 @@
 """Downloads against a web server in this process that cuts, refuses, lies and recovers."""
 
+import contextlib
 import errno
 import hashlib
 import importlib
 import json
 import os
 import shutil
+import socketserver
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from oldphoto.checks import InputError
+from oldphoto.system import download
 from oldphoto.system.download import DownloadError, RemoteFile, fetch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -100,7 +105,15 @@ def test_bytes_of_another_version_are_not_mixed_in(shelf, tmp_path, note):
     assert fetch(remote(shelf), tmp_path).read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}"])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 100_000], ids=["", "{}", "[]", "deep"])
+def test_a_damaged_record_is_named(shelf, tmp_path, text):
+    fetch(remote(shelf), tmp_path)
+    (tmp_path / "all.zip.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"all\.zip\.json is no record of a download; delete it"):
+        fetch(remote(shelf), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]"])
 def test_a_damaged_note_starts_over(shelf, tmp_path, text):
     (tmp_path / "all.zip.partial").write_bytes(b"PK")
     (tmp_path / "all.zip.partial.json").write_text(text, encoding="utf-8")
@@ -231,3 +244,68 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(shelf, tmp_path):
 def test_only_web_addresses_are_opened(shelf, tmp_path, url):
     with pytest.raises(DownloadError, match="not an http or https address"):
         fetch(remote(shelf, url), tmp_path)
+
+
+# Hostile servers: the bytes of an answer, as they go over the wire
+
+HEAD = b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nConnection: close\r\n'
+
+
+@contextlib.contextmanager
+def raw_server(answer, pause=0.0):
+    """Answer every request with the same bytes; with a pause, one byte at a time."""
+
+    class RawHandler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65536)
+            parts = [answer[i : i + 1] for i in range(len(answer))] if pause else [answer]
+            with contextlib.suppress(OSError):
+                for part in parts:
+                    self.request.sendall(part)
+                    time.sleep(pause)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RawHandler) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/all.zip"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"Content-Length: \xb2\r\n\r\nPK",
+        HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nPK",
+        HEAD + b"Content-Length: -5\r\n\r\nPK",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nPK\x03\x04\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nPK\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[::bad/\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:port/\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://a b\x00/\r\n\r\n",
+        b"HTTP/1.1 503 Busy\r\nRetry-After: \xb2\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-\xb2/\xb3\r\n\r\nPK",
+        b"HTTP/9.9 999 ?\r\n\r\n",
+        b"\x00\xff nothing like HTTP",
+        b"",
+    ],
+)
+def test_an_answer_that_is_no_proper_http_is_one_sentence(tmp_path, naps, answer):
+    with raw_server(answer) as url:
+        remote_file = RemoteFile("all.zip", (url,), "zip", max_bytes=10**6)
+        with pytest.raises(DownloadError, match=r"could not download all\.zip"):
+            fetch(remote_file, tmp_path, naps.append)
+    assert not (tmp_path / "all.zip").exists()
+
+
+def test_a_server_that_sends_a_trickle_is_left(tmp_path, naps, monkeypatch):
+    monkeypatch.setattr(download, "SLOW_SECONDS", 0.3)
+    answer = HEAD + b"Content-Length: 100000\r\n\r\n" + CONTENT
+    with raw_server(answer, pause=0.01) as url:
+        remote_file = RemoteFile("all.zip", (url,), "zip", max_bytes=10**6)
+        with pytest.raises(DownloadError, match=r"too slow: \d+ bytes in \d+ seconds"):
+            fetch(remote_file, tmp_path, naps.append)

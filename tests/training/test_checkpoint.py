@@ -1,5 +1,6 @@
 """Checkpoints: exact round trip, whole or not at all, damage passed over, refusals."""
 
+import os
 import random
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from oldphoto.checks import InputError
+from oldphoto.system.files import sha256_of, write_json
 from oldphoto.training import checkpoint
 
 
@@ -112,3 +114,57 @@ def test_another_configuration_is_refused_by_name(tmp_path):
         checkpoint.load_newest(tmp_path, make_parts(width=5))
     with pytest.raises(InputError, match=r"holds \['network', 'optimizer'\]"):
         checkpoint.load_newest(tmp_path, {"network": nn.Linear(4, 1)})
+
+
+class Code:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self):
+        return (os.system, ("touch ran",))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"model": {"weight": torch.zeros(2)}, "epoch": 3},
+        [1, 2, 3],
+        torch.zeros(3),
+        {"step": 1, "random": {}, "parts": [1], "extra": {}},
+        {"step": 1, "random": {}, "parts": {"network": 3, "optimizer": "x"}, "extra": {}},
+        {"step": 1, "random": {}, "parts": {"network": {}, "optimizer": {}}, "extra": {}},
+        Code(),
+        b"not a file of torch",
+    ],
+    ids=lambda payload: type(payload).__name__,
+)
+def test_a_checkpoint_of_another_program_is_refused_in_a_sentence(tmp_path, monkeypatch, payload):
+    monkeypatch.chdir(tmp_path)
+    path = checkpoint.checkpoint_path(tmp_path, 1)
+    if isinstance(payload, bytes):
+        path.write_bytes(payload)
+    else:
+        torch.save(payload, path)
+    write_json(path.with_suffix(".json"), {"step": 1, "sha256": sha256_of(path)})
+    with pytest.raises(InputError, match=r"step-00000001\.pt"):
+        checkpoint.load_newest(tmp_path, make_parts())
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_foreign_random_state_is_refused(tmp_path):
+    path = checkpoint.save_checkpoint(tmp_path, 1, make_parts())
+    payload = torch.load(path, weights_only=True)
+    payload["random"]["python"] = (3, (1, 2), None)
+    torch.save(payload, path)
+    write_json(path.with_suffix(".json"), {"step": 1, "sha256": sha256_of(path)})
+    with pytest.raises(InputError, match="holds no state of the random numbers"):
+        checkpoint.load_newest(tmp_path, make_parts())
+
+
+def test_foreign_and_deep_json_is_passed_over(tmp_path):
+    checkpoint.save_checkpoint(tmp_path, 1, make_parts())
+    for name in ("step-notes.json", "step-\u00b2.json"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    (tmp_path / "step-00000002.json").write_text("[" * 100_000, encoding="utf-8")
+    said: list[str] = []
+    assert checkpoint.load_newest(tmp_path, make_parts(), report=said.append)[0] == 1
+    assert len(said) == 1

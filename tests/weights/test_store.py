@@ -1,6 +1,7 @@
 """Weights: round trip in half precision, defaults, and refusals that name file and tensor."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from oldphoto.config import PRESETS
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.networks.vae import VAE
+from oldphoto.system.files import sha256_of
 from oldphoto.weights import store as weights
 
 TINY = PRESETS["tiny"]
@@ -189,6 +191,86 @@ def test_damaged_folders_are_refused_by_name(tmp_path, damage, message):
     with pytest.raises(InputError, match=message) as caught:
         weights.load_weights(tmp_path)
     assert len(str(caught.value).replace(str(tmp_path), "")) < 250
+
+
+def damage_one_bit(folder: Path) -> None:
+    path = folder / "vae_clean.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+def damage_no_sum(folder: Path) -> None:
+    change_card(folder, lambda card: card.pop("sha256"))
+
+
+def damage_not_finite(folder: Path) -> None:
+    path = folder / "vae_clean.safetensors"
+    tensors = load_file(path)
+    tensors["encoder.stem.weight"][0, 0, 0, 0] = torch.nan
+    save_file(tensors, path)
+    change_card(folder, lambda card: card.update(sha256=sha256_of(path)))
+
+
+def change_card(folder: Path, change: Callable[[dict], object]) -> None:
+    path = folder / "vae_clean.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    change(card)
+    path.write_text(json.dumps(card), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_one_bit, "vae_clean.safetensors does not have the SHA-256 that vae_clean.json"),
+        (damage_no_sum, "vae_clean.safetensors does not have the SHA-256"),
+        (damage_not_finite, r"holds values in encoder\.stem\.weight that are no finite numbers"),
+    ],
+)
+def test_other_weights_than_the_card_says_are_refused(tmp_path, damage, message):
+    write_all(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(InputError, match=message):
+        weights.load_weights(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("width", 10**9),
+        ("width", 10**30),
+        ("width", 8000),
+        ("latent_channels", -5),
+        ("num_blocks", 10**9),
+        ("num_blocks", 900),
+        ("num_blocks", 2.5),
+        ("num_blocks", float("nan")),
+        ("width", [64] * 5000),
+        ("width", "wide"),
+        ("norm", {"norm": 10**12}),
+    ],
+)
+def test_settings_are_checked_before_memory_is_taken(tmp_path, monkeypatch, setting, value):
+    write_all(tmp_path)
+    change_card(tmp_path, lambda card: card["config"].update({setting: value}))
+    empty = torch.empty
+
+    def small_only(*size: object, **options: object) -> torch.Tensor:
+        made = empty(*size, **options)
+        assert made.device.type == "meta" or made.nbytes < 10**7
+        return made
+
+    monkeypatch.setattr(torch, "empty", small_only)
+    with pytest.raises(InputError, match=r"vae_clean\.(json|safetensors)"):
+        weights.load_weights(tmp_path)
+
+
+def test_json_nested_without_end_is_refused(tmp_path):
+    write_all(tmp_path)
+    for text in ("[" * 100_000, '{"config":' * 100_000, '{"config": ' + "9" * 5000 + "}"):
+        (tmp_path / "vae_clean.json").write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=r"vae_clean\.json is no description of a network"):
+            weights.load_weights(tmp_path)
 
 
 def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path):

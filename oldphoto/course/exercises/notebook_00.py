@@ -26,9 +26,9 @@ damaged_share = Exercise(
     solution=_damaged_share,
     trials=((_mask,), (np.zeros((3, 3), dtype=bool),)),
     misconceptions=(
-        Misconception(lambda mask: mask.sum(), "This is a number of pixels, not a share of them."),
-        Misconception(lambda mask: 1 - mask.mean(), "This is the share of SOUND pixels."),
-        Misconception(lambda mask: 100 * mask.mean(), "A share lies between 0 and 1."),
+        Misconception(lambda mask: mask.sum(), "This is a number of pixels, not a fraction."),
+        Misconception(lambda mask: 1 - mask.mean(), "This is the fraction of SOUND pixels."),
+        Misconception(lambda mask: 100 * mask.mean(), "A fraction is between 0 and 1."),
         Misconception(
             lambda mask: mask.sum() / mask.shape[0],
             "Divide by the number of all pixels: height times width.",
@@ -38,7 +38,7 @@ damaged_share = Exercise(
         "True counts as 1 and False as 0. What is the mean of a mask, then?",
         "An array has the methods sum() and mean().",
     ),
-    praise="The mean of a mask is the share of what is damaged.",
+    praise="The mean of a mask is the damaged fraction.",
 )
 
 
@@ -67,11 +67,11 @@ to_tensor = Exercise(
             lambda pixels: (
                 torch.from_numpy(pixels.copy()).reshape(1, 3, *pixels.shape[:2]).float() / 127.5 - 1
             ),
-            "The shape is right, but reshape mixes colours and places. Move the axis instead.",
+            "The shape is right, but reshape mixes colours and positions. Use permute instead.",
         ),
         Misconception(
             lambda pixels: torch.from_numpy(pixels).float() / 127.5 - 1,
-            "The values are right. The network wants (1, 3, height, width).",
+            "The values are right. The network expects (1, 3, height, width).",
         ),
         Misconception(
             lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1,
@@ -86,7 +86,7 @@ to_tensor = Exercise(
         "Two things change: the order of the axes, and the range of the values.",
         "permute(2, 0, 1) moves the colours to the front; 0 must become -1, and 255 must become 1.",
     ),
-    praise="This is what stands at the entrance of every network of this course.",
+    praise="This is the input format of every network in this course.",
 )
 
 
@@ -123,7 +123,7 @@ paint_white = Exercise(
         ),
         Misconception(
             lambda degraded, scratch_mask: degraded + scratch_mask,
-            "1 was added to what was there, so some values leave [-1, 1]. Replace instead.",
+            "1 was added to the pixel, so some values are outside [-1, 1]. Replace the pixel.",
         ),
         Misconception(
             lambda degraded, scratch_mask: degraded * (1 - scratch_mask) + 255 * scratch_mask,
@@ -134,7 +134,7 @@ paint_white = Exercise(
         "The mask is 1 where the photo is damaged: multiplying by (1 - mask) keeps the rest.",
         "What must be added where the mask is 1, so that the result is 1 there?",
     ),
-    praise="Now nobody can take the damage for a part of the picture.",
+    praise="Now the damage cannot be mistaken for part of the picture.",
 )
 
 
@@ -151,7 +151,7 @@ change_outside = Exercise(
     misconceptions=(
         Misconception(
             lambda before, after, mask: np.abs(before.astype(float) - after).mean(),
-            "This is the mean over the whole photo. Only sound pixels are asked for.",
+            "This is the mean over the whole photo. Use only the sound pixels.",
         ),
         Misconception(
             lambda before, after, mask: np.abs(before.astype(float) - after)[mask].mean(),
@@ -159,15 +159,15 @@ change_outside = Exercise(
         ),
         Misconception(
             lambda before, after, mask: (before.astype(float) - after)[~mask].mean(),
-            "Brighter and darker cancel each other. Take the size of each difference first.",
+            "Brighter and darker cancel each other. Take absolute differences first.",
         ),
         Misconception(
             lambda before, after, mask: np.abs(before - after)[~mask].mean(),
-            "uint8 cannot go below 0: 3 - 5 gives 254. Turn both photos into float first.",
+            "uint8 cannot go below 0: 3 - 5 gives 254. Convert both photos to float first.",
         ),
         Misconception(
             lambda before, after, mask: np.abs(before.astype(float) - after)[~mask].sum(),
-            "This is the sum over all sound pixels. Their mean is asked for.",
+            "This is the sum over all sound pixels. Return their mean.",
         ),
         Misconception(
             lambda before, after, mask: np.abs(before.astype(float) - after).sum(2)[~mask].mean(),
@@ -184,7 +184,7 @@ change_outside = Exercise(
         "~mask is True where the photo is sound; photo[~mask] takes only those pixels.",
         "Make both photos float, subtract, take np.abs, choose the sound pixels, take the mean.",
     ),
-    praise="A restorer changes more than the scratch. Now you can say how much.",
+    praise="Restoration changes more than the scratch. Now you can say how much.",
 )
 
 sheet = Sheet((to_tensor, damaged_share, paint_white, change_outside))

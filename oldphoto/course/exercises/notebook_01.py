@@ -30,11 +30,11 @@ psnr = Exercise(
     misconceptions=(
         Misconception(
             lambda output, clean: 10 * np.log10(255**2 / ((output - clean) ** 2).mean()),
-            "uint8 cannot go below 0 nor above 255: 3 - 5 gives 254. Make the photos float first.",
+            "uint8 is limited to 0 to 255: 3 - 5 gives 254. Convert the photos to float first.",
         ),
         Misconception(
             lambda output, clean: 10 * np.log(255**2 / _mse(output, clean)),
-            "This is the natural logarithm. Decibels use the one to base 10.",
+            "This is the natural logarithm. Decibels use base 10.",
         ),
         Misconception(
             lambda output, clean: 10 * np.log10(1 / _mse(output, clean)),
@@ -46,15 +46,15 @@ psnr = Exercise(
         ),
         Misconception(
             lambda output, clean: 20 * np.log10(255**2 / _mse(output, clean)),
-            "20 goes with the root of the mean square; with the mean square itself it is 10.",
+            "The factor 20 belongs to the root of the MSE; with the MSE itself it is 10.",
         ),
         Misconception(
             lambda output, clean: 20 * np.log10(255 / _mse(output, clean)),
-            "20 goes with the root of the mean square; here the root is missing.",
+            "The factor 20 belongs to the root of the MSE; here the root is missing.",
         ),
         Misconception(
             lambda output, clean: np.log10(255**2 / _mse(output, clean)),
-            "The logarithm alone counts in bels; a decibel is a tenth of one.",
+            "The logarithm alone is in bels; a decibel is a tenth of a bel.",
         ),
         Misconception(
             lambda output, clean: 10 * np.log10(255**2 / (_mse(output, clean) * clean.size)),
@@ -68,18 +68,18 @@ psnr = Exercise(
             lambda output, clean: (
                 10 * np.log10(255**2 / np.abs(output.astype(float) - clean).mean() ** 2)
             ),
-            "This is the mean size of the error, squared. Take the squares first, then the mean.",
+            "This is the squared mean absolute error. Square first, then take the mean.",
         ),
         Misconception(
             lambda output, clean: _mse(output, clean),
-            "This is the mean squared error. Set it against the peak, and take the logarithm.",
+            "This is the mean squared error. Divide the squared peak by it; take the logarithm.",
         ),
     ),
     hints=(
-        "First the mean of the squared differences, of photos that were made float.",
+        "First the mean of the squared differences, with both photos as float.",
         "Then 10 times np.log10 of (the largest value, squared, over that mean).",
     ),
-    praise="Twice the error costs 6 dB, wherever you start.",
+    praise="Twice the error always costs 6 dB.",
 )
 
 
@@ -120,21 +120,21 @@ add_noise = Exercise(
         ),
         Misconception(
             lambda photo, noise: photo + noise,
-            "Some values lie below 0 or above 255, and none is whole yet.",
+            "Some values are below 0 or above 255, and they are not whole numbers yet.",
         ),
         Misconception(
             lambda photo, noise: np.rint(photo + noise),
-            "Some values lie below 0 or above 255.",
+            "Some values are below 0 or above 255.",
         ),
     ),
     same_kind=True,
     # One trial of random photos: half a level of 255 must count as a difference.
     tolerance=1e-3,
     hints=(
-        "Three things in this order: stay float while adding, bring back into range, round.",
-        "np.clip brings into range, np.rint rounds, and astype comes last.",
+        "Three steps: add as float, clip to the range, round.",
+        "np.clip limits the range, np.rint rounds, and astype comes last.",
     ),
-    praise="What was beyond black or white is lost: clipping is a damage of its own.",
+    praise="Values beyond black or white are lost: clipping is damage, too.",
 )
 
 
@@ -150,11 +150,11 @@ left_after_box = Exercise(
     misconceptions=(
         Misconception(
             lambda sigma, kernel_size: sigma / kernel_size**2,
-            "Variances add, not deviations: the variance of a mean of n values is sigma^2 / n.",
+            "Variances add, standard deviations do not: a mean of n values has sigma^2 / n.",
         ),
         Misconception(
             lambda sigma, kernel_size: sigma**2 / kernel_size**2,
-            "This is the variance. The deviation is its root.",
+            "This is the variance. The standard deviation is its root.",
         ),
         Misconception(
             lambda sigma, kernel_size: sigma / math.sqrt(kernel_size),
@@ -166,7 +166,7 @@ left_after_box = Exercise(
         ),
         Misconception(
             lambda sigma, kernel_size: sigma * kernel_size,
-            "This is the deviation of the SUM of the pixels. The blur takes their mean.",
+            "This is the standard deviation of the SUM of the pixels. A blur takes the mean.",
         ),
     ),
     hints=(
@@ -174,7 +174,7 @@ left_after_box = Exercise(
         "The sum has the variance n sigma^2, so the mean has n sigma^2 / n^2. Take the root; n is "
         "the number of pixels in the square.",
     ),
-    praise="That is why the order of blur and noise matters so much.",
+    praise="This is why the order of blur and noise matters so much.",
 )
 
 
@@ -196,13 +196,13 @@ smallest_margin = Exercise(
         Misconception(7, "The kernel is 7 wide, but it reaches only half of that to each side."),
         Misconception(10, "It is enough, but not the smallest. How far does each filter reach?"),
         Misconception(12, "Kernel sizes are widths. How far does a kernel reach to one side?"),
-        Misconception(0, "Without a margin the rim of the crop comes out differently: try it."),
+        Misconception(0, "Without a margin the rim of the crop is different: try it."),
     ),
     hints=(
         "Try margins from 0 upwards until the difference is 0.",
         "Each filter reaches kernel_size // 2 pixels; the second needs correct pixels to read.",
     ),
-    praise="Margins of filters that follow each other add up.",
+    praise="The margins of successive filters add up.",
 )
 
 sheet = Sheet((psnr, add_noise, left_after_box, smallest_margin))

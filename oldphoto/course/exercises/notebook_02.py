@@ -45,7 +45,7 @@ spline_point = Exercise(
                 + (2 * before - 5 * start + 4 * end - after) * t**2
                 + (3 * start - before - 3 * end + after) * t**3
             ),
-            "At t = 0 it gives twice the starting point. Which factor stands in front?",
+            "At t = 0 this gives twice the starting point. Which factor is missing?",
         ),
         Misconception(
             lambda before, start, end, after, t: (
@@ -54,7 +54,7 @@ spline_point = Exercise(
                 + (2 * before - 5 * start + 4 * end - after) * t**2
                 + (3 * start - before - 3 * end + after) * t**3
             ),
-            "The start is right, but 1/2 stands before all four terms, not before the first alone.",
+            "The start is right, but the factor 1/2 applies to all four terms, not to the first.",
         ),
         Misconception(
             lambda before, start, end, after, t: _spline_point(before, start, end, after, 1 - t),
@@ -70,14 +70,14 @@ spline_point = Exercise(
                     + (2 * before - 5 * start + 4 * end - after) * t**3
                 )
             ),
-            "Start and end are right, the way between is not: two of the brackets are swapped.",
+            "Start and end are right, but not the points between: two brackets are swapped.",
         ),
     ),
     hints=(
-        "It is the formula above, bracket by bracket: a cubic in t.",
-        "Check both ends: t = 0 must give start, and at t = 1 all but end must cancel.",
+        "Write the formula above, bracket by bracket: a cubic polynomial in t.",
+        "Check both ends: t = 0 must give start, and t = 1 must give end.",
     ),
-    praise="The curve goes through its knots, and its direction never jumps.",
+    praise="The curve passes through its knots, and its slope is continuous.",
 )
 
 
@@ -103,12 +103,12 @@ screen = Exercise(
         ),
         Misconception(
             lambda photo, layer, coverage: photo + coverage * (photo * layer - photo),
-            "This multiplies the light, which is the mode multiply. Screen multiplies the "
+            "This multiplies the light, which is the mode multiply; screen multiplies the "
             "darkness.",
         ),
         Misconception(
             lambda photo, layer, coverage: photo + coverage * ((1 - photo) * (1 - layer) - photo),
-            "The product is the darkness of both. Turn it back into light.",
+            "The product is the combined darkness. Subtract it from 1.",
         ),
         Misconception(
             lambda photo, layer, coverage: photo + coverage * (np.maximum(photo, layer) - photo),
@@ -116,7 +116,7 @@ screen = Exercise(
         ),
         Misconception(
             lambda photo, layer, coverage: coverage * (1 - (1 - photo) * (1 - layer)),
-            "Where nothing is covered the photo became black: it is not part of the sum.",
+            "Where the coverage is 0 the result is black: the photo is missing from the sum.",
         ),
         Misconception(
             lambda photo, layer, coverage: photo + coverage * layer,
@@ -124,10 +124,10 @@ screen = Exercise(
         ),
     ),
     hints=(
-        "1 - photo is the darkness of the photo. Multiply both darknesses; turn back to light.",
+        "1 - photo is the darkness of the photo. Multiply both and subtract from 1.",
         "Call that blended, and keep the last line: photo + coverage * (blended - photo).",
     ),
-    praise="Two lamps on one wall: it gets lighter, and never lighter than white.",
+    praise="Like two projectors on one screen: brighter, but never brighter than white.",
 )
 
 
@@ -152,7 +152,7 @@ changed_mask = Exercise(
         ),
         Misconception(
             lambda before, after: (before == after).all(axis=2),
-            "The wrong way round: True means damaged.",
+            "This is inverted: True means damaged.",
         ),
         Misconception(
             lambda before, after: (after > before).any(axis=2),
@@ -160,11 +160,11 @@ changed_mask = Exercise(
         ),
         Misconception(
             lambda before, after: before.sum(axis=2) != after.sum(axis=2),
-            "More red and less blue can cancel in a sum. Compare each channel by itself.",
+            "More red and less blue can cancel in a sum. Compare each channel separately.",
         ),
         Misconception(
             lambda before, after: before[..., 0] != after[..., 0],
-            "This looks at red alone.",
+            "This compares only the red channel.",
         ),
     ),
     hints=(
@@ -190,9 +190,9 @@ spoilt_line = Exercise(
     ),
     hints=(
         "After which line do pixels outside the mask show something of the scratch?",
-        "A blur carries the light of each pixel to its neighbours. To which of them here?",
+        "A blur spreads each pixel to its neighbours. Which of them matter here?",
     ),
-    praise="The blur carried the scratch out of its mask. Recipes damage last, or blur both.",
+    praise="The blur spread the scratch beyond its mask. So recipes blur first.",
 )
 
 sheet = Sheet((spline_point, screen, changed_mask, spoilt_line))

@@ -46,48 +46,48 @@ allowed = Exercise(
             lambda addresses: np.array(
                 [not any(p in a for p in ("nc", "nd", "sa", "NoC", "InC")) for a in addresses]
             ),
-            "You name what is refused, so terms that nobody has heard of pass. Name what may pass.",
+            "You list what is refused, so unknown terms are accepted. List what is accepted.",
         ),
         Misconception(
             lambda addresses: np.array(["nc" not in a for a in addresses]),
-            "You only look for NC, and everything else passes. Name what may pass.",
+            "You refuse only NC and accept everything else. List what is accepted.",
         ),
         _with_parts(
             "creativecommons",
-            "Not every Creative Commons licence will do: it lets BY-NC, BY-ND and BY-SA pass.",
+            "Not every Creative Commons licence is acceptable: yours accepts BY-NC, -ND and -SA.",
         ),
         _with_parts(
             "/publicdomain/", "/licenses/by/", "/licenses/by-sa", "/licenses/by-nd",
-            "You only leave out NC. ND forbids changes, SA dictates the licence of what follows.",
+            "You refuse only NC. ND forbids changes, SA demands the same licence for results.",
         ),
         _with_parts(
             "/publicdomain/", "/licenses/by/", "/licenses/by-nc",
-            "BY-NC passes. Who uses a training set later may well earn money: leave it out.",
+            "You accept BY-NC. Later users of a training set may earn money: refuse it.",
         ),
         _with_parts(
             "/publicdomain/", "/licenses/by/", "/licenses/by-sa",
-            "BY-SA passes. What is made from it must carry the same licence: leave it out.",
+            "You accept BY-SA. Results would need the same licence: refuse it.",
         ),
         _with_parts(
             "/publicdomain/", "/licenses/by/", "NoC-US",
-            "NoC-US passes. It speaks of one country, and a course is read in all of them.",
+            "You accept NoC-US. It holds for one country, but the course is used in all.",
         ),
         _with_parts(
             "/publicdomain/", "/licenses/by/", "rightsstatements",
-            "Statements of rights are no licences: InC means that the photo IS in copyright.",
+            "Rights statements are not licences: InC means that the photo IS in copyright.",
         ),
         _with_parts(
-            "/publicdomain/", "CC BY may be used, if the creator is named. Yours leaves it out."
+            "/publicdomain/", "CC BY may be used if the creator is named. Yours refuses it."
         ),
         _with_parts(
-            "/zero/", "CC0 is not the only one: the public domain mark and CC BY may pass, too."
+            "/zero/", "CC0 is not the only one: the public domain mark and CC BY are accepted, too."
         ),
     ),
     hints=(
-        "Sort the addresses by hand first. Which part of an address is only in those that pass?",
-        'Three parts will do, tried one by one with "in". End each with a slash.',
+        "Sort the addresses by hand first. Which part occurs only in accepted addresses?",
+        'Three parts are enough, each tested with "in". End each with a slash.',
     ),
-    praise="What is not understood stays out.",
+    praise="Leave out what you do not understand.",
 )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ distance = Exercise(
         ),
         Misconception(
             lambda first, second: abs(int(first, 16) - int(second, 16)),
-            "This is the difference of two numbers: there the first bit counts most. Count bits.",
+            "This is the difference of two numbers, in which high bits count more. Count bits.",
         ),
         Misconception(
             lambda first, second: 64 - _distance(first, second),
@@ -128,7 +128,7 @@ distance = Exercise(
         ),
         Misconception(
             lambda first, second: int(first, 16) ^ int(second, 16),
-            "The right bits are 1 now. How many are there?",
+            "The right bits are 1 now. Count them.",
         ),
     ),
     hints=(
@@ -161,7 +161,7 @@ spread = Exercise(
         ),
         Misconception(
             lambda a, b: np.sqrt(a.mean() ** 2 + b.mean() ** 2),
-            "This is the mean colour itself. The question is how much the colours differ from it.",
+            "This is the mean colour itself. Measure how much the colours differ from it.",
         ),
         Misconception(
             lambda a, b: a.var() + b.var(),
@@ -169,7 +169,7 @@ spread = Exercise(
         ),
         Misconception(
             lambda a, b: a.std() + b.std(),
-            "Two directions at right angles: their squares add up, not their lengths.",
+            "The two axes are perpendicular: variances add, standard deviations do not.",
         ),
         Misconception(
             lambda a, b: np.sqrt((a.var() + b.var()) / 2),
@@ -177,14 +177,14 @@ spread = Exercise(
         ),
         Misconception(
             lambda a, b: a.std(),
-            "Only green to red is counted. A blue sky over yellow sand would get no spread.",
+            "Only the green-red axis counts. A blue sky over yellow sand would have no spread.",
         ),
     ),
     hints=(
-        "What should a print get that is equally brown everywhere? What does your line give?",
+        "What should the spread of an evenly brown print be? What does your line return?",
         "a.var() is the mean squared distance from the mean. Use it for both channels.",
     ),
-    praise="Equally brown everywhere is no spread at all.",
+    praise="An evenly brown print has a spread of 0.",
 )
 
 
@@ -211,11 +211,11 @@ place = Exercise(
         ),
         Misconception(
             lambda name, content: _place_of(name.encode() + content),
-            "The name still has a say: a renamed copy would get another place.",
+            "This still depends on the name: a renamed copy would get another place.",
         ),
         Misconception(
             lambda name, content: hash(content) % 100,
-            "Python's hash of bytes is another one in every run: nothing would stay.",
+            "Python's hash of bytes changes in every run: the split would not be stable.",
         ),
         Misconception(
             lambda name, content: len(content) % 100,
@@ -223,7 +223,7 @@ place = Exercise(
         ),
         Misconception(
             lambda name, content: _place_of(content) / 100,
-            "Right but for the scale: the place is in percent, from 0 to 100.",
+            "Right except for the scale: the place is in percent, from 0 to 100.",
         ),
     ),
     hints=(
@@ -243,15 +243,15 @@ leak = Exercise(
     level="investigate",
     solution=_leak,
     misconceptions=(
-        Misconception("a", "A tiny photo in training makes results worse, not too good."),
-        Misconception("b", "New photos have hashes of their own; the old ones stay put."),
-        Misconception("d", "A copyright problem it is, but the test cannot notice it."),
+        Misconception("a", "Small photos in training make results worse, not better."),
+        Misconception("b", "New photos have their own hashes; the old ones do not move."),
+        Misconception("d", "This is a copyright problem, but it does not change test scores."),
     ),
     hints=(
-        "Too good: it has seen test pictures. How can that be, if no file is on both sides?",
-        "Save a JPEG a second time. What happens to its SHA-256, and what to the picture?",
+        "The model has seen test pictures. How is that possible if no file is in both sets?",
+        "Save a JPEG again. What happens to its SHA-256, and what to the picture?",
     ),
-    praise="A second scan has other bytes, so the hash may send it to the other side.",
+    praise="A second scan has other bytes, so its hash may put it into the other set.",
 )
 
 sheet = Sheet((allowed, spread, distance, place, leak))

@@ -1,12 +1,16 @@
-"""Exercises of notebook 09: counting hits and alarms, the focal loss, the curve, wider masks."""
+"""Exercises of notebook 09: counting, a level of the U-Net, the focal loss, the curve, masks."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 from oldphoto.metrics.detection import precision_recall_curve
+from oldphoto.networks.scratch_detector import UpBlock
 
 _draw = np.random.default_rng(9)
 _truth = _draw.random((12, 15)) < 0.2
@@ -27,7 +31,7 @@ precision = Exercise(
     misconceptions=(
         Misconception(
             lambda found, truth: (found & truth).sum() / truth.sum(),
-            "You divide by all that is damaged: that is recall, the share that was found.",
+            "You divide by all that is damaged: that is recall, the fraction that was found.",
         ),
         Misconception(
             lambda found, truth: (found == truth).mean(),
@@ -39,7 +43,7 @@ precision = Exercise(
         ),
         Misconception(
             lambda found, truth: (found & ~truth).sum() / found.sum(),
-            "That is the share of false alarms among what was found; you want the others.",
+            "That is the fraction of false alarms among what was found; you want the others.",
         ),
         Misconception(
             lambda found, truth: 2 * (found & truth).sum() / (found.sum() + truth.sum()),
@@ -55,6 +59,127 @@ precision = Exercise(
         "Two sums: of the pixels in both masks, and of the pixels in found.",
     ),
     praise="Who calls one pixel damaged, and is right, has precision 1: it needs recall beside it.",
+)
+
+_features = torch.randn(2, 8, 5, 6, generator=torch.Generator().manual_seed(1))
+_skip = torch.randn(2, 4, 10, 12, generator=torch.Generator().manual_seed(2))
+
+
+def _block_and_gradients(
+    answer: Callable[..., Any], x: Tensor, skip: Tensor
+) -> dict[str, Any] | None:
+    """Run a block with fixed weights, and send a gradient back through it."""
+    block = answer(x.shape[1], skip.shape[1])
+    if not isinstance(block, nn.Module):
+        return None
+    draw = torch.Generator().manual_seed(0)
+    for weight in block.parameters():
+        nn.init.normal_(weight, std=0.3, generator=draw)
+    x.requires_grad_()
+    skip.requires_grad_()
+    joined = block(x, skip)
+    if joined is None or joined is ...:
+        return None
+    if isinstance(joined, Tensor) and joined.requires_grad:
+        joined.backward(torch.randn(joined.shape, generator=draw))
+    results = {"The result": joined}
+    for name, inputs in (("The gradient of x", x), ("The gradient of skip", skip)):
+        results[name] = torch.zeros_like(inputs) if inputs.grad is None else inputs.grad
+    return results
+
+
+def _other_block(forward: Callable[[UpBlock, Tensor, Tensor], Tensor]) -> type[UpBlock]:
+    """Return an UpBlock with another ``forward``."""
+    return type("UpBlock", (UpBlock,), {"forward": forward})
+
+
+def _twice(x: Tensor, mode: str = "bilinear") -> Tensor:
+    aligned = False if mode == "bilinear" else None
+    return F.interpolate(x, scale_factor=2, mode=mode, align_corners=aligned)
+
+
+def _with_corners_aligned(block: UpBlock, x: Tensor, skip: Tensor) -> Tensor:
+    larger = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    return block.block2(block.block1(torch.cat([block.conv(larger), skip], dim=1)))
+
+
+up_block = Exercise(
+    title="one level up",
+    level="build",
+    solution=UpBlock,
+    trials=((_features, _skip), (_features[:, :6, 1:, 1:], _skip[:, :3, :8, :10])),
+    observe=_block_and_gradients,
+    misconceptions=(
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block2(
+                    self.block1(torch.cat([skip, self.conv(_twice(x))], dim=1))
+                )
+            ),
+            "Both parts are there, in the other order. In the package the features from below "
+            "come first, and its weights expect them there.",
+        ),
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block2(
+                    self.block1(torch.cat([self.conv(_twice(x)), self.conv(_twice(x))], dim=1))
+                )
+            ),
+            "skip is not used: the exact places that the way down knew are lost.",
+        ),
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block2(self.block1(torch.cat([skip, skip], dim=1)))
+            ),
+            "x is not used: nothing of the coarse levels arrives.",
+        ),
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block2(
+                    self.block1(torch.cat([self.conv(_twice(x, "nearest")), skip], dim=1))
+                )
+            ),
+            "This repeats each value (nearest neighbour). Interpolate with mode='bilinear'.",
+        ),
+        Misconception(
+            _other_block(_with_corners_aligned),
+            "align_corners=True stretches the map a little. The package sets it to False.",
+        ),
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block2(
+                    self.block1(torch.cat([_twice(self.conv(x)), skip], dim=1))
+                )
+            ),
+            "The convolution comes before the enlargement here. It belongs behind it, where it "
+            "smooths what the interpolation has made.",
+        ),
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block2(
+                    self.block1(torch.cat([self.conv(_twice(x)), skip.detach()], dim=1))
+                )
+            ),
+            "The result is right, but skip is detached: its gradient is 0, and the way down "
+            "learns from the bottom alone.",
+        ),
+        Misconception(
+            _other_block(
+                lambda self, x, skip: self.block1(torch.cat([self.conv(_twice(x)), skip], dim=1))
+            ),
+            "block2 is missing.",
+        ),
+        Misconception(
+            _other_block(lambda self, x, skip: self.conv(_twice(x)) + skip),
+            "A U-Net does not add, it stacks: torch.cat along the channels, then both blocks.",
+        ),
+    ),
+    hints=(
+        "Four steps: enlarge x, convolve it, stack it with skip along the channels, two blocks.",
+        "F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False), self.conv, "
+        "torch.cat with dim=1 (from below first), self.block1, self.block2.",
+    ),
+    praise="The result is right, and a gradient reaches both x and skip.",
 )
 
 _logits = torch.linspace(-3, 4, 40)
@@ -154,7 +279,7 @@ area = Exercise(
         "How wide is each step of recall? The first one starts at 0.",
         "np.diff has the argument prepend. Then: width times precision, and the sum.",
     ),
-    praise="Guessing gets the share of damaged pixels, a perfect order gets 1.",
+    praise="Guessing gets the fraction of damaged pixels, a perfect order gets 1.",
 )
 
 _mask = torch.from_numpy(_few)[None, None].float()
@@ -173,7 +298,7 @@ grow = Exercise(
     misconceptions=(
         Misconception(
             lambda scratch_mask, pixels: F.max_pool2d(scratch_mask, 3, stride=1, padding=1),
-            "The mask grows by one pixel, whatever was asked for.",
+            "The mask grows by one pixel, whatever `pixels` is.",
         ),
         Misconception(
             lambda scratch_mask, pixels: (
@@ -185,7 +310,7 @@ grow = Exercise(
             lambda scratch_mask, pixels: F.avg_pool2d(
                 scratch_mask, 2 * pixels + 1, stride=1, padding=pixels
             ),
-            "A mean makes shares out of a mask of 0 and 1. What is damaged anywhere stays damaged.",
+            "A mean makes fractions out of a mask of 0 and 1. What is damaged stays damaged.",
         ),
         Misconception(
             lambda scratch_mask, pixels: (
@@ -236,4 +361,4 @@ strictest = Exercise(
     praise="A rule like this is set before the test photos are seen, or it is fitted to them.",
 )
 
-sheet = Sheet((precision, focal, area, grow, strictest))
+sheet = Sheet((precision, up_block, focal, area, grow, strictest))

@@ -1,14 +1,128 @@
 """Exercises of notebook 10: training the full model."""
 
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
 
 _noise = torch.Generator().manual_seed(10)
 _average = torch.randn(3, 4, generator=_noise)
 _weights = torch.randn(3, 4, generator=_noise)
+
+
+_LossOf = Callable[[Tensor], Tensor]
+_small, _large = torch.randn(2, 4, 3, 5, generator=_noise)  # two batches in four parts of 3
+
+
+def _step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    parts: Sequence[Tensor],
+    loss_of: _LossOf,
+    clip: float,
+) -> None:
+    optimizer.zero_grad()
+    for part in parts:
+        (loss_of(network(part)) / len(parts)).backward()
+    nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimizer.step()
+
+
+def _variant_of_the_step(
+    zero: str = "once", divide: bool = True, clip_when: str = "before", step: str = "once"
+) -> Callable[..., None]:
+    """Return the step with one thing left out or done otherwise."""
+
+    def answer(
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        parts: Sequence[Tensor],
+        loss_of: _LossOf,
+        clip: float,
+    ) -> None:
+        if zero == "once":
+            optimizer.zero_grad()
+        for part in parts:
+            if zero == "each part":
+                optimizer.zero_grad()
+            (loss_of(network(part)) / (len(parts) if divide else 1)).backward()
+            if clip_when == "each part":
+                nn.utils.clip_grad_norm_(network.parameters(), clip)
+            if step == "each part":
+                optimizer.step()
+        if clip_when == "before":
+            nn.utils.clip_grad_norm_(network.parameters(), clip)
+        if step == "once":
+            optimizer.step()
+
+    return answer
+
+
+def _weights_after_steps(
+    answer: Callable[..., Any], parts: Tensor, clip: float
+) -> dict[str, Any] | None:
+    """Take two steps with an answer, and return the weights after each."""
+    network = nn.Linear(5, 2)
+    draw = torch.Generator().manual_seed(0)
+    for weight in network.parameters():
+        nn.init.normal_(weight, generator=draw)
+    start = copy.deepcopy(network.state_dict())
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    found = {}
+    for number in ("first", "second"):
+        answer(network, optimizer, list(parts), lambda a: (a - 1).square().mean(), clip)
+        weights = torch.cat([weight.detach().flatten() for weight in network.parameters()])
+        found[f"The weights after the {number} step"] = weights
+    moved = any(not torch.equal(start[name], now) for name, now in network.state_dict().items())
+    return found if moved else None
+
+
+training_step = Exercise(
+    title="a step in parts",
+    level="build",
+    solution=_step,
+    trials=((_small, 100.0), (_large, 0.5), (5 * _small[:2], 2.0)),
+    observe=_weights_after_steps,
+    misconceptions=(
+        Misconception(
+            _variant_of_the_step(divide=False),
+            "The gradients of the parts are added, but the loss of the whole batch is a mean: "
+            "each part must count less.",
+        ),
+        Misconception(
+            _variant_of_the_step(zero="each part"),
+            "The gradient is set to zero in every part, so only that of the last part is left.",
+        ),
+        Misconception(
+            _variant_of_the_step(zero="never"),
+            "The first step is right, the second is not: the old gradient is still there.",
+        ),
+        Misconception(
+            _variant_of_the_step(step="each part"),
+            "The optimizer takes a step in every part: later parts see other weights.",
+        ),
+        Misconception(
+            _variant_of_the_step(clip_when="never"),
+            "A gradient that is too long is not clipped, or only after the step.",
+        ),
+        Misconception(
+            _variant_of_the_step(clip_when="each part"),
+            "It is clipped in every part. The length of the whole gradient counts.",
+        ),
+    ),
+    hints=(
+        "backward() adds to the gradients that are there. So what happens once, and what in "
+        "every part?",
+        "Once: zero_grad, clip_grad_norm_, step. In every part: the loss of that part, divided "
+        "by the number of parts, and backward.",
+    ),
+    praise="Four small batches give the step of one large batch.",
+)
 
 
 def _rate_factor(step: int, num_steps: int) -> float:
@@ -43,7 +157,7 @@ rate_factor = Exercise(
     ),
     hints=(
         "Where must the line begin, and where must it end? Two points make a line.",
-        "How many steps are left, as a share of the second half?",
+        "How many steps are left, as a fraction of the second half?",
     ),
     praise="Full speed for one half, then down to nothing.",
 )
@@ -150,7 +264,7 @@ positions = Exercise(
             lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)[
                 rank * (batch // num_processes) : (rank + 1) * (batch // num_processes)
             ],
-            "A fair share, in blocks. The package deals them out in turn, like cards.",
+            "Each gets as many, but in blocks. The package deals them out in turn, like cards.",
         ),
     ),
     hints=(
@@ -230,7 +344,9 @@ lost_part = Exercise(
         "Discriminators have a loss of their own; see the loop in section 2.",
     ),
     praise="The latent discriminator forgets all it knew, and the gap between old and synthetic "
-    "codes may open again, without any message.",
+    "latents may open again, without any message.",
 )
 
-sheet = Sheet((rate_factor, moving_average, go_on_from, positions, training_bytes, lost_part))
+sheet = Sheet(
+    (training_step, rate_factor, moving_average, go_on_from, positions, training_bytes, lost_part)
+)

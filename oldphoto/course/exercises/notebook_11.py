@@ -24,11 +24,11 @@ grey_levels = Exercise(
     misconceptions=(
         Misconception(
             lambda decibels: 10 ** (-decibels / 20),
-            "This is a share of the whole range, as for photos in [0, 1]. These go up to 255.",
+            "This is a fraction of the range, as for photos in [0, 1]. These go up to 255.",
         ),
         Misconception(
             lambda decibels: 255**2 * 10 ** (-decibels / 10),
-            "This is the mean squared error. Its root is asked for, in grey levels.",
+            "This is the mean squared error. Return its root, in grey levels.",
         ),
         Misconception(
             lambda decibels: 255 * 10 ** (-decibels / 10),
@@ -36,11 +36,11 @@ grey_levels = Exercise(
         ),
         Misconception(
             lambda decibels: 255 * math.exp(-decibels / 20),
-            "This takes e to a power. Decibels go with the logarithm to base 10.",
+            "This is a power of e. Decibels use base 10.",
         ),
         Misconception(
             lambda decibels: 255 * 10 ** (decibels / 20),
-            "More decibels should be a smaller error. Look at the sign.",
+            "More decibels mean a smaller error. Check the sign.",
         ),
     ),
     hints=(
@@ -121,7 +121,7 @@ window_ssim = Exercise(
         ),
         Misconception(
             _with_roots,
-            "Below the line stand the variances, not their roots.",
+            "The denominator has the variances, not their roots.",
         ),
         Misconception(
             _for_unit_range,
@@ -129,23 +129,23 @@ window_ssim = Exercise(
         ),
         Misconception(
             _without_structure,
-            "Brightness and contrast are there. Do the same pixels stand out? The covariance says.",
+            "You compare brightness and contrast. Structure needs the covariance.",
         ),
         Misconception(
             _uncentred,
-            "The means must be taken off before the product of both windows is averaged.",
+            "Subtract the means before you average the product of both windows.",
         ),
         Misconception(
             lambda x, y, w: (
                 _terms(x, y, np.full_like(w, 1 / w.size))[0]
                 * _terms(x, y, np.full_like(w, 1 / w.size))[1]
             ),
-            "All pixels count alike here. Use the weights: the middle of the window counts more.",
+            "All pixels have the same weight here. Use w: the middle of the window counts more.",
         ),
     ),
     hints=(
         "A weighted mean is (w * x).sum(), because the weights sum to 1. Start with both means.",
-        "Variances and covariance are weighted means, too: of products of distances from the mean.",
+        "Variances and covariance are weighted means as well: of products of differences.",
     ),
     praise="And it can be negative: a window and its negative have opposite structure.",
 )
@@ -185,7 +185,7 @@ layer_distance = Exercise(
             lambda a, b, factors: (
                 (_channel(factors) * (a / a.norm() - b / b.norm()) ** 2).sum(dim=1).mean()
             ),
-            "You divide by one length of the whole map. Each position has a length of its own.",
+            "You divide by one length for the whole map. Each position has its own length.",
         ),
         Misconception(
             lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).mean(),
@@ -199,18 +199,18 @@ layer_distance = Exercise(
             lambda a, b, factors: (
                 (_channel(factors) * (_direction(a) - _direction(b)).abs()).sum(dim=1).mean()
             ),
-            "These are sizes of differences. LPIPS takes their squares.",
+            "These are absolute differences. LPIPS uses squares.",
         ),
         Misconception(
             lambda a, b, factors: (_direction(a) - _direction(b)).square().sum(dim=1).mean(),
-            "The factors are not used, which were fitted to what people say.",
+            "The factors, which were learned from human judgements, are not used.",
         ),
     ),
     hints=(
-        "At each position the channels are an arrow. Divide it by its length: norm over dim 1.",
-        "With keepdim=True the lengths can be divided by at once. Do it to a and to b.",
+        "At each position the channels are a vector. Divide it by its length: norm over dim 1.",
+        "With keepdim=True you can divide by the lengths directly. Do it for a and b.",
     ),
-    praise="Features three times as large point in the same direction: no distance.",
+    praise="Features three times as large have the same direction: distance 0.",
 )
 
 
@@ -231,7 +231,7 @@ frechet = Exercise(
         ),
         Misconception(
             lambda m1, s1, m2, s2: (m1 - m2) ** 2 + (s1**2 - s2**2) ** 2,
-            "You compare the variances. Compare the deviations.",
+            "You compare the variances. Compare the standard deviations.",
         ),
         Misconception(
             lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1**2 + s2**2,
@@ -239,7 +239,7 @@ frechet = Exercise(
         ),
         Misconception(
             lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1 + s2 - 2 * math.sqrt(s1 * s2),
-            "You take the deviations for variances. A variance is the square of a deviation.",
+            "You use standard deviations as variances. A variance is their square.",
         ),
         Misconception(
             lambda m1, s1, m2, s2: abs(m1 - m2) + abs(s1 - s2),
@@ -251,10 +251,10 @@ frechet = Exercise(
         ),
     ),
     hints=(
-        "Put one channel into the formula: covariances are then variances, and the trace is idle.",
-        "The root of a product of variances is the product of the deviations: a square appears.",
+        "With one channel, covariances are variances, and the trace does nothing.",
+        "The root of a product of variances is the product of the standard deviations.",
     ),
-    praise="For bell curves it is the mean squared way on which one must be moved onto the other.",
+    praise="For normal distributions this is the optimal transport cost (squared distance).",
 )
 
 _values = np.array([3.0, 9.0, 14.0, 2.0, 7.0, 30.0, 11.0, 5.0])
@@ -284,7 +284,7 @@ interval = Exercise(
         ),
         Misconception(
             lambda values, seed: np.quantile(values, [0.025, 0.975]),
-            "These are quantiles of the values. How far the MEAN would move is asked.",
+            "These are quantiles of the values. You need the spread of the MEAN.",
         ),
         Misconception(
             lambda values, seed: np.quantile(
@@ -295,22 +295,22 @@ interval = Exercise(
         ),
         Misconception(
             lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.25, 0.75]),
-            "This holds the middle half. For 95 %, leave 2.5 % on either side.",
+            "This contains the middle half. For 95 %, leave out 2.5 % on either side.",
         ),
         Misconception(
             lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.05, 0.95]),
-            "This leaves 5 % on either side, so it holds 90 %. How much may be left out for 95 %?",
+            "This leaves out 5 % on either side, so it contains 90 %. What is right for 95 %?",
         ),
         Misconception(
             lambda values, seed: np.quantile(_means(values, seed, 2), [0.025, 0.975]),
-            "Each draw must have as many values as there are photos, or its mean is too unsure.",
+            "Each draw must have as many values as there are photos, or its mean varies too much.",
         ),
     ),
     hints=(
-        "May one photo come twice into a draw? What happens to the mean if it must not?",
-        "The argument replace decides. With True, photos come twice or not at all.",
+        "Can one photo occur twice in a draw? What happens to the mean if it cannot?",
+        "Look at the argument replace. With True, a photo can occur twice or not at all.",
     ),
-    praise="The photos you have stand for all those that you do not have.",
+    praise="The bootstrap uses your photos as a model of all photos.",
 )
 
 
@@ -322,20 +322,20 @@ coin = Exercise(
     title="what a coin would say",
     level="investigate",
     solution=_coin,
-    tolerance=0.01,  # a rounded share is right
+    tolerance=0.01,  # a rounded probability is right
     misconceptions=(
-        Misconception(8 / 256, "This is exactly 7 of 8. At least 7 counts one more way."),
-        Misconception(1 / 256, "This is all 8. With exactly 7 there are more ways."),
-        Misconception(37 / 256, "This is at least 6 of 8. At least 7 is asked."),
-        Misconception(7 / 8, "This is the share of agreement. How often does chance reach it?"),
-        Misconception(0.5**7, "This is 7 given pairs in a row, whatever the eighth does."),
-        Misconception(100 * 9 / 256, "This is in percent. Give a share between 0 and 1."),
+        Misconception(8 / 256, "This is exactly 7 of 8. At least 7 includes one more case."),
+        Misconception(1 / 256, "This is all 8 of 8. Add the cases with exactly 7."),
+        Misconception(37 / 256, "This is at least 6 of 8. Compute at least 7."),
+        Misconception(7 / 8, "This is the agreement itself. How probable is it by chance?"),
+        Misconception(0.5**7, "This is 7 particular pairs, with any result for the eighth."),
+        Misconception(100 * 9 / 256, "This is in percent. Return a probability between 0 and 1."),
     ),
     hints=(
-        "The 8 answers of a coin can come in 2**8 ways, all equally likely. Count the good ones.",
-        "In how many ways can exactly one of 8 be missed, and in how many none?",
+        "There are 2**8 equally likely sequences of 8 answers. Count those with at least 7.",
+        "In how many sequences is exactly one answer wrong, and in how many none?",
     ),
-    praise="So 7 of 8 is hardly luck, and 6 of 8 may well be.",
+    praise="So 7 of 8 is unlikely by chance, but 6 of 8 is not.",
 )
 
 sheet = Sheet((grey_levels, window_ssim, layer_distance, frechet, coin, interval))

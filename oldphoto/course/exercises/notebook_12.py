@@ -33,23 +33,23 @@ energy = Exercise(
             lambda output, degraded, scratch_mask: (
                 (output - degraded).square()[(scratch_mask == 1).expand_as(output)].mean()
             ),
-            "The mask is inverted: you compare inside the holes, where only white paint is.",
+            "The mask is inverted: you compare inside the holes, which are painted white.",
         ),
         Misconception(
             lambda output, degraded, scratch_mask: (output - degraded).square().mean(),
-            "The holes are compared, too: the network would learn to paint them white.",
+            "The holes are included: the network would learn to paint them white.",
         ),
         Misconception(
             lambda output, degraded, scratch_mask: (
                 (output - degraded).square() * (1 - scratch_mask)
             ).mean(),
-            "The holes no longer count in the sum, but they do in the number that you divide by.",
+            "The holes are not in the sum, but they are still in the number that you divide by.",
         ),
         Misconception(
             lambda output, degraded, scratch_mask: (
                 ((output - degraded).square() * (1 - scratch_mask)).sum() / (1 - scratch_mask).sum()
             ),
-            "You divide by the sound pixels; each of them has three numbers.",
+            "You divide by the number of sound pixels, but each of them has three values.",
         ),
         Misconception(
             lambda output, degraded, scratch_mask: (
@@ -65,10 +65,10 @@ energy = Exercise(
         ),
     ),
     hints=(
-        "Which pixels may the network be compared with? scratch_mask is 1 where there is damage.",
+        "Which pixels of the degraded photo are usable? scratch_mask is 1 where it is damaged.",
         "Square the differences, pick those of sound pixels in all three channels, and average.",
     ),
-    praise="What is not compared is free: the network fills the holes with what it likes best.",
+    praise="The loss ignores the holes, so the network fills them by its own structure.",
 )
 
 _scores = 2 * torch.randn(2, 4, 8, generator=_draw)
@@ -91,23 +91,23 @@ shares = Exercise(
         ),
         Misconception(
             lambda scores: scores.softmax(dim=0),
-            "The softmax runs over the photos: what one photo gets, the others lose.",
+            "The softmax runs over the photos: now the photos compete, not the operations.",
         ),
         Misconception(
             lambda scores: scores.flatten(1).softmax(dim=1).view_as(scores),
-            "All layers share one total of 1. Each layer should have a total of its own.",
+            "The weights of all layers together add up to 1. Each layer should have its own sum.",
         ),
         Misconception(
             lambda scores: scores.sigmoid(),
-            "Each share lies between 0 and 1, but they do not add up to 1: nothing competes.",
+            "Each weight is between 0 and 1, but they do not add up to 1.",
         ),
         Misconception(
             lambda scores: scores.relu() / scores.relu().sum(dim=2, keepdim=True),
-            "Negative scores get a share of exactly 0, and with it no gradient ever again.",
+            "Negative scores get a weight of exactly 0, and so no gradient.",
         ),
     ),
     hints=(
-        "The shares of the operations in one layer of one photo add up to 1. Which axis is that?",
+        "The weights of the operations in one layer of one photo add up to 1. Which axis?",
         "The shape is (photos, layers, operations); softmax takes the axis as dim.",
     ),
     praise="Add 1 to all scores of a layer and nothing changes: only differences count.",
@@ -121,7 +121,7 @@ def _discriminator(six: Tensor) -> Tensor:
 
 
 def pull(loss: Tensor, weight: Tensor) -> Tensor:
-    """Return the gradient of a loss by a weight; 0 where no way leads from one to the other."""
+    """Return the gradient of a loss with respect to a weight, or 0 if it does not depend on it."""
     if not loss.requires_grad:
         return torch.zeros_like(weight)
     (gradient,) = torch.autograd.grad(loss, weight, allow_unused=True)
@@ -135,7 +135,7 @@ def _generator_pull(weight: Tensor, degraded: Tensor, discriminator: Network) ->
 
 
 def _wrong_pull(loss_of: Callable[[Tensor, Tensor, Network], Tensor]) -> Callable[..., Tensor]:
-    """Return an answer whose loss, of degraded, restored and discriminator, is another one."""
+    """Return a wrong answer, from its loss of (degraded, restored, discriminator)."""
     return lambda weight, degraded, discriminator: pull(
         loss_of(degraded, weight * degraded, discriminator), weight
     )
@@ -155,34 +155,34 @@ generator_pull = Exercise(
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y], dim=1))).mean()),
-            "This loss is low when the discriminator calls the restored photo made. That is the "
+            "This loss is low when the discriminator recognises the restored photo. That is the "
             "discriminator's "
-            "wish; the generator has the other one.",
+            "goal; the generator has the opposite one.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, y], dim=1))).mean()),
             "The discriminator sees the restored photo twice. It is conditional: the degraded one "
             "belongs "
-            "beside it.",
+            "before it.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, x], dim=1))).mean()),
-            "The two photos have changed places; the discriminator has learned that the degraded "
+            "The two photos are swapped; the discriminator expects that the degraded "
             "one "
             "comes first.",
         ),
         Misconception(
             _wrong_pull(lambda x, y, d: -F.softplus(d(torch.cat([x, y], dim=1))).mean()),
-            "This is the minimax form. When the discriminator is sure, it hardly pulls at all; "
+            "This is the minimax form. Its gradient vanishes when the discriminator is certain; "
             "the paper "
-            "takes the other one.",
+            "uses the other form.",
         ),
     ),
     hints=(
         "Two things are the discriminator's in this loss: the sign of the score, and the detach().",
-        "softplus(-score) is -log D. And the way back to the weight has to stay open.",
+        "softplus(-score) is -log D. And the gradient must be able to reach the weight.",
     ),
-    praise="The discriminator's own weights get a gradient as well: freeze them, or forget it "
+    praise="The discriminator's own weights get a gradient as well: freeze them, or clear it "
     "afterwards.",
 )
 
@@ -214,7 +214,7 @@ cycle = Exercise(
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).abs().mean()
             ),
-            "One way round is there. The other begins with a clean photo.",
+            "This is one of two cycles. The other starts with a clean photo.",
         ),
         Misconception(
             lambda restore, damage, damaged, clean: (
@@ -228,37 +228,37 @@ cycle = Exercise(
                 (damage(restore(damaged)) - clean).abs().mean()
                 + (restore(damage(clean)) - damaged).abs().mean()
             ),
-            "The cycle is closed on the wrong side: who starts damaged comes back damaged.",
+            "The targets are swapped: a damaged photo must come back as itself.",
         ),
         Misconception(
             lambda restore, damage, damaged, clean: (
                 (restore(damage(damaged)) - damaged).abs().mean()
                 + (damage(restore(clean)) - clean).abs().mean()
             ),
-            "The generators are in the wrong order: you damage what is damaged already.",
+            "The generators are in the wrong order: you damage a damaged photo.",
         ),
         Misconception(
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).abs().sum()
                 + (restore(damage(clean)) - clean).abs().sum()
             ),
-            "These are sums over all numbers; the factor 10 of the paper goes with means.",
+            "These are sums; the factor 10 of the paper belongs to means.",
         ),
         Misconception(
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).square().mean()
                 + (restore(damage(clean)) - clean).square().mean()
             ),
-            "You square. The paper takes absolute differences, which blur less.",
+            "These are squares. The paper uses absolute differences, which blur less.",
         ),
         Misconception(
             lambda restore, damage, damaged, clean: 10 * _cycle(restore, damage, damaged, clean),
-            "The factor 10 is left out here: the next cell multiplies by it.",
+            "Leave out the factor 10: the next cell multiplies by it.",
         ),
     ),
     hints=(
-        "Write down where each photo is after one step, and after two.",
-        "Restore the damaged one and damage it again; the clean one goes the other way round.",
+        "Write down what each photo becomes after one step, and after two.",
+        "Restore the damaged photo and damage it again; the clean photo the other way round.",
     ),
     praise="A generator that hides the damage in faint patterns has a cycle loss of 0, too.",
 )
@@ -269,7 +269,7 @@ LOSS = 0.08 * np.exp(-_steps / 9) + 0.012 - 0.0001 * _steps
 """Loss of a deep image prior after each of 80 steps."""
 
 PSNR = 26 - 14 * np.exp(-_steps / 7) - 0.0018 * np.maximum(_steps - 25, 0) ** 2
-"""PSNR against the clean photo, which nobody has in earnest."""
+"""PSNR against the clean photo, which is unknown in practice."""
 
 VARIANCE = 0.02 * np.exp(-_steps / 6) + 0.0004 + 0.000002 * np.maximum(_steps - 38, 0) ** 1.5
 VARIANCE[_steps < WINDOW - 1] = np.inf
@@ -296,18 +296,18 @@ kept = Exercise(
         ),
         Misconception(
             int(np.argmin(VARIANCE)),
-            "There the window of least variance ends. Its first output is the one that is kept.",
+            "The window of least variance ends there. Its first output is kept.",
         ),
         Misconception(
             int(np.argmax(VARIANCE[WINDOW - 1 :])) + WINDOW - 1,
-            "There the outputs differ most from each other: the network is still on its way.",
+            "There the outputs differ most from each other: the fit has not converged.",
         ),
     ),
     hints=(
-        "Which of the three curves does the method know, and which of them has a lowest point?",
+        "Which of the three curves does the method know, and which of them has a minimum?",
         "np.argmin of the variance is the last step of a window of WINDOW outputs.",
     ),
-    praise="It is later than the best step, and loses a little; the end would lose more.",
+    praise="It is a little later than the best step; the end would be much worse.",
 )
 
 
@@ -321,14 +321,14 @@ beaten_everywhere = Exercise(
     level="investigate",
     solution=_beaten_everywhere,
     misconceptions=(
-        Misconception(1, "The input is, by all others. Others are beaten by a single method, too."),
+        Misconception(1, "The input is, by all others. Other methods are beaten as well."),
         Misconception(
             3,
-            "Those are beaten by nobody in all columns at once. You want the others.",
+            "That is how many are not beaten in all columns at once. Count the others.",
         ),
         Misconception(
             12,
-            "So many pairs there are in which one wins every column. Count the losers, each once.",
+            "That is the number of pairs in which one wins every column. Count each loser once.",
         ),
         Misconception(
             len(PAPER) - 1,
@@ -337,10 +337,10 @@ beaten_everywhere = Exercise(
         ),
     ),
     hints=(
-        "Take each pair of methods: is the one better than the other in all four columns?",
-        "Mind the direction: PSNR and SSIM should be high, LPIPS and FID low. Then count rows.",
+        "For each pair of methods: is one better than the other in all four columns?",
+        "PSNR and SSIM should be high, LPIPS and FID low. Then count the beaten rows.",
     ),
-    praise="Among the others the table alone cannot choose: it depends on what you want.",
+    praise="Which of the others is best depends on the metric that matters to you.",
 )
 
 sheet = Sheet((energy, kept, shares, generator_pull, cycle, beaten_everywhere))

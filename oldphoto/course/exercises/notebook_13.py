@@ -24,7 +24,7 @@ top_share = Exercise(
     misconceptions=(
         Misconception(
             lambda places, k: 100 * (places == k).mean(axis=0),
-            "This counts place k alone. Top k takes all the better places as well.",
+            "This counts place k alone. Top k includes all better places.",
         ),
         Misconception(
             lambda places, k: 100 * (places < k).mean(axis=0),
@@ -36,22 +36,22 @@ top_share = Exercise(
         ),
         Misconception(
             lambda places, k: (places <= k).mean(axis=0),
-            "This is a share of 1. The table is in percent.",
+            "This is a fraction. The table is in percent.",
         ),
         Misconception(
             lambda places, k: 100 * (places <= k).mean(axis=1),
-            "One number for each ranking? Each method should get one: mind the axis of the mean.",
+            "This is one number for each ranking. You need one for each method: check the axis.",
         ),
         Misconception(
             lambda places, k: (places <= k).sum(axis=0),
-            "These are counts. A share is a part of all rankings.",
+            "These are counts. Divide by the number of rankings.",
         ),
     ),
     hints=(
         "Which places are among the best k? Compare the whole table with k at once.",
-        "The mean of True and False over axis 0 is a share for each column.",
+        "The mean of True and False over axis 0 is a fraction for each column.",
     ),
-    praise="A method's line can only rise with k.",
+    praise="The curve of a method can only rise with k.",
 )
 
 
@@ -66,18 +66,16 @@ tied_sum = Exercise(
     misconceptions=(
         Misconception(100.0, "This is the sum without ties. In 10 rankings two methods are first."),
         Misconception(
-            120.0, "In a tied ranking two are first instead of one: that is one more, not two more."
+            120.0, "In a tied ranking two are first instead of one: one more, not two more."
         ),
-        Misconception(
-            90.0, "A tie does not take a first place away: both of the tied stand at place 1."
-        ),
-        Misconception(1.1, "This is a share of 1. The table is in percent."),
+        Misconception(90.0, "A tie does not remove a first place: both methods are at place 1."),
+        Misconception(1.1, "This is a fraction. The table is in percent."),
     ),
     hints=(
-        "How many methods stand at place 1 in an ordinary ranking, and how many in a tied one?",
+        "How many methods are at place 1 in an ordinary ranking, and how many in a tied one?",
         "Count all first places in the 100 rankings: 90 ordinary ones and 10 tied ones.",
     ),
-    praise="So the sums of the columns tell whether ties were allowed.",
+    praise="So the sums of the columns show whether ties were allowed.",
 )
 
 
@@ -95,23 +93,23 @@ resampled = Exercise(
     misconceptions=(
         Misconception(
             lambda raters, drawn: np.flatnonzero(np.isin(raters, drawn)),
-            "A rater who was drawn twice must come in twice.",
+            "A rater who was drawn twice must be included twice.",
         ),
         Misconception(
             lambda raters, drawn: np.array([np.flatnonzero(raters == r)[0] for r in drawn]),
-            "Each rater who was drawn brings all their rankings along, not only the first.",
+            "Include all rankings of each rater who was drawn, not only the first.",
         ),
         Misconception(
             lambda raters, drawn: drawn,
-            "These are raters. Wanted are the rows of their rankings.",
+            "These are raters. Return the row numbers of their rankings.",
         ),
         Misconception(
             lambda raters, drawn: raters[_resampled(raters, drawn)],
-            "These are codes of raters, one for each ranking. Wanted are the rows they stand in.",
+            "These are rater codes, one for each ranking. Return the row numbers.",
         ),
         Misconception(
             lambda raters, drawn: np.sort(_resampled(raters, drawn)),
-            "These are the right rows, in another order: take the raters as they were drawn.",
+            "These are the right rows in the wrong order: use the order of drawn.",
         ),
         Misconception(
             lambda raters, drawn: np.arange(len(raters)),
@@ -120,9 +118,9 @@ resampled = Exercise(
     ),
     hints=(
         "For one rater, np.flatnonzero(raters == rater) gives the rows of their rankings.",
-        "Make a list of such rows over drawn, repetitions and all, and join it with concatenate.",
+        "Collect these rows for each rater in drawn, with repetitions; use np.concatenate.",
     ),
-    praise="Whole raters come and go, with all that they like.",
+    praise="Resampling keeps all rankings of a rater together.",
 )
 
 
@@ -156,7 +154,7 @@ kendall = Exercise(
         ),
         Misconception(
             lambda places: 12 * _squares(places) / _largest(places) * places.shape[1],
-            "One factor n is missing below the line.",
+            "One factor n is missing in the denominator.",
         ),
         Misconception(
             lambda places: _squares(places) / _largest(places),
@@ -168,11 +166,11 @@ kendall = Exercise(
         ),
         Misconception(
             lambda places: 12 * places.mean(axis=0).var() * places.shape[1] / _largest(places),
-            "S is made of the sums of places, not of the mean places.",
+            "S is computed from the sums of places, not from the mean places.",
         ),
         Misconception(
             lambda places: 12 * _squares(places, 1) / _largest(places),
-            "Every rater gives away the same sum of places. Add up over the raters instead.",
+            "Every rater has the same sum of places. Add up over the raters instead.",
         ),
     ),
     hints=(
@@ -194,16 +192,16 @@ num_rankings = Exercise(
     tolerance=1e-9,
     misconceptions=(
         Misconception(
-            550, "This is 22 times 25, if everybody had ranked everything. What does misfit say?"
+            550, "This is 22 times 25, if everybody had ranked everything. What does misfit return?"
         ),
         Misconception(944, "This fits as well, because it is a multiple. Which is the smallest?"),
         Misconception(22, "This is the number of people. Each ranked many photos."),
     ),
     hints=(
-        "A share with two decimals is a whole number of rankings divided by their number.",
+        "Each percentage is a whole number of rankings divided by their total.",
         "Try misfit(paper.shares, n) for every n from 2 to 600; where is it below 0.01?",
     ),
-    praise="All thirty numbers fit, and the counts of each column add up to k times as many.",
+    praise="All thirty numbers fit, and the counts of column k add up to k times the total.",
 )
 
 sheet = Sheet((tied_sum, top_share, resampled, kendall, num_rankings))

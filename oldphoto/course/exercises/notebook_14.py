@@ -1,4 +1,4 @@
-"""Exercises of notebook 14: measuring in holes, what is left of damage, doubt, honest claims."""
+"""Exercises of notebook 14: error in holes, remaining damage, uncertainty, honest claims."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ _restored = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
 _mask = np.zeros((6, 10), dtype=bool)
 _mask[1:4, 2:6] = True
 _noise = torch.Generator().manual_seed(0)
-# So many values that two different answers do not get the same share by chance.
+# Enough values that two different answers do not get the same fraction by chance.
 _samples = 0.3 * torch.randn(8, 3, 16, 24, generator=_noise)
 _truth = 0.5 * torch.randn(3, 16, 24, generator=_noise)
 
@@ -44,7 +44,7 @@ mse_inside = Exercise(
         ),
         Misconception(
             lambda restored, clean, mask: ((restored - clean)[mask].astype(float) ** 2).mean(),
-            "uint8 cannot go below 0: 3 - 5 gives 254. Turn the photo into float first.",
+            "uint8 cannot go below 0: 3 - 5 gives 254. Convert the photo to float first.",
         ),
         Misconception(
             lambda restored, clean, mask: ((restored - clean)[mask] ** 2).mean(),
@@ -55,7 +55,7 @@ mse_inside = Exercise(
             lambda restored, clean, mask: (
                 ((restored.astype(float) - clean)[mask] ** 2).sum() / mask.sum()
             ),
-            "You divide by the pixels; each of them has three numbers.",
+            "You divide by the number of pixels, but each of them has three values.",
         ),
         Misconception(
             lambda restored, clean, mask: np.abs(restored.astype(float) - clean)[mask].mean(),
@@ -66,7 +66,7 @@ mse_inside = Exercise(
         "photo[mask] takes only the pixels where the mask is true.",
         "Choose the pixels after subtracting and before squaring and taking the mean.",
     ),
-    praise="A hole of 4 % hides behind 96 % of sound pixels, unless you look inside.",
+    praise="Over the whole photo, 96 % of sound pixels would hide the error of a 4 % hole.",
 )
 
 
@@ -84,26 +84,26 @@ kept_share = Exercise(
     misconceptions=(
         Misconception(
             lambda left, damage: (left * damage).sum() / (left * left).sum(),
-            "This explains the damage by the error that is left. It is the other way round.",
+            "This fits the damage to the remaining error. It must be the other way round.",
         ),
         Misconception(
             lambda left, damage: np.abs(left).mean() / np.abs(damage).mean(),
-            "This counts every error, also one that has nothing to do with the damage.",
+            "This counts every error, including errors unrelated to the damage.",
         ),
         Misconception(
             lambda left, damage: (left * damage).sum(),
-            "A sum grows with the photo. Divide, so that 1 means: all of the damage.",
+            "A sum grows with the photo. Divide, so that 1 means all of the damage.",
         ),
         Misconception(
             lambda left, damage: 1 - (left * damage).sum() / (damage * damage).sum(),
-            "This is the share that was REMOVED.",
+            "This is the fraction that was REMOVED.",
         ),
     ),
     hints=(
-        "Set the derivative of the sum of (left - k * damage)**2 by k to zero.",
+        "Set the derivative of the sum of (left - k * damage)**2 with respect to k to zero.",
         "k is a quotient of two sums: left times damage, and damage times damage.",
     ),
-    praise="1 means untouched, 0 means gone, and errors of another kind do not count.",
+    praise="1 means unchanged, 0 means removed, and unrelated errors do not count.",
 )
 
 
@@ -123,25 +123,25 @@ covered = Exercise(
             lambda samples, truth: (
                 ((truth - samples.mean(dim=0)).abs() <= samples.std(dim=0)).float().mean()
             ),
-            "This is ONE spread to each side; two were asked for.",
+            "This is ONE standard deviation on each side; use two.",
         ),
         Misconception(
             lambda samples, truth: (
                 ((truth - samples.mean(dim=0)) <= 2 * samples.std(dim=0)).float().mean()
             ),
-            "Values far below the mean were counted as near. The distance has no sign.",
+            "Values far below the mean are counted as near. Use the absolute distance.",
         ),
         Misconception(
             lambda samples, truth: (
                 ((truth - samples.mean()).abs() <= 2 * samples.std()).float().mean()
             ),
-            "Mean and spread of everything together: each value has its own mean and spread.",
+            "This is the mean and spread of all values together; each value has its own.",
         ),
         Misconception(
             lambda samples, truth: (
                 ((truth - samples.mean(dim=0)).abs() > 2 * samples.std(dim=0)).float().mean()
             ),
-            "This is the share OUTSIDE.",
+            "This is the fraction OUTSIDE.",
         ),
         Misconception(
             lambda samples, truth: (
@@ -149,8 +149,8 @@ covered = Exercise(
                 .float()
                 .mean()
             ),
-            "Divided by the number of samples, a spread comes out too small: their mean was made "
-            "from them as well. Divide by one less, as torch does by itself.",
+            "Divided by the number of samples, the spread is too small, because the mean comes "
+            "from the same samples. Divide by one less, as torch does by default.",
         ),
         Misconception(
             lambda samples, truth: (
@@ -160,10 +160,10 @@ covered = Exercise(
         ),
     ),
     hints=(
-        "Over which dimension do you take mean and std, so that one of each is left per value?",
-        "Compare the distance from the mean with twice the std, and take the mean of the answers.",
+        "Over which dimension do you take mean and std to get one of each per value?",
+        "Compare the distance from the mean with twice the std, and take the mean of the result.",
     ),
-    praise="For bell-shaped noise it is about 95 %. A network that knows its limits comes near it.",
+    praise="For Gaussian noise it is about 95 %. A calibrated network comes close to that.",
 )
 
 
@@ -176,19 +176,19 @@ honest_claim = Exercise(
     level="investigate",
     solution=_honest_claim,
     misconceptions=(
-        Misconception("a", "The eye was under the mask: it is the network's, not the person's."),
+        Misconception("a", "The eye was masked: the network has invented it."),
         Misconception(
-            "b", "Samples that agree say that the network is sure, not that it is right."
+            "b", "Samples that agree show that the network is certain, not that it is right."
         ),
         Misconception(
             "d", "The record says what was done to the file. It cannot make the picture true."
         ),
     ),
     hints=(
-        "For each sentence ask: would it still be said if the original had looked different there?",
-        "Only one of them speaks about what was done, not about what was there.",
+        "For each sentence: would it still be true if the original had looked different there?",
+        "Only one of them says what was done, not what was there.",
     ),
-    praise="Say what was done, not what was seen.",
+    praise="Report what was done, not what the result seems to show.",
 )
 
 sheet = Sheet((mse_inside, kept_share, covered, honest_claim))

@@ -32,16 +32,16 @@ scan_pixels = Exercise(
             "An inch is longer than a centimetre: a print has fewer inches than centimetres.",
         ),
         Misconception(
-            lambda cm, dpi: round((cm / 2.54 * dpi) ** 2), "One side is asked for, not the area."
+            lambda cm, dpi: round((cm / 2.54 * dpi) ** 2), "Return one side, not the area."
         ),
-        Misconception(lambda cm, dpi: cm / 2.54 * dpi, "There are no parts of pixels: round."),
+        Misconception(lambda cm, dpi: cm / 2.54 * dpi, "Pixels are whole numbers: round."),
         Misconception(
             lambda cm, dpi: int(cm / 2.54 * dpi),
-            "int() cuts off; the nearest whole number, please.",
+            "int() truncates; round to the nearest whole number.",
         ),
     ),
     hints=(
-        "dpi means dots per inch. How many inches is the side long?",
+        "dpi means dots per inch. How long is the side in inches?",
         "An inch is 2.54 cm. Multiply the inches by the dots of one inch, and round.",
     ),
     praise="Halve the resolution, and a quarter of the pixels is left.",
@@ -64,7 +64,7 @@ grow = Exercise(
             lambda scratch_mask, pixels: F.avg_pool2d(
                 scratch_mask, 2 * pixels + 1, stride=1, padding=pixels
             ),
-            "These are grey values. A pixel is damaged or sound, nothing between.",
+            "These are grey values. A pixel is either damaged or sound.",
         ),
         Misconception(
             lambda scratch_mask, pixels: (
@@ -76,18 +76,18 @@ grow = Exercise(
             lambda scratch_mask, pixels: F.max_pool2d(
                 scratch_mask, 4 * pixels + 1, stride=1, padding=2 * pixels
             ),
-            "Twice too wide: the window already reaches to both sides.",
+            "Twice too wide: the window already extends to both sides.",
         ),
         Misconception(
             lambda scratch_mask, pixels: F.max_pool2d(
                 scratch_mask, pixels + 1, stride=1, padding=pixels // 2
             ),
-            "The window is too narrow: it has to reach so many pixels to both sides.",
+            "The window is too narrow: it must extend that many pixels to both sides.",
         ),
     ),
     hints=(
-        "A pixel is damaged afterwards if any pixel near it was: that is the largest value nearby.",
-        "The window reaches that far to every side, so it is 2 * pixels + 1 wide; pad the rim.",
+        "A pixel becomes damaged if any pixel near it is: take the maximum in a window.",
+        "The window extends that far to every side, so it is 2 * pixels + 1 wide; use padding.",
     ),
     praise="When in doubt draw a little too wide: sound pixels can be copied back, scratches not.",
 )
@@ -105,19 +105,19 @@ largest_side = Exercise(
     misconceptions=(
         Misconception(
             lambda budget, fixed, per_pixel: (budget - fixed) // per_pixel,
-            "This is the number of pixels. How long is the side of a square of so many?",
+            "This is the number of pixels. What is the side of a square with that many?",
         ),
         Misconception(
             lambda budget, fixed, per_pixel: math.isqrt(budget // per_pixel),
-            "What is taken whatever the size was forgotten.",
+            "You forgot the fixed bytes.",
         ),
         Misconception(
             lambda budget, fixed, per_pixel: math.isqrt((budget + fixed) // per_pixel),
-            "The fixed part is taken from the budget, it is not a gift.",
+            "Subtract the fixed bytes from the budget, do not add them.",
         ),
         Misconception(
             lambda budget, fixed, per_pixel: math.sqrt((budget - fixed) / per_pixel),
-            "There are no parts of pixels: which whole side still fits?",
+            "Pixels are whole numbers: which side still fits?",
         ),
         Misconception(
             lambda budget, fixed, per_pixel: math.ceil(math.sqrt((budget - fixed) / per_pixel)),
@@ -125,10 +125,10 @@ largest_side = Exercise(
         ),
     ),
     hints=(
-        "First: for how many pixels is there room? Then: how long is the side of such a square?",
-        "Subtract the fixed bytes, divide by those of a pixel, take the square root, cut it off.",
+        "First: how many pixels fit? Then: what is the side of a square with that many?",
+        "Subtract the fixed bytes, divide by those of a pixel, take the square root, round down.",
     ),
-    praise="Above this side the photo is cut into tiles.",
+    praise="A larger photo is cut into tiles.",
     tolerance=1e-9,
 )
 
@@ -148,29 +148,29 @@ weights_to_keep = Exercise(
     misconceptions=(
         Misconception(
             lambda trained_on, rest: int(np.argmax(trained_on)),
-            "These are best on photos that the network was trained on. It may know them by heart.",
+            "These are best on the training photos, which the network may have memorised.",
         ),
         Misconception(
             lambda trained_on, rest: len(rest) - 1, "The last are not always the best: overfitting."
         ),
         Misconception(
             lambda trained_on, rest: float(np.max(rest)),
-            "This is the score. The number of the measurement is asked for, from 0.",
+            "This is the score. Return the index of the measurement, from 0.",
         ),
         Misconception(
             lambda trained_on, rest: int(np.argmax(trained_on + rest)),
-            "The photos trained on have no vote: they are always pleased.",
+            "Do not use the training photos: their score nearly always rises.",
         ),
         Misconception(
             lambda trained_on, rest: 0,
-            "The first are those before any training. Sometimes they are the best, but not here.",
+            "The first are the initial weights. Sometimes they are the best, but not here.",
         ),
     ),
     hints=(
-        "Which of the two lists speaks for photos that you have not scanned yet?",
-        "The position of the largest value of the photos that were left out of training.",
+        "Which of the two arrays tells you about photos that you have not scanned yet?",
+        "Return the index of the largest value on the held-out photos.",
     ),
-    praise="This is early stopping. If 0 is the answer, keep the weights that you began with.",
+    praise="This is early stopping. If the answer is 0, keep the initial weights.",
     tolerance=1e-9,
 )
 

@@ -72,14 +72,14 @@ _PAPER = (
     ),
     (
         7,
-        "shares of the sound positions",
+        "attention weights",
         r"s_{ij} = \frac{(1 - m_j) f_{ij}}{\sum_k (1 - m_k) f_{ik}}",
         "networks.partial_nonlocal:PartialNonlocal.attend",
         "08",
     ),
     (
         8,
-        "likeness of two positions",
+        "affinity of two positions",
         r"f_{ij} = \exp(\theta(F_i)^\top \phi(F_j))",
         "networks.partial_nonlocal:PartialNonlocal.attend",
         "08",

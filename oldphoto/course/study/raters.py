@@ -1,8 +1,8 @@
-"""Raters made up for a purpose: what they like is known, so the analysis can be checked.
+"""Simulated raters with known preferences, to check the analysis of a user study.
 
 The model is that of Plackett and Luce: each method has a weight, the first place goes to a method
 with probability weight / sum of weights, the second to one of the rest in the same way, and so on.
-A rater may have a taste of their own, which is the same on every photo.
+A rater may have individual preferences, which are the same on every photo.
 """
 
 import itertools
@@ -18,13 +18,13 @@ from oldphoto.course.study.study import Ranking, Study
 def simulate(
     study: Study, weights: Mapping[str, float], num_raters: int, taste: float = 0.0, seed: int = 0
 ) -> list[Ranking]:
-    """Return the rankings of made-up raters, each on all photos of the study.
+    """Simulate raters and return their rankings of all photos of the study.
 
     Args:
         study: what they rank.
         weights: method to its weight, greater than 0.
         num_raters: how many.
-        taste: deviation of the logarithm of each rater's own factors; 0 = all alike.
+        taste: standard deviation of the logarithm of each rater's factors; 0 = all equal.
         seed: of the drawing.
 
     Raises:
@@ -52,9 +52,9 @@ def simulate(
 
 
 def true_shares(weights: Mapping[str, float], num_columns: int | None = None) -> np.ndarray:
-    """Return what the table would be with endless rankings of raters without a taste of their own.
+    """Return the expected table for raters without individual preferences.
 
-    All orders are gone through, so at most 7 methods.
+    The sum runs over all orders, so there may be at most 7 methods.
 
     Args:
         weights: method to weight.
@@ -65,6 +65,10 @@ def true_shares(weights: Mapping[str, float], num_columns: int | None = None) ->
 
     Raises:
         InputError: if there are more than 7 methods, or a weight is not positive.
+
+    >>> true_shares({"a": 1, "b": 3})
+    array([[25.],
+           [75.]])
     """
     values = _ordered(weights, tuple(weights))
     if len(values) > 7:
@@ -84,7 +88,7 @@ def _orders(weights: np.ndarray) -> Iterator[tuple[tuple[int, ...], float]]:
         for index in order:
             probability *= weights[index] / left
             left -= weights[index]
-            left = max(left, math.ulp(0.0))  # after the last one nothing is left
+            left = max(left, math.ulp(0.0))  # the last method has probability 1
         yield order, probability
 
 

@@ -1,4 +1,4 @@
-"""What the notebook on user studies shows: photos, six methods, figures and repeated studies."""
+"""Photos, six methods, figures and repeated studies for the notebook on user studies."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,9 +29,9 @@ CUTS = {
     "grandfather": ("three_generations", 90, 40),
     "family": ("three_generations", 110, 240),
 }
-"""Photo of the study: sample photo, top and left of the square that is cut out of it."""
+"""Photo of the study: sample photo, and top and left of the square crop."""
 
-HOLES = (0.03, 0.07)  # share of a photo that is hidden
+HOLES = (0.03, 0.07)  # fraction of a photo that is hidden
 Job = tuple[np.ndarray, np.ndarray]
 """A photo, uint8 (H, W, 3), and its scratch mask, bool (H, W)."""
 
@@ -47,7 +47,7 @@ _LINES = (
 
 
 def study_photos(names: Sequence[str], side: int = 256, seed: int = 0) -> dict[str, Job]:
-    """Return cuts of real old photos that no mapping has seen, with holes whose place is known.
+    """Return crops of real old photos not used to train a mapping, with holes and their masks.
 
     Wear, fading and blur are real; the white holes are made, so that every method may be told
     where they are.
@@ -74,7 +74,7 @@ def study_photos(names: Sequence[str], side: int = 256, seed: int = 0) -> dict[s
 
 
 def six_methods(weights: str = "small", device: str | None = None) -> dict[str, Method]:
-    """Return six ways to treat a photo that exist in the package, by their names.
+    """Return the six methods of the study by name.
 
     Each takes a photo, uint8 (H, W, 3), and its scratch mask, bool (H, W), and returns a photo of
     the same size.
@@ -111,11 +111,14 @@ def restore_all(
 
 
 def misfit(shares: np.ndarray, num_rankings: int) -> float:
-    """Return how far shares are from whole numbers of rankings: the largest distance in percent.
+    """Return the largest distance of percentages from whole numbers of rankings, in percent.
 
     Args:
         shares: in percent, of any shape.
         num_rankings: how many they may have been counted from.
+
+    >>> round(misfit(np.array([33.33, 50.0]), 3), 2)  # 50 % of 3 rankings is not possible
+    16.67
     """
     counts = np.round(shares * num_rankings / 100)
     return float(np.abs(100 * counts / num_rankings - shares).max())
@@ -138,7 +141,7 @@ def _row(cells: Sequence[str], kind: str) -> str:
 
 
 def draw_tops(tables: Mapping[str, TopTable]) -> tuple[Figure, str]:
-    """Draw the shares over k, a panel for each table.
+    """Draw the percentages over k, a panel for each table.
 
     Returns:
         The figure, and what it shows in words.
@@ -167,7 +170,7 @@ def draw_tops(tables: Mapping[str, TopTable]) -> tuple[Figure, str]:
 
 
 def top_words(title: str, table: TopTable) -> str:
-    """Say which method was first most often, and which least often."""
+    """Return a sentence on which method was first most often, and which least often."""
     best, worst = table.methods[-1], table.methods[0]
     return (
         f"{title}: {best} is first in {table.shares[-1, 0]:.0f} percent of the rankings, "
@@ -177,11 +180,11 @@ def top_words(title: str, table: TopTable) -> str:
 
 @dataclass(frozen=True)
 class Repeated:
-    """The same study made again and again, each time with new raters.
+    """The same study repeated with new raters each time.
 
     Attributes:
-        shares: Top-1 share of one method in each study, (S,), in percent.
-        intervals: what is drawn anew ("raters", "answers") to the ends of the interval, (2, S).
+        shares: Top-1 percentage of one method in each study, (S,).
+        intervals: unit of the bootstrap ("raters", "answers") to the ends of the intervals, (2, S).
     """
 
     shares: np.ndarray
@@ -189,16 +192,16 @@ class Repeated:
 
     @property
     def truth(self) -> float:
-        """The mean of all studies: close to what endless raters would say."""
+        """The mean of all studies, close to the expected value."""
         return float(self.shares.mean())
 
     def covers(self, unit: str) -> np.ndarray:
-        """Return which intervals hold the truth, bool (S,)."""
+        """Return which intervals contain the true value, bool (S,)."""
         low, high = self.intervals[unit]
         return (low <= self.truth) & (self.truth <= high)
 
     def words(self) -> str:
-        """Return how often either interval holds the truth."""
+        """Return a sentence on the coverage of both intervals."""
         parts = [f"over {u}: {100 * self.covers(u).mean():.0f} percent" for u in self.intervals]
         return (
             f"Intervals of {len(self.shares)} studies that hold the truth, "
@@ -215,7 +218,7 @@ def repeat_study(
     seed: int = 0,
     num_resamples: int = 400,
 ) -> Repeated:
-    """Make a study with ever new made-up raters, with two kinds of 95 % intervals each time.
+    """Simulate a study many times, with two kinds of 95 % intervals each time.
 
     Args:
         study, weights, num_raters, taste: as in ``simulate``.
@@ -224,7 +227,7 @@ def repeat_study(
         num_resamples: of each bootstrap.
 
     Returns:
-        About the Top-1 share of the last method of the study.
+        Results for the Top-1 percentage of the last method of the study.
     """
     require_positive(num_studies=num_studies)
     shares = []
@@ -241,7 +244,7 @@ def repeat_study(
 
 
 def draw_repeated(repeated: Repeated, shown: int = 40) -> tuple[Figure, str]:
-    """Draw the intervals of the first studies, and the truth as a line.
+    """Draw the intervals of the first studies, and the true value as a line.
 
     Returns:
         The figure, and what it shows in words.

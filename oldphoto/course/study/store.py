@@ -1,4 +1,4 @@
-"""Answers of a ranking study: kept in SQLite, written out as CSV, merged for a class.
+"""Answers of a ranking study: stored in SQLite, exported as CSV, merged for a class.
 
 Each answer is one transaction that takes the write lock at its start and waits for others to finish
 theirs, so raters who share a file lose nothing. The journal is SQLite's ordinary one: unlike its
@@ -36,14 +36,14 @@ _COLUMNS = ["rater", "photo"]
 
 
 class AnswerFile:
-    """The answers to one study in one file, of one rater or of several at once.
+    """The answers to one study in one file, from one or several raters.
 
     Args:
         path: of the file; it is made with the first answer.
         study: what is ranked.
 
     Raises:
-        InputError: if the file is there and holds something else.
+        InputError: if the file exists and is not such a file.
     """
 
     def __init__(self, path: Path | str, study: Study) -> None:
@@ -53,7 +53,7 @@ class AnswerFile:
                 self._require_same_study(connection)
 
     def save(self, ranking: Ranking) -> bool:
-        """Keep an answer; return False if the very same is there already.
+        """Save an answer; return False if the same answer is already there.
 
         Raises:
             InputError: if it is no ranking of this study, this rater has ranked the photo in
@@ -72,7 +72,7 @@ class AnswerFile:
         return before is None
 
     def take_back(self, rater: str, photo: str) -> bool:
-        """Remove an answer, so that it can be given anew; return whether there was one."""
+        """Remove an answer, so that it can be changed; return whether there was one."""
         if not _has_content(self.path):
             return False
         with self._writing() as connection:
@@ -80,7 +80,7 @@ class AnswerFile:
             return connection.execute(query, (rater, photo)).rowcount > 0
 
     def rankings(self, rater: str | None = None) -> list[Ranking]:
-        """Return the answers, of one rater or of all, in the order in which they came."""
+        """Return the answers of one rater or of all, in the order in which they were saved."""
         if not _has_content(self.path):
             return []
         with _reading(self.path) as connection:
@@ -95,7 +95,7 @@ class AnswerFile:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write lock: all of the block is kept, or none of it."""
+        """Hold the write lock: commit the whole block or nothing."""
         with _failures_of(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
@@ -150,7 +150,7 @@ class Merged:
 
 
 def merge(paths: Sequence[Path | str]) -> Merged:
-    """Put the answers of several files together: SQLite or CSV, told apart by their content.
+    """Merge the answers of several files, SQLite or CSV, recognised by their content.
 
     Raises:
         InputError: if there is no file or no answer, one cannot be read, the files rank other
@@ -207,7 +207,7 @@ def write_csv(path: Path, rankings: Sequence[Ranking], methods: Sequence[str]) -
 
 def _read_csv(path: Path) -> list[Ranking]:
     try:
-        # A byte order mark is what spreadsheets put in front.
+        # Spreadsheets put a byte order mark in front.
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} holds neither a database nor a table of answers") from error
@@ -239,14 +239,14 @@ def _rows(connection: sqlite3.Connection) -> list[Ranking]:
 
 
 def _has_content(path: Path) -> bool:
-    """Whether a file is there that is not empty, as it is before its first answer is complete."""
+    """Whether the file exists and is not empty (it is empty until the first answer is complete)."""
     return path.exists() and (not path.is_file() or path.stat().st_size > 0)
 
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     with _failures_of(path):
-        # Not read-only: after a crash SQLite must first put the file in order.
+        # Not read-only: after a crash SQLite must first repair the file.
         address = f"{path.resolve().as_uri()}?mode=rw"
         connection = sqlite3.connect(address, timeout=WAIT, uri=True)
         with contextlib.closing(connection):
@@ -258,7 +258,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def _failures_of(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the disk say into one sentence."""
+    """Turn errors of SQLite and the disk into one sentence."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

@@ -1,4 +1,4 @@
-"""A blind ranking study: who sees which picture under which letter, and what a ranking must be.
+"""A blind ranking study: the random order of pictures for each rater, and valid rankings.
 
 Raters put the results of all methods on one photo in order, best first, without knowing which is
 which. Photos and letters are in another order for every rater. The order is not stored: it follows
@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 from oldphoto.checks import InputError
 
-MAX_METHODS = 12  # more pictures than that, nobody can put in order
+MAX_METHODS = 12  # more pictures than that are too many to rank
 RATER_CODE = re.compile(r"[\w-]{1,40}")
 _IGNORED = re.compile(r"[\s,;>]+")
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is ranked.
+    """The photos and methods of a ranking study.
 
     Attributes:
         photos: names of the photos.
@@ -30,7 +30,7 @@ class Study:
         seed: of all random orders.
 
     Raises:
-        InputError: if a name is empty or stands twice, there is no photo, or there are fewer than
+        InputError: if a name is empty or occurs twice, there is no photo, or there are fewer than
             2 or more than 12 methods.
     """
 
@@ -56,7 +56,7 @@ class Study:
         return string.ascii_uppercase[: len(self.methods)]
 
     def fingerprint(self) -> str:
-        """Return 16 hexadecimal digits that name this very study."""
+        """Return 16 hexadecimal digits that identify this study."""
         content = json.dumps([self.photos, self.methods, self.seed])
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -74,7 +74,7 @@ class Trial:
     order: tuple[str, ...]
 
     def method(self, letter: str) -> str:
-        """Return the method that hides under a letter."""
+        """Return the method behind a letter."""
         return self.order[string.ascii_uppercase.index(letter)]
 
 
@@ -94,13 +94,13 @@ class Ranking:
 
 
 def trials(study: Study, rater: str) -> list[Trial]:
-    """Return what a rater is shown, in order; the same for the same study and code.
+    """Return the photos and letters for a rater, in order; the same for the same study and code.
 
     Each photo and each method is given a random key, the SHA-256 of seed, code and names, and the
     keys are sorted: this is the same everywhere, and no version of a library changes it.
 
     Raises:
-        InputError: if the code is none.
+        InputError: if the code is not valid.
     """
     require_rater(rater)
     photos = _shuffled(study.photos, study.seed, rater)
@@ -108,7 +108,7 @@ def trials(study: Study, rater: str) -> list[Trial]:
 
 
 def remaining(study: Study, rater: str, done: Iterable[str]) -> list[Trial]:
-    """Return the trials of a rater whose photo is not in ``done``, in the same order as ever."""
+    """Return the trials of a rater whose photo is not in ``done``, in the same order."""
     finished = set(done)
     return [trial for trial in trials(study, rater) if trial.photo not in finished]
 
@@ -142,7 +142,10 @@ def require_ranking(given: Sequence[str], expected: Sequence[str]) -> tuple[str,
         expected: all names or letters, in any order.
 
     Raises:
-        InputError: if one stands twice, is missing, or is none of the expected.
+        InputError: if a name occurs twice, is missing, or is not expected.
+
+    >>> require_ranking("BAC", "ABC")
+    ('B', 'A', 'C')
     """
     unknown = [name for name in given if name not in expected]
     if unknown:
@@ -167,6 +170,9 @@ def require_places(places: dict[str, int]) -> tuple[str, ...]:
 
     Raises:
         InputError: if two share a place, or the places are not 1, 2, 3 and so on.
+
+    >>> require_places({"A": 2, "B": 1})
+    ('B', 'A')
     """
     at: dict[int, str] = {}
     for name, place in places.items():
@@ -186,6 +192,9 @@ def parse_order(text: str, letters: str) -> tuple[str, ...]:
 
     Raises:
         InputError: if it has a tie (``A=B``), or as in ``require_ranking``.
+
+    >>> parse_order("c > a > b", "ABC")
+    ('C', 'A', 'B')
     """
     if "=" in text:
         raise InputError(
@@ -208,7 +217,7 @@ def require_ranking_of(ranking: Ranking, study: Study) -> Ranking:
 
 
 def _repeated(names: Sequence[str]) -> str:
-    """Return the first name that stands there before, or an empty text."""
+    """Return the first name that occurs twice, or an empty text."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -1,4 +1,4 @@
-"""From rankings to the table Top 1 to Top 5, with intervals, and how far raters agree."""
+"""The table Top 1 to Top 5 of a set of rankings, with intervals, and the agreement of raters."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ class TopTable:
             all methods are among the best M.
         low, high: (M, K), ends of the intervals, or None where the single answers are not known.
         confidence: of the intervals.
-        num_raters, num_rankings: what the shares were counted from; 0 where not known.
+        num_raters, num_rankings: number behind the percentages; 0 where not known.
     """
 
     methods: tuple[str, ...]
@@ -51,7 +51,7 @@ class TopTable:
         return [f"Top {k}" for k in range(1, self.shares.shape[1] + 1)]
 
     def row(self, method: str) -> np.ndarray:
-        """Return the shares of one method, (K,), in percent."""
+        """Return the percentages of one method, (K,)."""
         return self.shares[self.methods.index(method)]
 
     def markdown(self, intervals: bool = False) -> str:
@@ -75,7 +75,7 @@ class TopTable:
         ]
 
     def as_csv(self) -> str:
-        """Return one line for each method and k: share, low and high in percent."""
+        """Return one line for each method and k: value, low and high in percent."""
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["method", "top", "share", "low", "high"])
@@ -93,7 +93,7 @@ class TopTable:
 
 
 def paper_table() -> TopTable:
-    """Return the paper's own table, without intervals: only the shares are known."""
+    """Return the paper's own table, without intervals: only the percentages are known."""
     return TopTable(tuple(PAPER_SHARES), np.array(list(PAPER_SHARES.values())))
 
 
@@ -110,7 +110,7 @@ def top_table(
         rankings: of all raters; each must hold the same methods.
         methods: names; None takes them from the rankings.
         confidence: of the percentile intervals, within 0 and 1.
-        num_resamples: how often the raters are drawn anew.
+        num_resamples: number of bootstrap samples.
         seed: of the drawing.
 
     Raises:
@@ -171,6 +171,11 @@ def top_shares(places: np.ndarray) -> np.ndarray:
 
     Returns:
         (M, K) with K = M - 1, at most 5; a row never falls, a column sums to 100 k.
+
+    >>> top_shares(np.array([[1, 2, 3], [2, 1, 3]]))  # two rankings of three methods
+    array([[ 50., 100.],
+           [ 50., 100.],
+           [  0.,   0.]])
     """
     return 100 * _among_best(places).mean(axis=0)
 
@@ -187,7 +192,7 @@ def bootstrap_shares(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return the shares of ``top_shares`` from units drawn anew, with repetition.
+    """Return the percentages of ``top_shares`` from bootstrap samples of units.
 
     Args:
         places: (N, M), 1 = best.
@@ -213,7 +218,7 @@ def bootstrap_shares(
 
 
 def kendall_w(places: np.ndarray) -> float:
-    """Return how far raters agree on one photo: 1 = all say the same, 0 = they cancel out.
+    """Return Kendall's W of one photo: 1 = all raters agree, 0 = the rankings cancel out.
 
     W = 12 S / (m^2 (n^3 - n)), where m raters rank n methods and S is the sum of the squared
     differences between the methods' sums of places and their mean.
@@ -226,6 +231,9 @@ def kendall_w(places: np.ndarray) -> float:
 
     Source:
         Kendall and Babington Smith 1939, without ties.
+
+    >>> kendall_w([[1, 2, 3], [1, 2, 3]]), kendall_w([[1, 2, 3], [3, 2, 1]])
+    (1.0, 0.0)
     """
     places = np.asarray(places)
     if places.ndim != 2 or min(places.shape) < 2:
@@ -240,12 +248,12 @@ def kendall_w(places: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far raters agree, photo by photo.
+    """Agreement of raters, photo by photo.
 
     Attributes:
         per_photo: photo to Kendall's W, for photos that at least 2 raters have ranked.
         mean: of these, or None where there is no such photo.
-        by_chance: what ``mean`` comes to on average if all rank at random: the mean of 1 / m.
+        by_chance: expected value of ``mean`` if all rank at random: the mean of 1 / m.
     """
 
     per_photo: Mapping[str, float]

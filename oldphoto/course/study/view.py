@@ -1,4 +1,4 @@
-"""The ranking study as a widget: pictures under letters, buttons, and a file of answers."""
+"""The widget of the ranking study: pictures with letters, buttons, and a file of answers."""
 
 import functools
 import secrets
@@ -28,13 +28,13 @@ Pictures = Mapping[str, Mapping[str, Photo]]
 
 
 def new_code() -> str:
-    """Return a code for a rater that tells nothing about the person."""
+    """Return a random code for a rater."""
     return secrets.token_hex(3)
 
 
 @dataclass
 class Session:
-    """What one rater has done, apart from any widget.
+    """The state of one rater's session, independent of the widget.
 
     Attributes:
         answers: the file that keeps the rankings.
@@ -52,7 +52,7 @@ class Session:
 
     @property
     def study(self) -> Study:
-        """What is ranked."""
+        """The study of the file of answers."""
         return self.answers.study
 
     @property
@@ -78,7 +78,7 @@ class Session:
         self.chosen.append(letter)
 
     def save(self) -> None:
-        """Keep the ranking of the photo in view and go on to the next.
+        """Save the ranking of the photo in view and go to the next.
 
         Raises:
             InputError: if a picture has no place, or the file cannot be written.
@@ -109,11 +109,11 @@ class Session:
         self._done.pop()
         shown = next(trial for trial in trials(self.study, self.rater) if trial.photo == photo)
         letters = dict(zip(shown.order, self.study.letters, strict=True))
-        # All but the last choice stand, as if the last button had not been pressed.
+        # Keep all but the last choice, as if the last button had not been pressed.
         self.chosen = [letters[method] for method in before.get(photo, ())][:-1]
 
     def words(self) -> str:
-        """Say where the rater stands."""
+        """Return the progress of the rater in words."""
         total = len(self.study.photos)
         if self.trial is None:
             return f"All {total} photos are ranked and saved. Thank you. Your code: {self.rater}"
@@ -127,12 +127,12 @@ class Session:
 
 
 def picture_html(picture: Photo, letter: str) -> str:
-    """Return one picture under its letter; nothing in it tells the method."""
+    """Return one picture with its letter; nothing in it reveals the method."""
     return photo_html(as_pixels(picture), f"Picture {letter} of this photo, method hidden.")
 
 
 def button_text(letter: str, chosen: Sequence[str]) -> str:
-    """Return what stands on the button of a picture."""
+    """Return the label of a picture's button."""
     return f"{letter}: place {chosen.index(letter) + 1}" if letter in chosen else letter
 
 
@@ -143,7 +143,7 @@ def require_pictures(study: Study, pictures: Pictures) -> None:
         if missing:
             raise InputError(f"expected a picture of {photo} by {min(missing)}, got none")
         shapes = {as_pixels(pictures[photo][method]).shape[:2] for method in study.methods}
-        if len(shapes) > 1:  # size would give a method away
+        if len(shapes) > 1:  # a different size would reveal a method
             raise InputError(f"expected all pictures of {photo} in one size, got {sorted(shapes)}")
 
 
@@ -199,12 +199,12 @@ class StudyPanel:
         return ipywidgets.VBox([*rows, self.guard.log])
 
     def begin(self) -> None:
-        """Start the session of the code in the field, or go on with it."""
+        """Start or continue the session of the code in the field."""
         self.session = None
         self._tell(lambda: setattr(self, "session", Session(self.answers, self.code.value.strip())))
 
     def act(self, what: Callable[[Session], None]) -> None:
-        """Do one thing in the session and draw; what the rater did wrong is told in a sentence."""
+        """Carry out one action of the session and redraw; show errors of the rater as a message."""
         self._tell(lambda: what(self._started()))
 
     def _tell(self, step: Callable[[], None]) -> None:
@@ -231,7 +231,7 @@ class StudyPanel:
         self.act(take)
 
     def draw(self, session: Session) -> None:
-        """Show where the session stands; pictures change with the photo only."""
+        """Show the state of the session; pictures change with the photo only."""
         trial = session.trial
         if trial != self.shown:
             for letter, place in self.places.items():

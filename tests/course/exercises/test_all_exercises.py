@@ -20,6 +20,9 @@ from oldphoto.course.exercises import (
     notebook_07 as exercises_07,
 )
 from oldphoto.course.exercises import (
+    notebook_08 as exercises_08,
+)
+from oldphoto.course.exercises import (
     notebook_09 as exercises_09,
 )
 from oldphoto.course.exercises import (
@@ -42,6 +45,7 @@ SHEETS = (
     exercises_04.sheet,
     exercises_05.sheet,
     exercises_07.sheet,
+    exercises_08.sheet,
     exercises_09.sheet,
     exercises_10.sheet,
     exercises_11.sheet,

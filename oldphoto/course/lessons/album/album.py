@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import READABLE, load_rgb
+from oldphoto.images.files import load_rgb
 from oldphoto.inference.batch import Outcome, Restore, plan_jobs, restore_batch
+from oldphoto.inference.inputs import HIDDEN, OTHER_ENDING, search_photos
 from oldphoto.inference.masks import MaskSource
 from oldphoto.inference.provenance import Provenance
 from oldphoto.system.outputs import OutputFolder
@@ -64,9 +65,17 @@ class AlbumPhoto:
 
 
 def files_left_out(folder: Path) -> list[str]:
-    """Return the names of the files in a folder whose ending is none of a photo's."""
-    paths = sorted(path for path in folder.iterdir() if path.is_file())
-    return [p.name for p in paths if p.suffix.lower() not in READABLE and p.name[0] != "."]
+    """Return the names of what is not restored in a folder, without hidden files.
+
+    The reason is added where it is not the ending of the name.
+    """
+    left_out = [one for one in search_photos([folder]).left_out if one.reason != HIDDEN]
+    return [
+        one.path.name
+        if one.reason == OTHER_ENDING
+        else f"{one.path.name} ({one.reason.partition(':')[0]})"
+        for one in left_out
+    ]
 
 
 def restore_album(

@@ -1,4 +1,4 @@
-"""How far a perceptual hash moves when a photo is changed: pure functions, and a thin view."""
+"""Change of a perceptual hash when a photo is changed: pure functions, and a thin view."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -82,7 +82,7 @@ def changed(pixels: np.ndarray, kind: str, strength: float) -> np.ndarray:
         uint8 (H', W', 3).
 
     Raises:
-        InputError: if the kind is not known or the strength lies outside.
+        InputError: if the kind is not known or the strength is outside [0, 1].
     """
     require_in(kind, tuple(CHANGES), "kind of change")
     if not 0 <= strength <= 1:
@@ -91,13 +91,17 @@ def changed(pixels: np.ndarray, kind: str, strength: float) -> np.ndarray:
 
 
 def hash_bits(digits: str) -> np.ndarray:
-    """Return the bits of 16 hexadecimal digits, bool (8, 8)."""
+    """Return the bits of 16 hexadecimal digits, bool (8, 8).
+
+    >>> hash_bits("f" + 15 * "0").sum()
+    np.int64(4)
+    """
     packed = np.frombuffer(bytes.fromhex(digits), dtype=np.uint8)
     return np.unpackbits(packed).reshape(BITS, BITS).astype(bool)
 
 
 def hash_picture(first: np.ndarray, second: np.ndarray, perceptual_hash: Hash) -> np.ndarray:
-    """Return two photos, each with its bits beside it; differing bits carry a dot.
+    """Return two photos, each next to its bits; differing bits are marked by a dot.
 
     Shape:
         uint8 (256, 4 * 256 + 3 * 12, 3).
@@ -149,13 +153,17 @@ def hash_view(
 
 
 def hash_words(distance: int, limit: int) -> str:
-    """Say what a distance means."""
+    """Return the meaning of a distance in words.
+
+    >>> hash_words(3, limit=4)
+    '3 of 64 bits differ: taken for a near-duplicate'
+    """
     verdict = "a near-duplicate" if distance <= limit else "another photo"
     return f"{distance} of 64 bits differ: taken for {verdict}"
 
 
 def _square(pixels: np.ndarray) -> np.ndarray:
-    """Return the photo at the size of a panel, its sides stretched where needed."""
+    """Return the photo resized to a panel."""
     return cv2.resize(pixels, (PANEL, PANEL), interpolation=cv2.INTER_AREA)
 
 

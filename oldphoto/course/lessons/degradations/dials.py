@@ -48,7 +48,7 @@ class Dial:
     fields: Mapping[str, tuple[float, ...]]
 
 
-# In the order in which a photo gets old: taken, printed, kept, torn, scanned.
+# In the order of a photo's life: taken, printed, kept, torn, scanned.
 DIALS: dict[str, Dial] = {
     "motion_blur": Dial("shaken camera", {"length": (3.0, 11.0)}),
     "gaussian_blur": Dial("soft blur", {"kernel_size": (3, 5, 7), "sigma": (1.0, 5.0)}),
@@ -125,7 +125,7 @@ class LabResult:
 
     @property
     def damaged_share(self) -> float:
-        """Share of the photo that the mask calls damaged."""
+        """Fraction of the photo that the mask marks as damaged."""
         return float(self.scratch_mask.mean())
 
 
@@ -135,14 +135,14 @@ def turn_dial(kind: str, strength: float, seed: int) -> Parameters:
     Args:
         kind: a key of ``DIALS``.
         strength: 0 (weakest) to 1 (strongest).
-        seed: fixes what the dial does not set.
+        seed: of the parameters that the dial does not set.
 
     Raises:
         InputError: if the kind has no dial or the strength is outside 0 to 1.
     """
     require_in(kind, tuple(DIALS), "kind of damage with a dial")
     require_range(strength, (0.0, 1.0), f"the strength of {kind}")
-    # A generator for each kind: turning one dial does not change what the others draw.
+    # A generator for each kind: turning one dial does not change the others.
     rng = generator((seed, tuple(DIALS).index(kind)))
     drawn = DAMAGES[kind].sample(rng)
     values = {name: _between(limits, strength) for name, limits in DIALS[kind].fields.items()}
@@ -166,7 +166,7 @@ def mix(strengths: Mapping[str, float], seed: int) -> SampledRecipe:
 
 
 def recipe_of(settings: Settings) -> SampledRecipe:
-    """Return the recipe that the settings ask for.
+    """Return the recipe of the settings.
 
     Raises:
         InputError: if the source is not known or the text is no recipe.
@@ -182,7 +182,7 @@ def recipe_of(settings: Settings) -> SampledRecipe:
 
 
 def run_lab(clean: np.ndarray, settings: Settings) -> LabResult:
-    """Degrade a photo as the settings say, and measure.
+    """Degrade a photo by the settings, and measure the result.
 
     Args:
         clean: uint8 (H, W, 3), both sides at least 11.
@@ -205,7 +205,7 @@ def run_lab(clean: np.ndarray, settings: Settings) -> LabResult:
 
 
 def lab_words(result: LabResult) -> str:
-    """Say in one line what was done and what it cost."""
+    """Return the steps of the recipe and the metrics in one line."""
     done = ", then ".join(_label(kind) for kind, _ in result.recipe.steps) or "nothing"
     words = f"{done}. PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}"
     if result.scratch_mask.any():
@@ -218,7 +218,7 @@ def _label(kind: str) -> str:
 
 
 def lab_picture(result: LabResult, with_mask: bool = False) -> np.ndarray:
-    """Return the clean and the degraded photo side by side, and the mask where it is wanted.
+    """Return the clean and the degraded photo side by side, and the mask if requested.
 
     Returns:
         uint8 (H, W', 3).
@@ -247,6 +247,6 @@ def recipe_rows(recipe: Recipe) -> list[dict[str, str | int | float]]:
 
 
 def _kind_of(sampler: Sampler) -> str:
-    """Return the kind that a sampler draws, with or without limits of its own."""
+    """Return the kind of damage that a sampler draws."""
     function = sampler.func if isinstance(sampler, functools.partial) else sampler
     return function.__name__.removeprefix("sample_").replace("_", " ")

@@ -1,4 +1,4 @@
-"""The gap between synthetic and real damage, in a few numbers that are easy to compute."""
+"""The gap between synthetic and real damage, measured by six simple features."""
 
 from collections.abc import Sequence
 
@@ -54,10 +54,10 @@ def feature_table(photos: Sequence[np.ndarray]) -> np.ndarray:
 def told_apart(
     first: np.ndarray, second: np.ndarray, seed: int = 0, num_splits: int = 200
 ) -> float:
-    """Return how often two sets of photos can be told apart by their features.
+    """Return the accuracy of a nearest-mean classifier between two sets of photos.
 
     Both sets are cut into halves at random, many times. One half gives the means (features
-    divided by their deviation over all photos); each photo of the other half is given to the
+    divided by their standard deviation); each photo of the other half is assigned to the
     nearer mean. Leaving out one photo at a time would not do: a photo moves its own mean away
     as it leaves, and two halves of the same set would come out far below 0.5.
 
@@ -65,7 +65,7 @@ def told_apart(
         first, second: tables of features (N, F) and (M, F).
 
     Returns:
-        Mean of the shares of both sets that were recognised: 0.5 is guessing, 1 is always.
+        Mean accuracy over both sets: 0.5 is guessing, 1 is always right.
 
     Raises:
         InputError: if a set has too few photos, or the tables do not fit each other.
@@ -85,7 +85,7 @@ def told_apart(
 
 
 def _recognised(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> float:
-    """Return the share recognised in one random split, mean over both sets."""
+    """Return the accuracy of one random split, mean over both sets."""
     halves = [np.array_split(photos[rng.permutation(len(photos))], 2) for photos in (first, second)]
     means = [known.mean(axis=0) for known, _ in halves]
     shares = []

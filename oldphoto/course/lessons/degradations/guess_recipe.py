@@ -1,4 +1,4 @@
-"""Guess the recipe: how far two recipes lie apart, and the rounds of the game."""
+"""Guess the recipe: the distance of two recipes, and the rounds of the game."""
 
 import dataclasses
 import functools
@@ -30,11 +30,11 @@ Key = tuple[str, int]  # a kind, and 0 for its first occurrence, 1 for its secon
 
 @dataclass(frozen=True)
 class RecipeDistance:
-    """How far two recipes lie apart; every number is 0 for alike and 1 for as far as can be.
+    """The distance of two recipes; every number is between 0 (equal) and 1.
 
     Attributes:
         per_kind: for each kind in either recipe; 1 where only one of them has it.
-        order: share of the pairs of common kinds that come in the opposite order; None where
+        order: fraction of the pairs of common kinds in the opposite order; None where
             fewer than two kinds are common.
         total: the mean over the kinds; where there is an order to compare, it counts a fifth.
     """
@@ -52,7 +52,7 @@ class RecipeDistance:
 def recipe_distance(first: SampledRecipe, second: SampledRecipe) -> RecipeDistance:
     """Compare two recipes.
 
-    Seeds do not count: where a grain lies is not the recipe. Numbers are compared as shares of
+    Seeds do not count: the place of a grain is not part of the recipe. Numbers are divided by
     the range that the kind's ``sample_*`` function draws from.
     """
     mine, yours = _numbered(first), _numbered(second)
@@ -85,7 +85,7 @@ def _title(key: Key) -> str:
 
 
 def _order_distance(first: list[Key], second: list[Key], common: list[Key]) -> float | None:
-    """Return the share of pairs in opposite order (Kendall's tau distance)."""
+    """Return the fraction of pairs in opposite order (Kendall's tau distance)."""
     pairs = list(combinations(common, 2))
     if not pairs:
         return None
@@ -96,7 +96,7 @@ def _order_distance(first: list[Key], second: list[Key], common: list[Key]) -> f
 
 
 def parameter_distance(kind: str, first: Parameters, second: Parameters) -> float:
-    """Return how far the parameters of one kind lie apart: the mean over them, 0 to 1.
+    """Return the distance of the parameters of one kind: the mean over them, 0 to 1.
 
     Raises:
         InputError: if the parameters are not of this kind.
@@ -125,7 +125,7 @@ def _value_distance(first: Any, second: Any, span: Any, kind: str, name: str) ->
     if period:
         difference = np.mod(difference, period)
         difference, span = np.minimum(difference, period - difference), period / 2
-    span = np.maximum(span, 1e-9)  # a parameter that is always the same: any change is whole
+    span = np.maximum(span, 1e-9)  # a parameter that is always the same: any change counts fully
     return float(np.mean(np.minimum(difference / span, 1)))
 
 
@@ -184,7 +184,7 @@ def new_round(number: int, kinds: Sequence[str], num_used: tuple[int, int] = (2,
 
 
 def score(game: Round, guess: Mapping[str, float]) -> RecipeDistance:
-    """Return how far the guessed dials lie from the hidden recipe.
+    """Return the distance of the guess from the hidden recipe.
 
     What no dial sets is drawn from the number of the round in both, so a perfect guess is
     possible: its distance is 0.

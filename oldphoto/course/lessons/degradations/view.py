@@ -40,7 +40,7 @@ def lab_view(
     Args:
         photos: title to clean photo, uint8 (H, W, 3).
         kinds: the kinds of damage that get a dial, in the order of the panel.
-        strengths: where the dials stand at first, in [0, 1]; others stand at 0.
+        strengths: initial values of the dials, in [0, 1]; others are 0.
         with_mask: whether the mask is shown as a third picture.
     """
     photo = ipywidgets.Dropdown(options=list(photos), description="photo")
@@ -58,7 +58,7 @@ def lab_view(
         wanted = Settings(source.value, strengths_of(dials), seed.value, text.value)
         try:
             result = run_lab(photos[photo.value], wanted)
-        except InputError as error:  # a text that is no recipe: the reader's to mend
+        except InputError as error:  # the text is not a recipe: the reader can correct it
             message.value = escape(str(error))
             return
         words = lab_words(result)
@@ -94,7 +94,7 @@ def dial_sliders(
 
 
 def strengths_of(dials: Mapping[str, ipywidgets.IntSlider]) -> dict[str, float]:
-    """Return where the sliders stand, in [0, 1]."""
+    """Return the values of the sliders, in [0, 1]."""
     return {kind: dial.value / 100 for kind, dial in dials.items()}
 
 
@@ -105,7 +105,7 @@ def grid(dials: Mapping[str, ipywidgets.Widget]) -> ipywidgets.Widget:
 
 
 def show_strip(photos: Mapping[str, np.ndarray], alt: str, columns: int = 4) -> None:
-    """Display small photos much enlarged, every pixel as a square.
+    """Display small photos enlarged, with every pixel as a square.
 
     The photos are stored as small as they are and enlarged by the page; noise enlarged by
     ``show_photos`` would take ten times the room.
@@ -134,7 +134,7 @@ def _title_cell(title: str, percent: int) -> str:
 
 
 def strip_html(photos: Sequence[np.ndarray], alt: str) -> str:
-    """Return HTML of photos of one size in a row, as wide as the place that they are put in."""
+    """Return HTML of photos of one size in a row, as wide as the surrounding element."""
     joined = beside(*photos, gap=max(1, photos[0].shape[1] // 40))
     buffer = io.BytesIO()
     Image.fromarray(joined).save(buffer, format="JPEG", quality=88)

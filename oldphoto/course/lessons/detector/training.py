@@ -1,17 +1,15 @@
-"""A laboratory for the scratch detector: free labels, a short training, and honest measures."""
+"""Training crops with exact masks for the scratch detector, and measures of a trained one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import default_collate
 
-from oldphoto import losses
 from oldphoto.checks import InputError, require_positive
-from oldphoto.config import DetectorConfig
 from oldphoto.data import DetectorPairs
 from oldphoto.degradations import Recipe
 from oldphoto.degradations.recipes import Step
@@ -21,8 +19,6 @@ from oldphoto.networks.scratch_detector import ScratchUNet
 from oldphoto.samples import sample_paths
 
 BATCH = 8
-MEASURE_EVERY = 25
-RATE = 1.5e-3
 _TEST_SEED = 1_000  # damage of the test crops is never that of the training crops
 
 
@@ -86,90 +82,18 @@ def damaged_crops(
     return Crops(samples["grey"], samples["scratch_mask"])
 
 
-@dataclass
-class DetectorRun:
-    """A trained detector and how it went.
+def random_batch(crops: Crops, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw eight crops with their masks, all turned and mirrored in the same way.
 
-    Attributes:
-        network: in evaluation mode.
-        loss: loss of each training step.
-        scores: (step, average precision on the test crops), measured now and then.
+    Returns:
+        The grey crops and their scratch masks, both (8, 1, H, W).
     """
-
-    network: ScratchUNet
-    loss: list[float] = field(default_factory=list)
-    scores: list[tuple[int, float]] = field(default_factory=list)
-
-
-def train_detector(
-    config: DetectorConfig,
-    crops: Crops,
-    test: Crops,
-    num_steps: int,
-    gamma: float = 2.0,
-    alpha: float = 0.75,
-    seed: int = 0,
-    blur: bool = True,
-) -> DetectorRun:
-    """Train a detector from scratch on a store of crops, turned and mirrored at random.
-
-    Args:
-        config: sizes of the U-Net.
-        crops: to train on.
-        test: to measure on.
-        num_steps: how many batches of ``BATCH`` crops.
-        gamma: focus of the loss; 0 is the weighted cross entropy.
-        alpha: weight of damaged pixels; sound ones get ``1 - alpha``.
-        seed: of the weights and the order of the crops.
-        blur: False halves by leaving out every second pixel, without the blur before it.
-    """
-    require_positive(num_steps=num_steps)
-    with torch.random.fork_rng(devices=[]):  # the notebook's own random numbers stay as they are
-        torch.manual_seed(seed)
-        run = DetectorRun(ScratchUNet(config))
-    if not blur:
-        without_blur(run.network)
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(run.network.parameters(), lr=RATE)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, 2 * (1 - step / num_steps) + 0.02)
-    )
-    run.scores.append((0, average_precision(run.network, test)))
-    for step in range(1, num_steps + 1):
-        grey, scratch_mask = _batch(crops, generator)
-        loss = losses.focal_loss(run.network.train()(grey), scratch_mask, gamma, alpha)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        run.loss.append(loss.item())
-        if step % MEASURE_EVERY == 0 or step == num_steps:
-            run.scores.append((step, average_precision(run.network, test)))
-    run.network.eval()
-    return run
-
-
-def _batch(crops: Crops, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw crops, all turned by the same quarter turns and mirrored or not."""
     chosen = torch.randint(len(crops.grey), (BATCH,), generator=generator)
     turns, mirrored = torch.randint(4, (2,), generator=generator).tolist()
     grey, mask = (
         torch.rot90(part[chosen], turns, (2, 3)) for part in (crops.grey, crops.scratch_mask)
     )
     return (grey.flip(3), mask.flip(3)) if mirrored % 2 else (grey, mask)
-
-
-class EverySecond(nn.Module):
-    """Halve height and width by leaving out every second pixel: (B, C, H, W) to half of it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[..., ::2, ::2]
-
-
-def without_blur(network: ScratchUNet) -> None:
-    """Change a detector so that it halves without the blur; its weights stay as they are."""
-    for down in network.down:
-        down.blur = EverySecond()
 
 
 def probability(network: ScratchUNet, grey: Tensor) -> np.ndarray:
@@ -209,7 +133,7 @@ def average_precision(network: ScratchUNet, crops: Crops) -> float:
 
 
 def shift_error(network: ScratchUNet, grey: Tensor, pixels: int = 1) -> float:
-    """Return by how much the probabilities change when the photo is moved, on average.
+    """Return the mean change of the probabilities when the photo is moved.
 
     The photo is moved to the right, the answer is moved back, and the two are compared away from
     the rim. 0 = the detector finds the same wherever a scratch lies.
@@ -239,7 +163,7 @@ def edge_strength(grey: np.ndarray) -> np.ndarray:
 
 
 def alarms_at_edges(found: np.ndarray, grey: np.ndarray, share: float = 0.1) -> tuple[float, float]:
-    """Return the share of alarms at the steepest edges and elsewhere, of a photo without damage.
+    """Return the fraction of false alarms at steep edges and elsewhere, of an undamaged photo.
 
     Args:
         found: bool (H, W), what a detector calls damaged.

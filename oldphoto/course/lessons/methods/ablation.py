@@ -1,4 +1,4 @@
-"""A switchboard of parts: what the shipped micro-checkpoints restore, and what was measured."""
+"""The ablation: photos restored by the shipped micro-checkpoints, and the measured results."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,11 +25,11 @@ from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.samples import sample_names, sample_paths
 
 NOTHING = "nothing"
-"""The switch that leaves the whole method on."""
+"""Name of the whole method, with no part switched off."""
 
 SWITCHES = (NOTHING, *PARTS)
 SIDE = 128
-"""Side of the photos on the switchboard, in pixels: an answer comes at once."""
+"""Side of the photos on the switchboard, in pixels; small, so that it reacts at once."""
 
 WITHOUT, WITH = "ours without partial non-local", "ours with partial non-local"
 
@@ -58,7 +58,7 @@ OUR_TRANSLATION = dict(
         strict=True,
     )
 )
-"""Which of our results stands beside which row of the paper's."""
+"""Our result for each row of the paper's ablation."""
 
 PAPER_NOTE = (
     "The paper's figures are of its own old photos and networks trained for days; the Wasserstein "
@@ -79,7 +79,7 @@ def variant_of(switch: str) -> str:
 
 @lru_cache(maxsize=1)
 def shipped_results() -> Results:
-    """Return what was measured of the shipped micro-checkpoints."""
+    """Return the measured results of the shipped micro-checkpoints."""
     return read_results(FOLDER)
 
 
@@ -122,7 +122,7 @@ def restored(name: str, variant: str, seed: int) -> np.ndarray:
 
 
 def photo_words(name: str, switch: str, seed: int) -> str:
-    """Say how near one restored photo is to the clean one, and how near the whole method's is."""
+    """Return the PSNR of a restored photo in words, and that of the whole method."""
     case = cases()[name]
 
     def numbers(variant: str) -> str:
@@ -153,7 +153,7 @@ def column_of(results: Results, name: str) -> Column:
 
 
 def interval_of(results: Results, variant: str, measure: str) -> Interval:
-    """Return the mean and interval of a measure of a variant.
+    """Return the mean and interval of a metric of a variant.
 
     Raises:
         InputError: if the results hold no such values.
@@ -165,10 +165,10 @@ def interval_of(results: Results, variant: str, measure: str) -> Interval:
 
 
 def verdict(results: Results, switch: str, measure: str) -> str:
-    """Say what switching a part off did to a measure, and whether that may be luck.
+    """Return the effect of a part on a metric in words, and whether it may be chance.
 
     Raises:
-        InputError: if there is no such switch or measure.
+        InputError: if there is no such switch or metric.
     """
     column, variant = column_of(results, measure), variant_of(switch)
     if switch == NOTHING:
@@ -193,7 +193,7 @@ def verdicts(results: Results, measure: str) -> dict[str, str]:
 
 
 def clear_parts(results: Results, measure: str) -> list[str]:
-    """Return the parts whose loss changes a measure by more than luck would."""
+    """Return the parts whose effect on a metric is more than chance."""
     found = {part: results.difference(variant_of(part), measure) for part in PARTS}
     return [part for part, change in found.items() if change is not None and change.excludes_zero]
 
@@ -225,7 +225,7 @@ def nonlocal_rows(results: Results) -> list[tuple[str, float, float]]:
 
 
 def shown_variants() -> tuple[str, ...]:
-    """Return the rows of the picture: the input, the whole method, then one for each part."""
+    """Return the rows of the figure: the input, the whole method, then one for each part."""
     return (INPUT, *(variant_of(switch) for switch in SWITCHES))
 
 

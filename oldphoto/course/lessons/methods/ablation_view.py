@@ -1,4 +1,4 @@
-"""The switchboard: switch a part off, see the photo and the measured bars; and figures of both."""
+"""The switchboard of the ablation: photos and bars without a part, and figures of both."""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,7 +35,7 @@ _GAP = 4  # white pixels between two photos
 
 
 def photo_row(name: str, switch: str, seed: int) -> tuple[np.ndarray, str]:
-    """Return one picture of a case, and what stands in it from left to right.
+    """Return one picture of a case, and its titles from left to right.
 
     Returns:
         uint8 (H, W, 3): degraded, restored by the whole method, restored without the part that is
@@ -52,7 +52,7 @@ def photo_row(name: str, switch: str, seed: int) -> tuple[np.ndarray, str]:
 
 
 def draw_bars(results: Results, measure: str) -> Figure:
-    """Draw a measure of all variants, and what each loses against the whole method.
+    """Draw a metric of all variants, and its difference from the whole method.
 
     Args:
         results: of an ablation.
@@ -60,7 +60,7 @@ def draw_bars(results: Results, measure: str) -> Figure:
 
     Returns:
         Left: bars are means over seeds and photos, dots the seeds, lines the 95 % intervals.
-        Right: variant minus whole method, pair by pair; a line that crosses 0 may be luck.
+        Right: variant minus whole method, pair by pair; a line that crosses 0 may be chance.
     """
     column = column_of(results, measure)
     rows = [v for v in shown_variants() if results.table(v, measure) is not None]
@@ -111,7 +111,7 @@ def _draw_differences(axis: Axes, results: Results, measure: str, rows: Sequence
 
 
 def _draw_intervals(axis: Axes, rows: Sequence[int], found: Sequence[Interval]) -> None:
-    """Draw a line for each interval; all at once, for a reader waits."""
+    """Draw a line for each interval, all at once because that is faster."""
     means, lows, highs = np.array([(i.mean, i.low, i.high) for i in found]).T
     reach = [means - lows, highs - means]
     axis.errorbar(means, rows, xerr=reach, fmt="none", ecolor="black", elinewidth=1.4, capsize=4)
@@ -125,7 +125,7 @@ def _title(column: Column) -> str:
 def draw_paper(results: Results) -> Figure:
     """Draw the paper's two ablations, and ours of the same rows below them.
 
-    Left column: Wasserstein distance between the codes of old and of degraded photos. Right
+    Left column: Wasserstein distance between the latents of old and degraded photos. Right
     column: PSNR without and with the partial non-local block.
     """
     theirs = {row.method: row.wasserstein for row in PAPER_TRANSLATION}
@@ -166,9 +166,9 @@ def _our_bars(axis: Axes, results: Results, measure: str, rows: Mapping[str, str
 
 
 class MarkedBars:
-    """The bars of each measure, drawn once; then a row is marked as with a yellow pen.
+    """The bars of each metric, drawn once; then a row is highlighted in yellow.
 
-    To draw the bars takes longer than a reader waits for a switch.
+    Drawing the bars again at each switch would be too slow.
 
     Args:
         results: of an ablation.
@@ -183,7 +183,7 @@ class MarkedBars:
             self._drawn[column.name] = pixels, _heights_of_rows(fig, len(pixels))
 
     def marked(self, measure: str, variant: str) -> np.ndarray:
-        """Return the bars of a measure with the row of a variant marked, uint8 (H, W, 3)."""
+        """Return the bars of a metric with the row of a variant highlighted, uint8 (H, W, 3)."""
         plain, heights = self._drawn[measure]
         pixels, rows = plain.copy(), heights[variant]
         ink = np.array(to_rgb(COLOURS["yellow"])) * 255
@@ -206,7 +206,7 @@ def _heights_of_rows(fig: Figure, height: int) -> dict[str, slice]:
 def switchboard(results: Results) -> ipywidgets.Widget:
     """Return the switchboard: one part off, a photo, a seed, a measure; photos and bars.
 
-    One part at a time, for no network was trained without two.
+    One part at a time, because no network was trained without two.
 
     Args:
         results: of the shipped micro-checkpoints.

@@ -1,4 +1,4 @@
-"""A laboratory of methods: each learns for seconds from the same photos, and is looked into."""
+"""The lesson on methods: train each for seconds on the same photos, and inspect it."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +65,7 @@ BUDGET = {
     sequential.NAME: 160,
     OURS: 120,
 }
-"""Crops that each network of a method is shown: what one core does in four to six seconds.
+"""Number of training crops of each network: what one core processes in four to six seconds.
 
 A dear network sees fewer crops than a cheap one. The two networks of Sequential and the three of
 ours share the time of their method. Numbers of crops, not seconds, are fixed, so that a run can be
@@ -75,7 +75,7 @@ repeated on any machine.
 DIP_LESSON = dip.DIPConfig(
     width=16, depth=3, noise_channels=8, num_steps=80, window=10, patience=40
 )
-"""For the table: the photos are small, and so is what has to be fitted to each."""
+"""Settings for the table: a small network, because the photos are small."""
 
 DIP_SIDE = 64
 DIP_FIT = dip.DIPConfig(
@@ -87,7 +87,7 @@ put off the fall. For photos of ``DIP_SIDE`` pixels."""
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a method did in its few seconds.
+    """The result of training a method for a few seconds.
 
     Attributes:
         num_crops: shown to each of its networks.
@@ -136,12 +136,12 @@ def noisy_photo(name: str, sigma: float = 38.0, side: int = DIP_SIDE, seed: int 
 
 
 def answer_to(method: Callable[..., np.ndarray], photo: np.ndarray, mask: np.ndarray | None) -> str:
-    """Return in words what a method answers to a call: the form of its result, or its refusal.
+    """Return the result of a call in words: shape of the output, or the error.
 
     Args:
         method: called with photo and mask.
         photo: uint8 (H, W, 3).
-        mask: whatever may be mistaken for a scratch mask.
+        mask: any array, to test the checks.
     """
     try:
         restored = method(photo, mask)
@@ -151,7 +151,7 @@ def answer_to(method: Callable[..., np.ndarray], photo: np.ndarray, mask: np.nda
 
 
 def lesson_preset(name: str, times: int = 1) -> Any:
-    """Return the preset of a baseline for its few seconds; ``times`` makes it longer."""
+    """Return the preset of a baseline for a few seconds; ``times`` multiplies the budget."""
     require_in(name, tuple(PRESETS_OF), "method that learns")
     preset = PRESETS_OF[name]
     train = replace(preset.train, crop=CROP, num_photos=times * BUDGET[name])
@@ -159,13 +159,13 @@ def lesson_preset(name: str, times: int = 1) -> Any:
 
 
 def teach(name: str, folder: Path, times: int = 1, seed: int = 0) -> Lesson:
-    """Train a baseline by the package's loop on the embedded photos.
+    """Train a baseline on the embedded photos, with the package's training loop.
 
     Args:
         name: attention, pix2pix, cyclegan or sequential.
         folder: of the run; ``weights/`` in it gets the networks.
         times: how many budgets.
-        seed: of the first weights, the crops and their damage.
+        seed: of the initial weights, the crops and their damage.
     """
     require_positive(times=times)
     preset = lesson_preset(name, times)
@@ -231,12 +231,12 @@ def rows_of_table(folder: Path, weights: str = "small") -> list[ComparedMethod]:
     return [*others, *ours, replace(shipped, name=AS_SHIPPED)]
 
 
-# --- looks into the methods ----------------------------------------------------------------------
+# --- inside the methods --------------------------------------------------------------------------
 
 
 @dataclass
 class Fit:
-    """A deep image prior on its way.
+    """The history of fitting a deep image prior.
 
     Attributes:
         loss: after each step, over the sound pixels of the degraded photo.
@@ -254,7 +254,7 @@ class Fit:
 
     @property
     def stop(self) -> int:
-        """The step that early stopping keeps: where the window of least variance begins."""
+        """The step that early stopping keeps: the start of the window of least variance."""
         return int(np.argmin(self.variance)) - self.window + 1
 
     @property
@@ -266,11 +266,11 @@ class Fit:
 def trace_dip(
     photo: TestPhoto, config: dip.DIPConfig, shown: Sequence[int] = (), seed: int = 0
 ) -> Fit:
-    """Fit a deep image prior to a photo for all its steps, and write down how it goes.
+    """Fit a deep image prior to a photo for all its steps, and record the history.
 
     Args:
         photo: sides multiples of ``config.multiple``.
-        config: network and fitting; the patience has no part in it.
+        config: network and fitting; the patience is not used.
         shown: steps whose outputs are kept; the last one and those of ``Fit`` are too.
         seed: of the input and the first weights.
     """
@@ -297,7 +297,7 @@ def operation_names() -> list[str]:
 
 
 def operation_weights(network: AttentionNetwork, photo: TestPhoto) -> Tensor:
-    """Return how much each operation counts in each layer for one photo, (layers, 8).
+    """Return the attention weights of the operations in each layer for one photo, (layers, 8).
 
     Each row is positive and adds up to 1.
     """

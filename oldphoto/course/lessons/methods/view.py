@@ -1,4 +1,4 @@
-"""Pictures of several methods: how they learn, what they weigh, and results to flip through."""
+"""Figures of several methods: training curves, attention weights, and a slider of results."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ CLEAN = "clean"
 
 
 def draw_fit(fit: Fit) -> Figure:
-    """Draw what a deep image prior can see of itself, and beside it what only we can see."""
+    """Draw loss and variance of a deep image prior, and its PSNR, unknown to the method."""
     steps = np.arange(len(fit.loss))
     with pyplot.rc_context(STYLE):
         fig, axes = pyplot.subplots(1, 2, figsize=(10, 3.6))
@@ -37,7 +37,7 @@ def draw_fit(fit: Fit) -> Figure:
 
 
 def fit_words(fit: Fit) -> str:
-    """Say in words how a fit went."""
+    """Return the history of a fit in words."""
     end = len(fit.psnr) - 1
     return (
         f"PSNR rises to {fit.psnr[fit.best]:.1f} dB at step {fit.best} and is {fit.psnr[end]:.1f} "
@@ -52,7 +52,7 @@ def draw_lesson(lesson: Lesson, terms: Mapping[str, str]) -> Figure:
     Args:
         terms: stage to the column of its log.
     """
-    columns = min(2, len(terms))  # more would make the words on a page too small to read
+    columns = min(2, len(terms))  # more columns would make the labels too small to read
     rows = -(-len(terms) // columns)
     with pyplot.rc_context(STYLE):
         fig, axes = pyplot.subplots(
@@ -100,7 +100,7 @@ def results_of(
 
 
 def result_words(name: str, restored: np.ndarray, clean: np.ndarray) -> str:
-    """Say in words which picture is seen, and how near it is to the clean photo."""
+    """Return the name of a picture and its PSNR, in words."""
     if name == CLEAN:
         return "The clean photo, which no method has seen."
     return f"{name}: {psnr(restored, clean):.1f} dB."
@@ -139,7 +139,7 @@ def enlarged(pixels: np.ndarray, times: int = 3) -> Image.Image:
 
 
 def with_clean(photos: Sequence[TestPhoto]) -> dict[str, Image.Image]:
-    """Return each degraded photo by its name, and after them the clean ones, all enlarged."""
+    """Return the degraded photos by name, followed by the clean ones, all enlarged."""
     pictures = {photo.name: enlarged(photo.degraded) for photo in photos}
     return pictures | {f"{photo.name}, {CLEAN}": enlarged(photo.clean) for photo in photos}
 

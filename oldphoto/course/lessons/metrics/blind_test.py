@@ -1,4 +1,4 @@
-"""Pairs of photos that measures dispute, and the blind test in which a reader judges them first."""
+"""Pairs of photos on which metrics disagree, and a blind test of these pairs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,16 +66,16 @@ CHANGES: dict[str, tuple[Callable[[np.ndarray, float], np.ndarray], float]] = {
     "less contrast": (_flatter, 1.0),
     "checkerboard": (_checkered, 200.0),
 }
-"""Name to the change and its greatest strength; the stronger, the lower is the PSNR."""
+"""Name to the change and its greatest strength; PSNR falls with the strength."""
 
 
 def at_psnr(photo: np.ndarray, change: str, decibels: float) -> np.ndarray:
-    """Return the photo, changed so strongly that its PSNR is as close to the wish as can be.
+    """Return the photo with a change of the strength that gives a PSNR closest to the target.
 
     Args:
         photo: uint8 (H, W, 3).
         change: one of ``CHANGES``.
-        decibels: the PSNR to reach; a blur, for one, cannot make it as low as one likes.
+        decibels: target PSNR; some changes, such as a blur, cannot reach very low values.
 
     Raises:
         InputError: if the change is another word.
@@ -97,7 +97,7 @@ def at_psnr(photo: np.ndarray, change: str, decibels: float) -> np.ndarray:
 
 
 def turned(photo: np.ndarray, degrees: float) -> np.ndarray:
-    """Turn a photo a little about its middle; what comes in at the rim is mirrored."""
+    """Rotate a photo a little about its middle; the rim is mirrored."""
     height, width = photo.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     return _warped(photo, matrix)
@@ -122,12 +122,12 @@ def without_eye(photo: np.ndarray) -> np.ndarray:
     return changed
 
 
-# --- pairs that measures dispute -----------------------------------------------------------------
+# --- pairs on which metrics disagree -------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One photo and two changed versions of it, one of which is to be preferred.
+    """One photo and two changed versions of it.
 
     Attributes:
         photo: its name.
@@ -166,7 +166,7 @@ _PAIRS: dict[str, dict[str, Change]] = {
 
 
 def make_pairs() -> list[Pair]:
-    """Return the pairs of the blind test: photos that no training has seen, changed in two ways."""
+    """Return the pairs of the blind test: held-out photos, changed in two ways."""
     pairs = []
     for name, changes in _PAIRS.items():
         clean = sample_photo(name)
@@ -176,7 +176,7 @@ def make_pairs() -> list[Pair]:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the metrics say of a pair.
+    """The values of the metrics for a pair.
 
     Attributes:
         photo: name of the pair.
@@ -190,7 +190,7 @@ class Judged:
 
 
 def judge(pair: Pair, columns: Sequence[Metric]) -> Judged:
-    """Return what each metric that can be computed here says of a pair.
+    """Return the values of all available metrics for a pair.
 
     Values that differ by no more than ten units of the metric's last digit count as equal
     (0.1 dB of PSNR, 0.01 of SSIM and LPIPS): nobody would see that.
@@ -312,7 +312,7 @@ class BlindTest:
         self.chosen.pop()
 
     def words(self) -> str:
-        """Say where the test stands."""
+        """Return the progress of the test in words."""
         if not self.is_open:
             return f"All {len(self.showings)} pairs are judged. Here is what the measures say."
         number = len(self.chosen) + 1

@@ -1,4 +1,4 @@
-"""A laboratory for measures: what SSIM and BRISQUE look at, and how sure a number can be."""
+"""The lesson on metrics: terms of SSIM, features of BRISQUE, bias of FID, coverage of intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class SsimMaps:
 
     Attributes:
         luminance: 1 where both windows have the same mean.
-        contrast: 1 where both have the same deviation.
+        contrast: 1 where both have the same standard deviation.
         structure: 1 where one window is the other up to brightness and contrast; -1: its negative.
     """
 
@@ -32,12 +32,16 @@ class SsimMaps:
 
     @property
     def ssim(self) -> np.ndarray:
-        """The product of the three, whose mean is the SSIM of the photos."""
+        """The product of the three terms; its mean is the SSIM of the photos."""
         return self.luminance * self.contrast * self.structure
 
 
 def window_weights() -> np.ndarray:
-    """Return the weights of the pixels of a window: a Gaussian, (11, 11), that sums to 1."""
+    """Return the weights of the pixels of a window: a Gaussian, (11, 11), that sums to 1.
+
+    >>> window_weights().shape, round(float(window_weights().sum()), 6)
+    ((11, 11), 1.0)
+    """
     one_way = cv2.getGaussianKernel(WINDOW, SIGMA, cv2.CV_64F)
     return one_way @ one_way.T
 
@@ -87,7 +91,7 @@ def _window_mean(values: np.ndarray) -> np.ndarray:
 
 
 def normalised_brightness(grey: np.ndarray) -> np.ndarray:
-    """Return brightness as BRISQUE looks at it: minus the mean around, through the spread around.
+    """Return the normalised brightness of BRISQUE: minus the local mean, over the local spread.
 
     Args:
         grey: (H, W) in levels, 0 to 255.
@@ -96,7 +100,7 @@ def normalised_brightness(grey: np.ndarray) -> np.ndarray:
         float (H, W); in an undamaged photo about normal.
 
     Source:
-        Mittal et al. 2012, equation 1: a Gaussian window of 7 pixels, deviation 7/6, constant 1.
+        Mittal et al. 2012, equation 1: a Gaussian window of 7 pixels, sigma 7/6, constant 1.
     """
     values = grey.astype(float)
     mean = cv2.GaussianBlur(values, (7, 7), 7 / 6)
@@ -107,7 +111,7 @@ def normalised_brightness(grey: np.ndarray) -> np.ndarray:
 def frechet_bias(
     sizes: Sequence[int], num_features: int, num_repeats: int, seed: int = 0
 ) -> dict[int, list[float]]:
-    """Measure the Fréchet distance of two sets that come from ONE distribution: truly it is 0.
+    """Measure the Fréchet distance of two sets from ONE distribution, for which the truth is 0.
 
     Args:
         sizes: how many members each of both sets has.
@@ -129,7 +133,7 @@ def frechet_bias(
 
 
 def coverage(num_photos: int, num_studies: int, seed: int = 0) -> float:
-    """Return how often a 95 % bootstrap interval holds the true mean, in [0, 1].
+    """Return the coverage of a 95 % bootstrap interval: how often it contains the mean, in [0, 1].
 
     Each study has so many photos, whose values are normal with a mean that we know.
     """

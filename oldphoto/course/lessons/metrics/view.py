@@ -1,4 +1,4 @@
-"""What measuring looks like: a slider in decibels, the blind test, figures of intervals, ranks."""
+"""Figures and widgets on metrics: a slider in decibels, the blind test, intervals, ranks."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ _MARKED = {
 
 
 def decibel_view(clean: np.ndarray) -> ipywidgets.Widget:
-    """Return a slider for the PSNR and a choice of changes: what so many dB look like.
+    """Return a slider for the PSNR and a choice of changes, which shows what a PSNR looks like.
 
     Args:
         clean: uint8 (H, W, 3).
@@ -85,7 +85,7 @@ def verdict_table(
 
 
 def agreement_words(choices: Mapping[str, str], judged: Sequence[Judged]) -> list[str]:
-    """Say for each metric in how many of the pairs that it decides it agrees with the choices."""
+    """Return for each metric how often it agrees with the choices, in words."""
     said = []
     for metric in judged[0].prefers:
         same, decided = agreement(choices, judged, metric)
@@ -148,7 +148,7 @@ class BlindPanel:
         )
 
     def act(self, step: Callable[[BlindTest], None]) -> None:
-        """Do one thing in the test and draw; what the reader did wrong is told in a sentence."""
+        """Carry out one action of the test and redraw; show errors of the reader as a message."""
         self.message.value = ""
         try:
             step(self.test)
@@ -161,7 +161,7 @@ class BlindPanel:
             self.act(functools.partial(BlindTest.choose, letter=change["new"]))
 
     def draw(self) -> None:
-        """Show where the test stands; pictures change with the pair only."""
+        """Show the state of the test; pictures change with the pair only."""
         showing = self.test.showing
         if showing is not self.shown:
             self.shown = showing
@@ -190,7 +190,7 @@ def blind_view(pairs: Sequence[Pair], judged: Sequence[Judged], seed: int = 0) -
 
     Args:
         pairs: to be judged.
-        judged: what the metrics say of them, shown when all are judged.
+        judged: values of the metrics, shown after the last pair.
         seed: of the order of pairs and letters.
 
     Raises:
@@ -203,7 +203,7 @@ def blind_view(pairs: Sequence[Pair], judged: Sequence[Judged], seed: int = 0) -
 
 
 def draw_ssim_maps(photo: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
-    """Draw a photo, and beside it where SSIM is high and low under some changes.
+    """Draw a photo and maps of its SSIM under some changes.
 
     Args:
         photo: uint8 (H, W, 3).
@@ -271,7 +271,7 @@ def draw_intervals(intervals: Mapping[str, Interval], unit: str, zero: bool = Fa
 
     Args:
         intervals: what was measured to its interval.
-        unit: title of the axis.
+        unit: label of the axis.
         zero: whether a line stands at 0, as for differences.
     """
     with pyplot.rc_context(STYLE):
@@ -287,7 +287,7 @@ def draw_intervals(intervals: Mapping[str, Interval], unit: str, zero: bool = Fa
 
 
 def draw_ranks(ranks: pandas.DataFrame) -> tuple[Figure, str]:
-    """Draw the place of each method in each column of a table, a line a method.
+    """Draw the rank of each method in each column of a table, one line per method.
 
     Args:
         ranks: methods as rows, metrics as columns, 1 = best.

@@ -1,4 +1,4 @@
-"""A laboratory for training runs: short presets, logs as curves, kills, checkpoints, memory."""
+"""What notebook 10 shows of training runs: logs as curves, kills, checkpoints, memory."""
 
 import os
 import subprocess
@@ -138,7 +138,7 @@ def _terms(log: Log) -> list[str]:
 
 
 def kill_after(
-    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 120.0
+    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 600.0
 ) -> int:
     """Start ``python -m WORDS``, and kill it when it has saved a checkpoint of some step.
 

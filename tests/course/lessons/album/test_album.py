@@ -149,6 +149,8 @@ def test_words_tell_tones_and_brightness():
 
 def test_other_files_are_told(folder):
     assert album.files_left_out(folder) == ["letter.txt"]
+    (folder / "1931").mkdir()
+    assert album.files_left_out(folder) == ["1931 (a sub-folder)", "letter.txt"]
 
 
 def test_the_demonstration_has_good_and_bad_files(tmp_path):

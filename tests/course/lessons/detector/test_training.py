@@ -1,4 +1,4 @@
-"""The laboratory of the detector: its crops, its training, its measures, its pictures."""
+"""The lesson on the detector: its crops, its measures, its pictures."""
 
 import ipywidgets
 import numpy as np
@@ -12,6 +12,7 @@ from oldphoto.course.lessons.detector import training as lab
 from oldphoto.course.lessons.detector import view
 from oldphoto.degradations import degrade
 from oldphoto.metrics.detection import grown, precision_recall_curve
+from oldphoto.networks.scratch_detector import ScratchUNet
 
 TINY = DetectorConfig(width=4, depth=1)
 
@@ -22,8 +23,9 @@ def test_crops() -> lab.Crops:
 
 
 @pytest.fixture(scope="module")
-def run(test_crops) -> lab.DetectorRun:
-    return lab.train_detector(TINY, test_crops, test_crops, num_steps=60)
+def network() -> ScratchUNet:
+    torch.manual_seed(0)
+    return ScratchUNet(TINY)
 
 
 def test_crops_are_damaged_where_the_mask_says_and_repeat(test_crops):
@@ -58,80 +60,57 @@ def rounds_to_nothing(mask: np.ndarray) -> int:
     return times
 
 
-def test_training_learns_what_it_has_seen(run, test_crops):
-    assert len(run.loss) == 60
-    assert [step for step, _ in run.scores] == [0, 25, 50, 60]
-    assert np.mean(run.loss[-10:]) < 0.8 * np.mean(run.loss[:10])
-    assert run.scores[-1][1] > run.scores[0][1] + 0.1
-    assert run.scores[-1][1] == lab.average_precision(run.network, test_crops)
-    assert not run.network.training
-
-
-def test_training_repeats_and_leaves_the_random_numbers_alone(run, test_crops):
-    before = torch.get_rng_state()
-    again = lab.train_detector(TINY, test_crops, test_crops, num_steps=2)
-    other = lab.train_detector(TINY, test_crops, test_crops, num_steps=2, seed=1)
-    assert again.loss[0] == run.loss[0] != other.loss[0]
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_gamma_0_is_half_the_cross_entropy(test_crops):
-    plain = lab.train_detector(TINY, test_crops, test_crops, 1, gamma=0, alpha=0.5)
-    grey, mask = lab._batch(test_crops, torch.Generator().manual_seed(0))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        logits = lab.ScratchUNet(TINY)(grey)
-    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, mask)
-    assert plain.loss[0] == pytest.approx(0.5 * cross_entropy.item(), rel=1e-4)
-
-
 def test_photo_and_mask_are_turned_together():
     grey = torch.rand(5, 1, 8, 8)
     crops = lab.Crops(grey, grey.clone())
     generator, seen = torch.Generator().manual_seed(0), set()
     for _ in range(40):
-        photos, masks = lab._batch(crops, generator)
+        photos, masks = lab.random_batch(crops, generator)
         assert torch.equal(photos, masks)
         corners = [grey[:, 0, r, c] for r in (0, -1) for c in (0, -1)]
         seen |= {i for i, corner in enumerate(corners) if photos[0, 0, 0, 0] in corner}
     assert seen == {0, 1, 2, 3}
 
 
-def test_without_blur_every_second_pixel_is_left_out():
-    x = torch.arange(16.0).view(1, 1, 4, 4)
-    assert lab.EverySecond()(x).flatten().tolist() == [0, 2, 8, 10]
-    network = lab.ScratchUNet(TINY)
-    weights = {name: value.clone() for name, value in network.named_parameters()}
-    lab.without_blur(network)
-    assert all(isinstance(down.blur, lab.EverySecond) for down in network.down)
-    assert all(torch.equal(weights[n], value) for n, value in network.named_parameters())
-    assert network(torch.zeros(1, 1, 16, 16)).shape == (1, 1, 16, 16)
+class EverySecond(torch.nn.Module):
+    """Halve without the blur."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[..., ::2, ::2]
 
 
-def test_shifts_by_the_stride_change_nothing_and_smaller_ones_do():
-    torch.manual_seed(0)
-    network = lab.ScratchUNet(TINY)
+def test_shifts_by_the_stride_change_nothing_and_smaller_ones_do(network):
     grey = torch.rand(1, 1, 64, 64) * 2 - 1
     # The circular roll moves the rim, too, so only the middle is compared.
     assert lab.shift_error(network, grey, pixels=2) < 1e-6
     with_blur = lab.shift_error(network, grey, pixels=1)
-    lab.without_blur(network)
+    for down in network.down:
+        down.blur = EverySecond()
     assert lab.shift_error(network, grey, pixels=1) > 1.2 * with_blur > 5e-6
     with pytest.raises(InputError, match="more than 16 px"):
         lab.shift_error(network, grey[..., :16])
 
 
-def test_photo_is_judged_in_grey_at_its_own_size(run):
+def test_photo_is_judged_in_grey_at_its_own_size(network):
     photo = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     levels = lab.grey_levels(photo)
     weighted = photo @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(levels, weighted, atol=1)
-    of_photo = lab.photo_probability(run.network, photo)
+    of_photo = lab.photo_probability(network, photo)
     grey = torch.from_numpy(levels / 127.5 - 1).float()[None, None]
     with torch.no_grad():
-        by_hand = torch.sigmoid(run.network(grey))[0, 0]
+        by_hand = torch.sigmoid(network(grey))[0, 0]
     assert of_photo.shape == (16, 24)
     np.testing.assert_allclose(of_photo, by_hand, atol=1e-6)
+
+
+def test_average_precision_is_that_of_all_pixels_of_the_crops(network, test_crops):
+    with torch.no_grad():
+        by_hand = torch.sigmoid(network.eval()(test_crops.grey)).numpy()
+    np.testing.assert_allclose(lab.probability(network, test_crops.grey), by_hand, atol=1e-6)
+    expected = precision_recall_curve(by_hand, test_crops.truth).average_precision
+    assert lab.average_precision(network, test_crops) == pytest.approx(expected, abs=1e-4)
+    assert not network.training
 
 
 def test_edges_have_the_steepness_computed_by_hand():
