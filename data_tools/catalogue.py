@@ -9,13 +9,15 @@ table is rewritten through a second file and a rename, so a reader never sees ha
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from oldphoto.checks import InputError, require_file
-from oldphoto.system.files import written_whole
+from oldphoto.system.files import sync, written_whole
+from oldphoto.system.outputs import is_link, leads_out
 
 CATALOGUE_NAME = "catalogue.csv"
 """File name of the table in the folder that it describes."""
@@ -75,6 +77,8 @@ class CatalogueRow:
 
 
 _TAIL_BYTES = 1 << 16
+# Control characters, which would break the line, and the bytes of a name that is not UTF-8.
+_NOT_IN_A_TABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 COLUMNS = tuple(field.name for field in fields(CatalogueRow))
 
 
@@ -82,7 +86,8 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
     """Return the rows of the table, without a last line that a crash cut short.
 
     Raises:
-        InputError: if the file is missing, is not UTF-8, or has other columns.
+        InputError: if the file is missing, is not UTF-8, has other columns, or a path in it leads
+            out of the folder.
     """
     require_file(path, "a catalogue")
     try:
@@ -111,6 +116,7 @@ def append_row(path: Path, row: CatalogueRow) -> None:
 
 def append_rows(path: Path, rows: Iterable[CatalogueRow]) -> None:
     """Append rows with one write and one sync; see ``append_row``."""
+    _require_no_link(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = _lines(_values(row) for row in rows)
     with path.open("ab") as file:
@@ -118,16 +124,36 @@ def append_rows(path: Path, rows: Iterable[CatalogueRow]) -> None:
         file.truncate(whole)
         if whole == 0:
             text = _lines([COLUMNS]) + text
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", errors="replace"))
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
 
 
 def write_catalogue(path: Path, rows: Iterable[CatalogueRow]) -> None:
     """Write the whole table; if that fails, the old one stays as it was."""
+    _require_no_link(path)
     text = _lines([COLUMNS]) + _lines(_values(row) for row in rows)
     with written_whole(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", errors="replace"))
+
+
+def unfit_for_a_table(path: str) -> str:
+    """Return why a photo's path cannot stand in a catalogue; empty if it can.
+
+    >>> unfit_for_a_table("box 1/a  b.jpg")
+    ''
+    """
+    if _NOT_IN_A_TABLE.search(path):
+        return "its name has control characters or is not UTF-8 text: rename it"
+    if leads_out(path):
+        return "on some systems its name leads out of the folder: rename it"
+    return ""
+
+
+def _require_no_link(path: Path) -> None:
+    """Raise InputError if the table is a link: the file that it leads to is not ours to change."""
+    if is_link(path):
+        raise InputError(f"{path} is a link: put the catalogue itself in its place")
 
 
 def whole_length(path: Path) -> int:
@@ -148,8 +174,16 @@ def whole_length(path: Path) -> int:
 
 
 def _values(row: CatalogueRow) -> tuple[str, ...]:
-    """Return the fields as texts without line breaks."""
-    return tuple(" ".join(str(value).split()) for value in asdict(row).values())
+    """Return the fields as texts without line breaks; the path stays as it is.
+
+    Raises:
+        InputError: if the path cannot stand in a table.
+    """
+    reason = unfit_for_a_table(row.path)
+    if reason:
+        raise InputError(f"{row.path!r} cannot be listed: {reason}")
+    texts = (" ".join(str(value).split()) for value in asdict(row).values())
+    return (row.path, *list(texts)[1:])
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> str:
@@ -167,6 +201,11 @@ def _row(values: list[str], path: Path, line: int) -> CatalogueRow:
             "remove the line or restore the file"
         )
     named: dict[str, Any] = dict(zip(COLUMNS, values, strict=True))
+    if leads_out(named["path"]):
+        raise InputError(
+            f"{path} line {line}: the path {named['path']!r} leads out of the folder; remove the "
+            "line"
+        )
     for name in ("width", "height"):
         try:
             named[name] = int(named[name])

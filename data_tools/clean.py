@@ -9,7 +9,9 @@ others to ``set_aside/REASON``, each with a row in ``catalogue.csv``. Look at th
 """
 
 import argparse
+import re
 import shutil
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +20,22 @@ from tqdm.auto import tqdm
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
 from data_tools.duplicates import mark_duplicates
-from data_tools.examine import Finding, examine_all, find_photos, trim_slices
+from data_tools.examine import Finding, examine_all, find_photos, say_left_out, trim_slices
 from data_tools.filters import Limits, judge
 from data_tools.list_folder import SET_ASIDE, measured_row
-from data_tools.report import write_report, write_sheets
+from data_tools.report import remove_sheets, write_report, write_sheets
 from data_tools.split import add_shares, require_shares, with_split
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo, write_photo
-from oldphoto.system.files import sha256_of, written_whole
+from oldphoto.system.files import sha256_of, shortened, written_whole
+from oldphoto.system.outputs import HIDDEN, OutputFolder, folded, is_link
 
 REPORT = "report"
 _CHUNK = 1 << 20
+_SOURCE = "clean:"  # and the SHA-256 of the photo, in the record of the output folder
+_GONE = f"{SET_ASIDE}/gone/"
+# Control characters, backslashes, colons, and bytes that are not UTF-8: not in names of ours.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\\:\ud800-\udfff]")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,21 +63,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean a folder and print how many photos were set aside for each reason."""
+    """Clean a folder and print how many photos were set aside for each reason.
+
+    Returns:
+        0, or 1 if files that look like photos were left out; each is named on stderr.
+    """
     limits = Limits(args.min_side, args.max_border, args.distance)
     require_shares(args.validation, args.test)
     require_apart(args.folder, args.output)
-    findings = examine_all(find_photos(args.folder), args.trim_borders, args.workers)
+    photos, left_out = find_photos(args.folder)
+    findings = examine_all(photos, args.trim_borders, args.workers)
     reasons = [_first_reason(finding, limits) for finding in findings]
     reasons = mark_duplicates(findings, reasons, limits.distance)
-    rows = _write_photos(findings, reasons, args.folder, args.output)
-    rows = [with_split(row, args.validation, args.test) for row in rows]
-    _remove_stale(args.output, rows)
-    write_catalogue(args.output / CATALOGUE_NAME, rows)
-    _write_sheets(args.output, rows)
-    write_report(args.output, args.output / REPORT)
+    with OutputFolder(args.output) as outputs:
+        gone = _set_gone_aside(outputs, findings)
+        rows = _write_photos(findings, reasons, args.folder, outputs)
+        _remove_moved(outputs, rows)
+        rows = [with_split(row, args.validation, args.test) for row in rows + gone]
+        _write_table(outputs, rows)
+        _write_sheets(args.output, rows)
+        write_report(args.output, args.output / REPORT)
     print(summary(rows))
-    return 0
+    left_out += [finding.problem for finding in findings if not finding.sha256]
+    say_left_out(left_out)
+    return 1 if left_out else 0
 
 
 def require_apart(folder: Path, output: Path) -> None:
@@ -78,11 +94,15 @@ def require_apart(folder: Path, output: Path) -> None:
     source, target = folder.resolve(), output.resolve()
     if target == source or source in target.parents or target in source.parents:
         raise InputError(f"--output {output} must lie outside of {folder}, which is only read")
-    if output.is_dir() and any(output.iterdir()) and not (output / CATALOGUE_NAME).is_file():
-        raise InputError(
-            f"--output {output} holds files that were not made by this command; "
-            "give a new or an empty folder"
-        )
+    if output.is_dir() and any(path.name != HIDDEN for path in output.iterdir()):
+        sources = OutputFolder(output).sources().values()
+        if not any(source.startswith(_SOURCE) for source in sources):
+            raise InputError(
+                f"--output {output} holds files that were not made by this command; "
+                "give a new or an empty folder"
+            )
+    if is_link(output / REPORT):
+        raise InputError(f"{output / REPORT} is a link: remove it")
 
 
 def summary(rows: list[CatalogueRow]) -> str:
@@ -112,11 +132,12 @@ def _first_reason(finding: Finding, limits: Limits) -> str:
 
 
 def _write_photos(
-    findings: list[Finding], reasons: list[str], folder: Path, output: Path
+    findings: list[Finding], reasons: list[str], folder: Path, outputs: OutputFolder
 ) -> list[CatalogueRow]:
     """Copy every photo to its place and return the rows of the new catalogue."""
     known = _known_rows(folder)
     taken: set[str] = set()
+    places: set[str] = set()
     rows = []
     pairs = zip(findings, reasons, strict=True)
     for finding, reason in tqdm(list(pairs), desc="copy", unit="photo"):
@@ -124,14 +145,20 @@ def _write_photos(
         trim = finding.trim is not None and not reason
         name = _free_name(old_name, taken, ".png" if trim else "")
         place = f"{SET_ASIDE}/{reason.partition(':')[0]}/{name}" if reason else name
+        source = _SOURCE + finding.sha256
+        if finding.sha256:
+            place = outputs.free_name(place, source, places)
+            places.add(folded(place))
         row = replace(known.get(old_name, CatalogueRow(path=place)), path=place, reason=reason)
         row = replace(measured_row(row, finding), status=SET_ASIDE if reason else "kept")
-        target = output / place
-        if trim:
-            _trim_to(finding, target)
-            row = replace(row, sha256=sha256_of(target))
+        if not finding.sha256:  # not even its bytes can be read
+            row = replace(row, path="", status="failed")
+        elif trim:
+            with outputs.writing(place, source) as path:
+                _trim_to(finding, path)
+            row = replace(row, sha256=sha256_of(outputs.path(place)))
         else:
-            _copy_to(finding.path, target)
+            row = replace(row, sha256=_copy_to(finding, outputs, place))
         rows.append(row)
     return rows
 
@@ -144,14 +171,20 @@ def _known_rows(folder: Path) -> dict[str, CatalogueRow]:
 
 def _free_name(path: str, taken: set[str], suffix: str) -> str:
     """Return a file name for a path, unique even if upper and lower case are the same."""
-    flat = Path(path.replace("/", "__"))
-    name = flat.stem + (suffix or flat.suffix)
-    number = 1
-    while name.lower() in taken:
+    flat = Path(_UNFIT.sub(_escaped, path.replace("/", "__")))
+    suffix = suffix or flat.suffix
+    stem = shortened(flat.stem, room=len(suffix) + 12)  # and for a number
+    name, number = stem + suffix, 1
+    while folded(name) in taken:
         number += 1
-        name = f"{flat.stem}_{number}{suffix or flat.suffix}"
-    taken.add(name.lower())
+        name = f"{stem}_{number}{suffix}"
+    taken.add(folded(name))
     return name
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    """Return a sign that cannot stand in a catalogue as ``%`` and two hexadecimal digits."""
+    return f"%{ord(sign[0]) & 0xFF:02X}"
 
 
 def _trim_to(finding: Finding, target: Path) -> None:
@@ -159,32 +192,67 @@ def _trim_to(finding: Finding, target: Path) -> None:
     photo = read_photo(finding.path)
     assert finding.trim is not None
     rows, columns = trim_slices(photo.pixels.shape[:2], finding.trim)
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_photo(target, photo.pixels[rows, columns], photo.icc_profile)
 
 
-def _copy_to(source: Path, target: Path) -> None:
-    """Copy a file, whole or not at all, unless a file of this size is already there."""
-    if target.is_file() and target.stat().st_size == source.stat().st_size:
-        return
-    with source.open("rb") as file, written_whole(target) as copy:
+def _copy_to(finding: Finding, outputs: OutputFolder, place: str) -> str:
+    """Copy a photo, unless it is already there; return the SHA-256 of the copy."""
+    target = outputs.path(place)
+    if outputs.is_ours(place) and sha256_of(target) == finding.sha256:
+        return finding.sha256
+    with (
+        finding.path.open("rb") as file,
+        outputs.writing(place, _SOURCE + finding.sha256) as path,
+        written_whole(path) as copy,
+    ):
         shutil.copyfileobj(file, copy, _CHUNK)
+    return sha256_of(target)
 
 
-def _remove_stale(output: Path, rows: list[CatalogueRow]) -> None:
-    """Remove copies of an earlier run that now lie elsewhere."""
-    path = output / CATALOGUE_NAME
-    earlier = {row.path for row in read_catalogue(path)} if path.is_file() else set()
-    for name in earlier - {row.path for row in rows}:
-        (output / name).unlink(missing_ok=True)
+def _set_gone_aside(outputs: OutputFolder, findings: list[Finding]) -> list[CatalogueRow]:
+    """Move copies whose photo is no longer in the source: they may be the last ones."""
+    here = {_SOURCE + finding.sha256 for finding in findings}
+    path = outputs.folder / CATALOGUE_NAME
+    earlier = {row.sha256: row for row in read_catalogue(path)} if path.is_file() else {}
+    rows = []
+    for name, source in outputs.sources().items():
+        if not source.startswith(_SOURCE) or source in here or not outputs.is_ours(name):
+            continue
+        if not name.startswith(_GONE):
+            name = outputs.move(name, _GONE + Path(name).name, source)
+        sha256 = sha256_of(outputs.path(name))
+        row = earlier.get(sha256, CatalogueRow(name, sha256=sha256))
+        reason = "gone: the photo is no longer in the source folder"
+        rows.append(replace(row, path=name, status=SET_ASIDE, reason=reason))
+    return rows
+
+
+def _remove_moved(outputs: OutputFolder, rows: list[CatalogueRow]) -> None:
+    """Remove copies of an earlier run that now lie elsewhere; a changed file is the user's."""
+    places = {row.path for row in rows}
+    for name, source in outputs.sources().items():
+        if source.startswith(_SOURCE) and name not in places and not name.startswith(_GONE):
+            outputs.remove(name)
+
+
+def _write_table(outputs: OutputFolder, rows: list[CatalogueRow]) -> None:
+    """Write the catalogue; one that was changed since the last run is kept under another name."""
+    path = outputs.folder / CATALOGUE_NAME
+    if path.exists() and not outputs.is_ours(CATALOGUE_NAME):
+        kept = outputs.put_aside(CATALOGUE_NAME)
+        print(f"{path} was changed since the last run: it is now {kept}", file=sys.stderr)
+    with outputs.writing(CATALOGUE_NAME, "catalogue") as new:
+        write_catalogue(new, rows)
 
 
 def _write_sheets(output: Path, rows: list[CatalogueRow]) -> None:
     """Write contact sheets of the kept photos and of those set aside for each reason."""
-    for old in (output / REPORT).glob("*_[0-9][0-9].jpg"):
-        old.unlink()
-    for name in sorted({reason_name(row) for row in rows}):
+    names: set[str] = set()
+    for name in sorted({reason_name(row) for row in rows if row.path}):
         photos = [
-            (output / row.path, Path(row.path).name) for row in rows if reason_name(row) == name
+            (output / row.path, Path(row.path).name)
+            for row in rows
+            if row.path and reason_name(row) == name
         ]
-        write_sheets(output / REPORT, name or "kept", photos)
+        names |= write_sheets(output / REPORT, name or "kept", photos)
+    remove_sheets(output / REPORT, kept=names)

@@ -1,6 +1,7 @@
 """The command line ``python -m data_tools``: build, clean and describe folders of photos."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,16 @@ COMMANDS = {
     "standard": "download a well-known set of photos",
 }
 
+_FULL, _RIGHTS = "free some space and repeat the command", "check the rights of the folder"
+_EXPLAINED = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: "choose a folder on another disk",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -24,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments after ``python -m data_tools``; None for those of this process.
 
     Returns:
-        0 on success, 1 if single photos failed, 2 if the command was used wrongly.
+        0 on success, 1 if single photos failed, 2 if the command was used wrongly or a folder
+        cannot be written, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     args = build_parser(words).parse_args(words)
@@ -33,6 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"data_tools: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in _EXPLAINED:
+            raise
+        print(f"data_tools: {error}: {_EXPLAINED[error.errno]}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("data_tools: stopped; the same command starts again safely", file=sys.stderr)
+        return 130
 
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:

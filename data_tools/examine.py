@@ -1,6 +1,8 @@
 """Examine photo files on several cores: size, hashes, measurements, or why they are unreadable."""
 
 import multiprocessing
+import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,8 +18,9 @@ from data_tools.hashes import perceptual_hash
 from data_tools.measures import PAGE_SIDE, Measures, measure
 from oldphoto.checks import InputError, require_folder
 from oldphoto.data.reading import decode_photo
-from oldphoto.images.files import READABLE, upright_size
+from oldphoto.images.files import OTHER_FORMATS, READABLE, upright_size
 from oldphoto.system.files import sha256_of
+from oldphoto.system.outputs import HIDDEN, is_link
 
 REPORT_PAGE = "report.html"
 """Page of a report; pictures beside it are contact sheets, unless a catalogue is there too."""
@@ -30,7 +33,7 @@ class Finding:
 
     Args:
         path: path of the file.
-        sha256: SHA-256 of its content.
+        sha256: SHA-256 of its content; empty if not even its bytes can be read.
         size: height and width in pixels, upright, after trimming if borders are trimmed.
         measures: measurements; None if the file cannot be read.
         phash: perceptual hash; empty if the file cannot be read.
@@ -47,21 +50,67 @@ class Finding:
     problem: str = ""
 
 
-def find_photos(folder: Path) -> list[Path]:
+def find_photos(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the photo files below a folder, sorted, without hidden files and contact sheets.
+
+    Links are not followed: what they lead to is not in the folder.
+
+    Returns:
+        The files, and a sentence on each that looks like a photo and is left out.
 
     Raises:
         InputError: if the folder is missing or holds no photo.
     """
     require_folder(folder, "a folder of photos")
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in READABLE]
-    paths = [path for path in paths if path.is_file() and not path.name.startswith(".")]
-    reports = {page.parent for page in folder.rglob(REPORT_PAGE)}
-    sheets = {place for place in reports if not (place / CATALOGUE_NAME).is_file()}
-    paths = [path for path in paths if path.parent not in sheets]
+    paths: list[Path] = []
+    left_out: list[str] = []
+
+    def note(error: OSError) -> None:
+        left_out.append(f"{error.filename}: the folder cannot be read ({error.strerror})")
+
+    for place, folders, names in os.walk(folder, onerror=note):
+        here = Path(place)
+        left_out += [
+            f"{here / name}: a link to a folder" for name in folders if is_link(here / name)
+        ]
+        folders[:] = [name for name in folders if name != HIDDEN and not is_link(here / name)]
+        if REPORT_PAGE in names and CATALOGUE_NAME not in names:
+            continue  # contact sheets
+        for path in map(here.joinpath, names):
+            if path.suffix.lower() in READABLE | OTHER_FORMATS and not path.name.startswith("."):
+                reason = _why_left_out(path)
+                left_out += [f"{path}: {reason}"] if reason else []
+                paths += [] if reason else [path]
     if not paths:
-        raise InputError(f"expected photos (JPEG, PNG, TIFF, WebP) in {folder}, found none")
-    return sorted(paths)
+        said = f"; {left_out[0]}" if left_out else ""
+        raise InputError(f"expected photos (JPEG, PNG, TIFF, WebP) in {folder}, found none{said}")
+    return sorted(paths), left_out
+
+
+def _why_left_out(path: Path) -> str:
+    """Return why a file is not examined at all; empty if it is."""
+    if is_link(path):
+        return "a link; copy the photo itself into the folder"
+    if not path.is_file():
+        return "not an ordinary file"
+    return "" if path.suffix.lower() in READABLE else "a format that cannot be read"
+
+
+def say_left_out(left_out: Sequence[str]) -> None:
+    """Name the files that were left out on stderr, in letters that every console can print."""
+    for sentence in left_out:
+        print("left out:", printable(sentence), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Return text with control characters and bytes that are not UTF-8 as escapes.
+
+    >>> printable("bell" + chr(7) + ".jpg")
+    'bell\\\\x07.jpg'
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def examine_all(
@@ -79,7 +128,10 @@ def examine_all(
 
 def examine(path: Path, trim_borders: bool = False) -> Finding:
     """Examine one file; for a file that cannot be read, the finding holds the problem."""
-    sha256 = sha256_of(path)
+    try:
+        sha256 = sha256_of(path)
+    except OSError as error:
+        return Finding(path, "", problem=f"{path} cannot be read ({error.strerror})")
     try:
         height, width = upright_size(path)
         pixels = decode_photo(path, PAGE_SIDE)

@@ -6,9 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
-from data_tools.examine import Finding, examine_all, find_photos
+from data_tools.catalogue import (
+    CATALOGUE_NAME,
+    CatalogueRow,
+    read_catalogue,
+    unfit_for_a_table,
+    write_catalogue,
+)
+from data_tools.examine import Finding, examine_all, find_photos, printable, say_left_out
 from data_tools.filters import colour_mode
+from oldphoto.system.outputs import lock_folder
 
 SET_ASIDE = "set_aside"
 """Folder of the photos that are set aside, and the status of their rows."""
@@ -29,8 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write or update the table; return 1 if a photo cannot be read."""
+    photos, left_out = find_photos(args.folder)
+    unfit = {
+        photo: unfit_for_a_table(photo.relative_to(args.folder).as_posix()) for photo in photos
+    }
+    left_out += [f"{photo}: {reason}" for photo, reason in unfit.items() if reason]
+    findings = examine_all([p for p in photos if not unfit[p]], num_workers=args.workers)
+    with lock_folder(args.folder):
+        is_complete = _write_table(findings, args)
+    say_left_out(left_out)
+    return 0 if is_complete and not left_out else 1
+
+
+def _write_table(findings: list[Finding], args: argparse.Namespace) -> bool:
+    """Write or update the table and print a summary; return whether all files can be read."""
     path = args.folder / CATALOGUE_NAME
-    findings = examine_all(find_photos(args.folder), num_workers=args.workers)
     known = read_catalogue(path) if path.is_file() else []
     stated = {name: getattr(args, name) for name in STATED if getattr(args, name)}
     rows = [
@@ -38,15 +58,15 @@ def run(args: argparse.Namespace) -> int:
         for finding, row in zip(findings, known_rows(findings, args.folder, known), strict=True)
     ]
     before, here = ({row.path for row in table} for table in (known, rows))
-    moved = {row.sha256 for row in rows if row.path not in before}
+    moved = {row.sha256 for row in rows if row.path not in before} - {""}
     gone = [_gone(row) for row in known if row.path not in here and row.sha256 not in moved]
     write_catalogue(path, rows + gone)
     bad = [finding for finding in findings if finding.problem]
     for finding in bad:
-        print(f"cannot be read: {finding.problem}")
+        print("cannot be read:", printable(finding.problem))
     num_gone = sum(row.path != "" for row in gone)
     print(f"{len(rows)} photos in {path}, {len(bad)} unreadable, {num_gone} no longer there")
-    return 1 if bad else 0
+    return not bad
 
 
 def known_rows(
@@ -91,6 +111,8 @@ def _row(finding: Finding, row: CatalogueRow, stated: dict[str, str]) -> Catalog
     """Return the new row of a file, from its old row, the user's statements and the finding."""
     missing: dict[str, Any] = {key: text for key, text in stated.items() if not getattr(row, key)}
     row = measured_row(replace(row, **missing), finding)
+    if not finding.sha256:
+        return replace(row, status="failed", reason=f"unreadable: {finding.problem}")
     if finding.problem:
         return replace(row, status=SET_ASIDE, reason=f"unreadable: {finding.problem}")
     if row.status == "failed" or row.reason.startswith("unreadable"):

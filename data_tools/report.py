@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import html
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,11 @@ from oldphoto.checks import InputError
 from oldphoto.data.reading import decode_photo
 from oldphoto.images.files import write_photo
 from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import OutputFolder
 
 UNKNOWN = "not stated"
+SHEET = "contact sheet"
+"""What the record of the output folder says of contact sheets."""
 _CELL, _LABEL = 168, 14  # side of a photo on a contact sheet and height of its caption, in pixels
 _COLUMNS, _PER_SHEET = 10, 80
 _STYLE = (
@@ -55,14 +58,23 @@ def write_report(folder: Path, output: Path) -> dict[str, dict[str, int]]:
 
     Returns:
         The tables of the report.
+
+    Raises:
+        InputError: if the output folder holds another file of these names; it stays as it is.
     """
     rows = read_catalogue(folder / CATALOGUE_NAME)
     kept = [row for row in rows if row.status == "kept"]
     tables = count_tables(rows)
     sheets = sorted(path.name for path in output.glob("*_[0-9][0-9].jpg"))
-    _write(output / REPORT_PAGE, report_page(folder.resolve().name, tables, sheets))
-    _write(output / "attribution.html", attribution_page(kept))
-    _write(output / "ATTRIBUTION.md", attribution_text(kept))
+    pages = {
+        REPORT_PAGE: report_page(folder.resolve().name, tables, sheets),
+        "attribution.html": attribution_page(kept),
+        "ATTRIBUTION.md": attribution_text(kept),
+    }
+    with OutputFolder(output) as outputs:
+        for name, text in pages.items():
+            with outputs.writing(name, source="report") as path, written_whole(path) as file:
+                file.write(text.encode("utf-8", errors="replace"))
     return tables
 
 
@@ -161,17 +173,33 @@ def _side_class(side: int) -> str:
     return "2048 px and more"
 
 
-def write_sheets(folder: Path, name: str, photos: Sequence[tuple[Path, str]]) -> None:
+def write_sheets(folder: Path, name: str, photos: Sequence[tuple[Path, str]]) -> set[str]:
     """Write contact sheets for visual inspection, ``NAME_01.jpg`` and so on.
 
     Args:
         folder: folder for the sheets.
         name: start of their file names.
         photos: file and caption of each photo.
+
+    Returns:
+        The names of the sheets; a name that a file of the user has gets a number.
     """
-    for number, start in enumerate(range(0, len(photos), _PER_SHEET), start=1):
-        sheet = draw_sheet(photos[start : start + _PER_SHEET])
-        write_photo(folder / f"{name}_{number:02}.jpg", sheet)
+    names = set()
+    with OutputFolder(folder) as outputs:
+        for number, start in enumerate(range(0, len(photos), _PER_SHEET), start=1):
+            sheet = draw_sheet(photos[start : start + _PER_SHEET])
+            free = outputs.free_name(f"{name}_{number:02}.jpg", SHEET)
+            with outputs.writing(free, SHEET) as path:
+                write_photo(path, sheet)
+            names.add(free)
+    return names
+
+
+def remove_sheets(folder: Path, kept: Set[str]) -> None:
+    """Remove the contact sheets of an earlier report but for the kept names."""
+    with OutputFolder(folder) as outputs:
+        for name in set(outputs.names_from(SHEET)) - kept:
+            outputs.remove(name, SHEET)
 
 
 def draw_sheet(photos: Sequence[tuple[Path, str]]) -> np.ndarray:
@@ -196,9 +224,3 @@ def _page(title: str, body: str) -> str:
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}'
         f"</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )
-
-
-def _write(path: Path, text: str) -> None:
-    """Write text, whole or not at all."""
-    with written_whole(path) as file:
-        file.write(text.encode("utf-8"))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, read_catalogue, write_catalogue
-from oldphoto.checks import InputError
+from oldphoto.checks import InputError, require_file
+from oldphoto.system.outputs import lock_folder
 
 SPLITS = ("train", "validation", "test")
 DEFAULT_PERCENT = 5.0
@@ -31,8 +32,10 @@ def run(args: argparse.Namespace) -> int:
     """Write the split of each photo into the catalogue and print the number of photos in each."""
     require_shares(args.validation, args.test)
     path = args.folder / CATALOGUE_NAME
-    rows = [with_split(row, args.validation, args.test) for row in read_catalogue(path)]
-    write_catalogue(path, rows)
+    require_file(path, "a catalogue")
+    with lock_folder(args.folder):
+        rows = [with_split(row, args.validation, args.test) for row in read_catalogue(path)]
+        write_catalogue(path, rows)
     counts = Counter(row.split for row in rows if row.status == "kept")
     print(", ".join(f"{name} {counts[name]}" for name in SPLITS) + f" of {counts.total()} photos")
     return 0

@@ -9,6 +9,7 @@ appended to the catalogue and forced to the disk, and only then is it renamed in
 """
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -23,7 +24,8 @@ from filelock import FileLock, Timeout
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo
-from oldphoto.system.files import sha256_of, written_whole
+from oldphoto.system.files import replace_file, sha256_of, written_whole
+from oldphoto.system.outputs import is_link, is_reached_by_link, lock_folder
 
 MAX_NAME_LENGTH = 80
 # The first bytes of the accepted kinds of photos.
@@ -53,6 +55,9 @@ class Album:
         self.skipped: Counter[str] = Counter()
         self.failures: list[tuple[str, str]] = []
         self.num_added = 0
+        for part in (".collect", ".collect/incoming", "photos", f"photos/{source}"):
+            if is_link(folder / part):
+                raise InputError(f"{folder / part} is a link: photos would land outside; remove it")
         try:
             self.incoming.mkdir(parents=True, exist_ok=True)
             for cut_short in self.incoming.glob("*.partial"):
@@ -64,7 +69,7 @@ class Album:
         own_rows = [row for row in rows if row.source == source]
         self._status = {row.item_id: row.status for row in own_rows}
         for row in own_rows:  # finish what a crash left between row and rename
-            if row.path and self.has_arrived(row) and not (folder / row.path).exists():
+            if row.path and self.has_arrived(row) and not os.path.lexists(folder / row.path):
                 self._move(row)
 
     def is_known(self, item_id: str) -> bool:
@@ -103,7 +108,7 @@ class Album:
             raise
         full = replace(
             row,
-            path=f"photos/{self.source}/{arrived.name}{extension}",
+            path=self._free_path(arrived.name, extension),
             sha256=sha256_of(arrived),
             width=width,
             height=height,
@@ -128,11 +133,21 @@ class Album:
         append_row(self.folder / CATALOGUE_NAME, replace(row, source=self.source, fetched=now))
         self._status[row.item_id] = row.status
 
+    def _free_path(self, name: str, extension: str) -> str:
+        """Return a path for a photo that no file has: the folder may hold photos of the user."""
+        path, number = f"photos/{self.source}/{name}{extension}", 1
+        while os.path.lexists(self.folder / path):
+            number += 1
+            path = f"photos/{self.source}/{name}_{number}{extension}"
+        return path
+
     def _move(self, row: CatalogueRow) -> None:
         """Rename the checked photo from ``incoming`` to its place."""
         target = self.folder / row.path
+        if is_reached_by_link(self.folder, row.path):
+            raise InputError(f"{target} is reached through a link: remove the link")
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.arrival(row).replace(target)
+        replace_file(self.arrival(row), target)
 
 
 def photo_extension(path: Path) -> str:
@@ -184,6 +199,8 @@ def one_writer(folder: Path) -> Iterator[None]:
         InputError: if another crawl holds the lock.
     """
     lock = FileLock(folder / ".collect" / "lock", timeout=0)
+    if is_link(folder / ".collect"):
+        raise InputError(f"{folder / '.collect'} is a link: remove it")
     try:
         (folder / ".collect").mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -194,7 +211,8 @@ def one_writer(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(_not_writable(folder, error)) from error
     try:
-        yield
+        with lock_folder(folder):  # against the other commands that write the catalogue
+            yield
     finally:
         lock.release()
 

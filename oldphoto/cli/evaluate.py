@@ -4,7 +4,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from oldphoto.evaluation.scores import Score, evaluate, mean_score
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.samples import sample_paths
-from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import OutputFolder
 from oldphoto.system.streams import printable
 from oldphoto.weights.source import WeightsSource
 
@@ -85,13 +85,10 @@ def _measure(photos: Iterable[TestPhoto], num_photos: int, arguments: argparse.N
     """Measure one set of weights and write ``scores.csv``."""
     source = WeightsSource.parse(arguments.weights)
     restorer = Restorer.from_source(source, arguments.variant)
-    scores = evaluate(restorer, tqdm(photos, total=num_photos, desc="measuring", unit="photo"))
-    scores.append(mean_score(scores))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(asdict(scores[0])))
-    writer.writeheader()
-    writer.writerows(asdict(score) for score in scores)
-    _write(arguments.output / "scores.csv", text.getvalue())
+    with OutputFolder(arguments.output) as outputs:  # refused now rather than after the work
+        scores = evaluate(restorer, tqdm(photos, total=num_photos, desc="measuring", unit="photo"))
+        scores.append(mean_score(scores))
+        _write(outputs, {"scores.csv": _as_csv(scores)})
     print(as_markdown_scores(scores))
 
 
@@ -101,19 +98,32 @@ def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> None
     sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
     columns: list[Metric] = metrics(arguments.metric_files)
     rows: list[MethodResult] = []
-    for compared in compared_methods(names, sources):
-        shown = tqdm(photos, desc=compared.name, unit="photo", disable=compared.method is None)
-        rows.append(measure(compared, shown, columns))
-    text = as_markdown(rows, columns, OURS)
-    _write(arguments.output / "table.md", text)
-    _write(arguments.output / "table.csv", as_csv(rows, columns))
-    _write(arguments.output / "table.html", as_html(rows, columns, photos, OURS))
+    with OutputFolder(arguments.output) as outputs:
+        for compared in compared_methods(names, sources):
+            shown = tqdm(photos, desc=compared.name, unit="photo", disable=compared.method is None)
+            rows.append(measure(compared, shown, columns))
+        text = as_markdown(rows, columns, OURS)
+        tables = {"table.md": text, "table.csv": as_csv(rows, columns)}
+        tables["table.html"] = as_html(rows, columns, photos, OURS)
+        _write(outputs, tables)
     print(text)
 
 
-def _write(path: Path, text: str) -> None:
-    with written_whole(path) as file:
-        file.write(text.encode())
+def _write(outputs: OutputFolder, texts: Mapping[str, str]) -> None:
+    """Write the tables; one whose name a file of the user has gets another name, which is said."""
+    for name, text in texts.items():
+        path = outputs.write_text(name, text, source="evaluate")
+        if path.name != name:
+            print(f"{outputs.folder} holds another {name}: saved as {path.name}", file=sys.stderr)
+
+
+def _as_csv(scores: Sequence[Score]) -> str:
+    """Return the scores as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(asdict(scores[0])))
+    writer.writeheader()
+    writer.writerows(asdict(score) for score in scores)
+    return text.getvalue()
 
 
 def as_markdown_scores(scores: list[Score]) -> str:

@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from oldphoto.cli.train_plan import LOSS_WEIGHTS, make_plan
 from oldphoto.config import PRESETS, STAGES
 from oldphoto.system.devices import is_fast_at_bf16, require_compiler
 from oldphoto.system.memory import GIB, available_bytes, require_memory_limit
+from oldphoto.system.outputs import lock_folder
 from oldphoto.training.distributed import Place, any_process, joined
 from oldphoto.training.loop import Stage
 from oldphoto.training.memory_estimate import StepCost, measure_step, settings_that_fit
@@ -158,7 +159,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.compile:
             say("compiling: the first steps of each stage can take minutes")
             require_compiler(place.device)
-        with _plain_warnings(say), _explained_disk_errors(plan.run):
+        only_one = lock_folder(plan.run) if place.rank == 0 else nullcontext()
+        with _plain_warnings(say), _explained_disk_errors(plan.run), only_one:
             if place.rank == 0:
                 write_run_config(plan, vars(arguments))
             finished = _train(plan, stages, arguments, place, say)

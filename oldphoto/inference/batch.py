@@ -4,11 +4,12 @@
 it yields, the album of notebook 15 draws it.
 """
 
+import contextlib
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from oldphoto.inference.inputs import find_photos as find_photos  # scripts impo
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
+from oldphoto.system.files import sha256_of
+from oldphoto.system.outputs import OutputFolder, folded
 from oldphoto.weights.source import WeightsSource
 
 Restore = Callable[[np.ndarray, np.ndarray | None], Image.Image | np.ndarray]
@@ -43,11 +46,13 @@ class Job:
         photo: its file.
         output: the file that the result goes to.
         note: a sentence if the output has another name than the photo, else "".
+        outputs: the folder that the output lies in, with the record of what was written there.
     """
 
     photo: Path
     output: Path
     note: str = ""
+    outputs: OutputFolder | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,17 @@ class Outcome:
 # --- where to ------------------------------------------------------------------
 
 
-def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
+def plan_jobs(photos: list[Path], output: Path, outputs: OutputFolder | None = None) -> list[Job]:
     """Give each photo a file of its own in the output folder; it keeps its name if that is free.
 
     A format that cannot be written becomes PNG. A second photo with the same name gets "_2". A
-    photo that already has such a name keeps it, wherever it stands in the list.
+    photo that already has such a name keeps it, wherever it stands in the list. A file that is
+    there already is replaced only if it is an earlier result of the same photo.
+
+    Args:
+        photos: files.
+        output: folder for the results.
+        outputs: the folder with the record, in which ``output`` lies; None: ``output`` itself.
 
     Raises:
         InputError: if a result would overwrite one of the photos.
@@ -101,21 +112,28 @@ def plan_jobs(photos: list[Path], output: Path) -> list[Job]:
         >>> jobs[1].note
         'saved as a_2.png, because another photo has its name'
     """
+    outputs = outputs or OutputFolder(output)
+    inside = output.relative_to(outputs.folder)
     sources = {photo.resolve() for photo in photos}
-    names = _names_kept(photos)
-    taken = {name.casefold() for name in names.values()}
-    jobs = []
-    for photo in photos:
-        if photo not in names:
-            names[photo] = _free_name(photo, taken)
-            taken.add(names[photo].casefold())
-        name = names[photo]
-        if (output / name).resolve() in sources:
+    keep_names = _first_of_each_name(photos)
+    reserved = {folded((inside / photo.name).as_posix()) for photo in keep_names}
+    jobs: dict[Path, Job] = {}
+    for photo in [*keep_names, *photos]:
+        if photo in jobs:
+            continue
+        wanted = (inside / _written_name(photo)).as_posix()
+        if outputs.path(wanted).resolve() in sources:
             raise InputError(f"{output} would overwrite {photo}: choose another --output folder")
-        renamed = Path(name).stem != photo.stem
-        note = f"saved as {name}, because another photo has its name" if renamed else ""
-        jobs.append(Job(photo, output / name, note))
-    return jobs
+        if photo in keep_names:
+            reserved.discard(folded(wanted))
+        other = "another photo" if folded(wanted) in reserved else f"a file in {output}"
+        source = _source_of(photo) if outputs.has_record else ""
+        name = outputs.free_name(wanted, source, reserved)
+        reserved.add(folded(name))
+        path = outputs.path(name)
+        note = f"saved as {path.name}, because {other} has its name" if name != wanted else ""
+        jobs[photo] = Job(photo, path, note, outputs)
+    return [jobs[photo] for photo in photos]
 
 
 def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
@@ -127,10 +145,11 @@ def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
     by_folder: dict[Path, list[Path]] = {}
     for photo in found.photos:
         by_folder.setdefault(found.folders[photo], []).append(photo)
+    outputs = OutputFolder(output)
     jobs = {
         job.photo: job
         for folder, photos in by_folder.items()
-        for job in plan_jobs(photos, output / folder)
+        for job in plan_jobs(photos, output / folder, outputs)
     }
     sources = {photo.resolve() for photo in found.photos}
     for job in jobs.values():
@@ -141,24 +160,26 @@ def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
     return [jobs[photo] for photo in found.photos]
 
 
-def _names_kept(photos: list[Path]) -> dict[Path, str]:
-    """Return the names of the photos that keep theirs: the first of each, if it can be written."""
+def _first_of_each_name(photos: list[Path]) -> dict[Path, None]:
+    """Return the photos that keep their names: the first of each name, if it can be written."""
     first: dict[str, Path] = {}
     for photo in photos:
         if photo.suffix.lower() in WRITERS:
-            # Ignore case: on Windows and macOS a.png and A.PNG are one file.
-            first.setdefault(photo.name.casefold(), photo)
-    return {photo: photo.name for photo in first.values()}
+            first.setdefault(folded(photo.name), photo)
+    return dict.fromkeys(first.values())
 
 
-def _free_name(photo: Path, taken: set[str]) -> str:
-    """Return the photo's name, as PNG where it must be, with the first number that is free."""
-    suffix = photo.suffix if photo.suffix.lower() in WRITERS else ".png"
-    name, number = photo.stem + suffix, 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{photo.stem}_{number}{suffix}"
-    return name
+def _written_name(photo: Path) -> str:
+    """Return the photo's name, as PNG where it must be."""
+    return photo.name if photo.suffix.lower() in WRITERS else f"{photo.stem}.png"
+
+
+def _source_of(photo: Path) -> str:
+    """Return what the record of the output folder knows a photo by: its content."""
+    try:
+        return f"photo:{sha256_of(photo)}"
+    except OSError:  # it will be reported as unreadable
+        return f"photo:{photo.name}"
 
 
 def require_writable(output: Path) -> None:
@@ -197,20 +218,24 @@ def restore_batch(
         failed.
 
     Raises:
+        InputError: before the first photo, if another process is writing into the output folder.
         RuntimeError: any error of the program itself is passed on.
     """
-    for job in jobs:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", TilingWarning)
-            try:
-                outcome = restore_one(job, restore, masks, record, look)
-            except (InputError, MemoryError, RuntimeError) as error:
-                sentence = _sentence(error)
-                if not sentence:
-                    raise
-                outcome = Outcome(job, sentence, is_mask_error=isinstance(error, MaskError))
-        told = [w.message for w in caught if isinstance(w.message, Warning)]
-        yield replace(outcome, warnings=tuple(told))
+    with contextlib.ExitStack() as held:
+        for job in jobs:
+            if job.outputs and not job.outputs.is_locked:
+                held.enter_context(job.outputs)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", TilingWarning)
+                try:
+                    outcome = restore_one(job, restore, masks, record, look)
+                except (InputError, MemoryError, RuntimeError) as error:
+                    sentence = _sentence(error)
+                    if not sentence:
+                        raise
+                    outcome = Outcome(job, sentence, is_mask_error=isinstance(error, MaskError))
+            told = [w.message for w in caught if isinstance(w.message, Warning)]
+            yield replace(outcome, warnings=tuple(told))
 
 
 def restore_one(
@@ -233,11 +258,12 @@ def restore_one(
     restored = np.asarray(restore(photo.pixels, mask))
     seconds = time.perf_counter() - started
     share = 0.0 if mask is None else float(mask.mean())
-    if record is None:
-        lost = write_photo(job.output, restored, photo.icc_profile)
-    else:
-        record = replace(record, masked_share=share)
-        lost = write_recorded(job.output, restored, record, photo.icc_profile, photo.metadata)
+    with _writing(job) as path:
+        if record is None:
+            lost = write_photo(path, restored, photo.icc_profile)
+        else:
+            record = replace(record, masked_share=share)
+            lost = write_recorded(path, restored, record, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")
@@ -251,6 +277,17 @@ def restore_one(
         seconds=seconds,
         seen=look(photo.pixels, restored, mask) if look else None,
     )
+
+
+@contextlib.contextmanager
+def _writing(job: Job) -> Iterator[Path]:
+    """Yield the path to write a result to; a file of the user is never replaced."""
+    if job.outputs is None:
+        yield job.output
+        return
+    name = job.output.relative_to(job.outputs.folder).as_posix()
+    with job.outputs.writing(name, _source_of(job.photo)) as path:
+        yield path
 
 
 def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:

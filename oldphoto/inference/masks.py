@@ -1,5 +1,6 @@
 """Choose the scratch masks of a batch: from a detector, a file, a folder, or none at all."""
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from oldphoto.inference.detector import ScratchDetector
 from oldphoto.inference.inputs import SUBFOLDER, left_out_lines, search_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping
+from oldphoto.system.files import explained_disk_errors
 from oldphoto.weights.source import WeightsSource
 
 MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
@@ -118,7 +120,7 @@ def keep_masks(
     """
     if masks is _no_mask:
         raise InputError("there are no masks to save: add --mask auto")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"expected a new or empty folder for the masks, got {folder}")
     folders = folders or {}
     names = Counter(_key(folders.get(photo, Path()), photo) for photo in photos)
@@ -130,9 +132,13 @@ def keep_masks(
         mask = masks(photo, pixels)
         if mask is not None:
             place = folder / folders.get(photo, Path())
-            place.mkdir(parents=True, exist_ok=True)
+            with explained_disk_errors(place, "choose another folder for the masks"):
+                place.mkdir(parents=True, exist_ok=True)
             levels = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
-            write_photo(place / f"{photo.stem}.png", levels)
+            path = place / f"{photo.stem}.png"
+            if os.path.lexists(path):  # put there since the batch began
+                raise MaskError(f"{path} is there already and is not replaced: move it away")
+            write_photo(path, levels)
         return mask
 
     return kept

@@ -22,6 +22,7 @@ from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.vae import VAE
+from oldphoto.system.outputs import HIDDEN, lock_folder
 from oldphoto.weights.store import load_weights, save_network
 
 TINY = PRESETS["tiny"]
@@ -68,6 +69,11 @@ def png_head(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def results(folder: Path) -> list[str]:
+    """Names of the files in an output folder, without the record of what was written."""
+    return sorted(path.name for path in folder.iterdir() if path.name != HIDDEN)
+
+
 def call(*words: object) -> int:
     parser = argparse.ArgumentParser()
     restore.add_arguments(parser)
@@ -82,7 +88,7 @@ def test_a_folder_is_restored_under_the_same_names(photos, tmp_path, weights, ca
     out = tmp_path / "new" / "out"
     before = {path: path.read_bytes() for path in photos.iterdir()}
     assert call(photos, "--output", out, "--weights", weights) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["a.jpg", "b.png", "c.png"]
+    assert results(out) == ["a.jpg", "b.png", "c.png"]
     for name, height in [("a.jpg", 20), ("b.png", 21), ("c.png", 22)]:
         assert Image.open(out / name).size == (33, height)
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
@@ -110,7 +116,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, weights, capsy
     third = save_photo(tmp_path / "z" / "a.bmp", 2)
     out = tmp_path / "out"
     assert call(first, second, third, first, "--output", out, "--weights", weights) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["A_2.PNG", "a.png", "a_3.png"]
+    assert results(out) == ["A_2.PNG", "a.png", "a_3.png"]
     assert Image.open(out / "A_2.PNG").size == (33, 21)
     assert "A.PNG: saved as A_2.PNG" in capsys.readouterr().err
 
@@ -133,6 +139,68 @@ def test_the_inputs_are_never_overwritten(photos, weights):
     with pytest.raises(InputError, match=r"would overwrite .*a\.jpg: choose another --output"):
         call(photos, "--output", photos, "--weights", weights)
     assert len(list(photos.iterdir())) == 3
+
+
+def test_another_original_of_the_same_name_is_never_replaced(tmp_path, weights, capsys):
+    """Scanners count from 0001: one album is restored into the folder of another."""
+    other = save_photo(tmp_path / "pictures" / "IMG_0001.JPG", 1)
+    before = other.read_bytes()
+    photo = save_photo(tmp_path / "usb" / "IMG_0001.jpg", 2)
+    for _ in range(2):  # the second time the earlier result is replaced
+        assert call(photo, "--output", other.parent, "--weights", weights) == 0
+        assert results(other.parent) == ["IMG_0001.JPG", "IMG_0001_2.jpg"]
+        said = capsys.readouterr().err
+        assert f"saved as IMG_0001_2.jpg, because a file in {other.parent} has its name" in said
+    assert other.read_bytes() == before
+
+
+def test_results_of_another_album_stay_and_ones_own_are_replaced(tmp_path, weights):
+    out = tmp_path / "out"
+    first, second = save_photo(tmp_path / "x" / "a.png"), save_photo(tmp_path / "y" / "a.png", 1)
+    for _ in range(2):
+        for photo in (first, second):
+            assert call(photo, "--output", out, "--weights", weights) == 0
+        assert results(out) == ["a.png", "a_2.png"]
+    assert Image.open(out / "a.png").size == (33, 20)
+    assert Image.open(out / "a_2.png").size == (33, 21)
+    assert call(second, first, "--output", out, "--weights", weights) == 0
+    assert results(out) == ["a.png", "a_2.png"]
+    assert Image.open(out / "a.png").size == (33, 20)
+
+
+def test_a_result_that_was_retouched_is_kept(tmp_path, weights):
+    out, photo = tmp_path / "out", save_photo(tmp_path / "a.png")
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    retouched = save_photo(out / "a.png", 3).read_bytes()
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    assert (out / "a.png").read_bytes() == retouched
+    assert results(out) == ["a.png", "a_2.png"]
+
+
+def test_a_rescan_under_the_same_name_does_not_replace_the_result_of_the_first(tmp_path, weights):
+    out, photo = tmp_path / "out", save_photo(tmp_path / "a.png")
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    save_photo(photo, 1)
+    assert call(photo, "--output", out, "--weights", weights) == 0
+    assert results(out) == ["a.png", "a_2.png"]
+
+
+def test_a_link_in_the_output_is_not_written_through(tmp_path, weights):
+    original = save_photo(tmp_path / "album" / "a.png", 1)
+    before, out = original.read_bytes(), tmp_path / "out"
+    out.mkdir()
+    (out / "a.png").symlink_to(original)
+    assert call(save_photo(tmp_path / "a.png"), "--output", out, "--weights", weights) == 0
+    assert original.read_bytes() == before
+    assert results(out) == ["a.png", "a_2.png"]
+
+
+def test_two_batches_into_one_folder_are_refused(photos, tmp_path, weights):
+    out = tmp_path / "out"
+    out.mkdir()
+    with lock_folder(out), pytest.raises(InputError, match="another process is writing into"):
+        call(photos, "--output", out, "--weights", weights)
+    assert results(out) == []
 
 
 def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkeypatch):
@@ -196,7 +264,7 @@ def test_bad_photos_are_named_and_the_others_done(photos, tmp_path, weights, cap
     (photos / "wide.png").write_bytes(png_head(30_000, 10_000))
     out = tmp_path / "out"
     assert call(photos, "--output", out, "--weights", weights) == 1
-    assert sorted(path.name for path in out.iterdir()) == ["a.jpg", "b.png", "c.png"]
+    assert results(out) == ["a.jpg", "b.png", "c.png"]
     shown = capsys.readouterr()
     for words in ("empty.jpg is empty", "text.png is not", "cut.bmp is damaged", "dot.png is 1 pi"):
         assert words in shown.err
@@ -227,7 +295,7 @@ def test_of_several_pictures_in_one_file_the_first_is_restored_and_that_is_said(
     out = tmp_path / "out"
     assert call(path, "--output", out, "--weights", weights) == 0
     assert "only the first of its 3 pictures is restored" in capsys.readouterr().err
-    assert len(list(out.iterdir())) == 1
+    assert len(results(out)) == 1
 
 
 def test_one_bad_mask_among_several_is_named(photos, tmp_path, weights, capsys):
@@ -240,7 +308,7 @@ def test_one_bad_mask_among_several_is_named(photos, tmp_path, weights, capsys):
     shown = capsys.readouterr().err
     assert "a.png has grey values" in shown
     assert "b.png is 9 pixels wide and 9 high" in shown
-    assert [path.name for path in out.iterdir()] == ["c.png"]
+    assert results(out) == ["c.png"]
 
 
 def test_a_photo_too_large_for_the_memory_is_named(photos, tmp_path, weights, capsys):
@@ -249,7 +317,7 @@ def test_a_photo_too_large_for_the_memory_is_named(photos, tmp_path, weights, ca
     shown = capsys.readouterr().err
     assert "a.jpg not restored: restoring 36 x 20 pixels needs 0.03 GiB even in tiles" in shown
     assert "only 0.00 GiB are left" in shown
-    assert list(out.iterdir()) == []
+    assert results(out) == []
 
 
 @pytest.mark.parametrize(
@@ -277,7 +345,7 @@ def test_out_of_memory_is_one_sentence_and_the_others_are_done(
     assert said[0].endswith(
         "b.png not restored: out of memory: set a lower --max-memory, or close other programs"
     )
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "c.png"]
+    assert results(tmp_path / "out") == ["a.jpg", "c.png"]
 
 
 def test_an_error_of_the_program_itself_is_not_hidden(photos, tmp_path, weights, monkeypatch):
@@ -327,7 +395,7 @@ def test_ctrl_c_leaves_whole_files_only(photos, tmp_path, weights, monkeypatch):
     monkeypatch.setattr(Image.Image, "save", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         call(photos, "--output", out, "--weights", weights)
-    assert [path.name for path in out.iterdir()] == ["a.jpg"]
+    assert results(out) == ["a.jpg"]
     Image.open(out / "a.jpg").load()
 
 
@@ -444,7 +512,7 @@ def test_a_single_photo_with_a_mask_of_another_size_is_wrong_use(photos, tmp_pat
     words = ("--output", tmp_path / "out", "--weights", weights, "--mask", tmp_path / "m.png")
     with pytest.raises(InputError, match=r"m\.png is 5 pixels wide and 5 high, but its photo"):
         call(photos / "a.jpg", *words)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert results(tmp_path / "out") == []
 
 
 def test_the_masks_that_were_used_are_written_on_request(photos, tmp_path, weights):

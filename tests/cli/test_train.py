@@ -18,6 +18,7 @@ from oldphoto.cli.main import main
 from oldphoto.config import PRESETS
 from oldphoto.networks import features
 from oldphoto.samples import sample_paths
+from oldphoto.system.outputs import lock_folder
 from oldphoto.training import checkpoint
 
 SHORT = ["--photos", "16", "--device", "cpu", "--precision", "fp32"]
@@ -162,6 +163,12 @@ def test_a_run_without_a_stage_configuration_goes_on(trained):
     (trained / "vae-clean" / "config.json").unlink()
     command = ["train", "--run", str(trained), "--stage", "vae-clean", *SHORT, "--resume"]
     assert main(command) == 0
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path, capsys):
+    with lock_folder(tmp_path / "run"):
+        assert main(["train", "--run", str(tmp_path / "run"), "--photos", "4"]) == 2
+    assert f"another process is writing into {tmp_path / 'run'}" in capsys.readouterr().err
 
 
 def test_a_full_disk_ends_in_a_sentence(tmp_path, capsys, monkeypatch):

@@ -58,3 +58,12 @@ def test_the_command_writes_and_prints_the_table(tmp_path, capsys):
     names = [path.stem for path in sample_paths("held_out")]
     assert [row["name"] for row in rows] == [*names, "mean"]
     assert f"| mean | {float(rows[-1]['psnr_degraded']):.2f} |" in capsys.readouterr().out
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "scores.csv").write_text("of my thesis", encoding="utf-8")
+    for _ in range(2):
+        assert main(["evaluate", "--weights", str(folder), "--output", str(mine)]) == 0
+        assert "holds another scores.csv: saved as scores_2.csv" in capsys.readouterr().err
+    assert (mine / "scores.csv").read_text(encoding="utf-8") == "of my thesis"
+    assert (mine / "scores_2.csv").read_bytes() == (output / "scores.csv").read_bytes()
+    assert not (mine / "scores_3.csv").exists()

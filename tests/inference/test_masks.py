@@ -250,6 +250,15 @@ def test_masks_that_somebody_corrected_are_not_written_over(tmp_path):
     assert (tmp_path / "masks" / "a.png").read_bytes() == corrected
 
 
+def test_a_mask_that_appears_during_the_batch_is_not_replaced(tmp_path):
+    kept = keep_masks(lambda *_: np.ones((20, 30), bool), tmp_path / "kept", [Path("a.jpg")])
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a.png").symlink_to(tmp_path / "elsewhere.png")
+    with pytest.raises(MaskError, match="is there already and is not replaced"):
+        kept(Path("a.jpg"), PIXELS)
+    assert not (tmp_path / "elsewhere.png").exists()
+
+
 def test_masks_that_would_share_a_file_or_are_none_are_not_kept(tmp_path):
     source, _ = choose_masks("none", restorer(), SMALL, [Path("a.jpg")])
     with pytest.raises(InputError, match="there are no masks to save: add --mask auto"):

@@ -19,7 +19,9 @@ from oldphoto.course.publishing.slides import write_decks
 
 SOURCES = ("oldphoto", "data_tools")  # what the wheel is built from, beside the files below
 SOURCE_FILES = ("pyproject.toml", "README.md", "LICENSE")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.partial", ".ipynb_checkpoints")
+LEFT_OUT = shutil.ignore_patterns(
+    "__pycache__", "*.pyc", "*.partial", ".oldphoto", ".ipynb_checkpoints"
+)
 # Words of requirements.txt after which only tools for developers follow.
 NOT_FOR_THE_ROOM = "# the data tools"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

@@ -21,7 +21,9 @@ from pygments.formatters import HtmlFormatter
 
 from oldphoto.course.publishing.clean import replace_widgets
 from oldphoto.course.publishing.notebooks import CourseNotebook, read_notebook
-from oldphoto.course.publishing.runner import Result
+from oldphoto.course.publishing.runner import INDEX, SOURCE, Result
+from oldphoto.system.files import explained_disk_errors, written_whole
+from oldphoto.system.outputs import OutputFolder
 from oldphoto.system.pages import fill_template
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -92,27 +94,35 @@ def write_pages(notebooks: list[CourseNotebook], results: list[Result], output: 
     Returns:
         The path of the index page.
     """
-    rows = []
-    sheets = []
-    pictures = []
-    for notebook, result in zip(notebooks, results, strict=True):
-        executed = output / notebook.path.name
-        page = output / f"{notebook.name}.html"
-        if executed.is_file():
-            node = read_notebook(executed).node
-            page.write_text(notebook_page(node, notebook.title), encoding="utf-8")
-        rows.append((notebook, result, page.name if page.is_file() else ""))
-        written = output / "files" / notebook.name
-        for path in sorted(written.rglob("*.html")):  # such as a contact sheet
-            sheets.append((quote(path.relative_to(output).as_posix()), _words(path)))
-        for path in _pictures(written):
-            pictures.append((notebook.name, _words(path), _data_address(path)))
-    index = output / "index.html"
-    page_text = course_page(
-        "run.html.j2", "The course, executed", rows=rows, sheets=sheets, pictures=pictures
-    )
-    index.write_text(page_text, encoding="utf-8")
-    return index
+    with (
+        OutputFolder(output) as outputs,
+        explained_disk_errors(output, "name another folder with --output"),
+    ):
+        rows = []
+        sheets = []
+        pictures = []
+        for notebook, result in zip(notebooks, results, strict=True):
+            executed = output / notebook.path.name
+            page = output / f"{notebook.name}.html"
+            if executed.is_file():
+                node = read_notebook(executed).node
+                _write(outputs, page.name, notebook_page(node, notebook.title))
+            rows.append((notebook, result, page.name if page.is_file() else ""))
+            written = output / "files" / notebook.name
+            for path in sorted(written.rglob("*.html")):  # such as a contact sheet
+                sheets.append((quote(path.relative_to(output).as_posix()), _words(path)))
+            for path in _pictures(written):
+                pictures.append((notebook.name, _words(path), _data_address(path)))
+        page_text = course_page(
+            "run.html.j2", "The course, executed", rows=rows, sheets=sheets, pictures=pictures
+        )
+        _write(outputs, INDEX, page_text)
+    return output / INDEX
+
+
+def _write(outputs: OutputFolder, name: str, text: str) -> None:
+    with outputs.writing(name, SOURCE) as path, written_whole(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def _words(path: Path) -> str:

@@ -25,8 +25,12 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError, require_positive
 from oldphoto.course.publishing.kernel import KERNEL_NAME, kernel_environment, write_kernel
 from oldphoto.course.publishing.notebooks import CourseNotebook
+from oldphoto.system.files import explained_disk_errors, written_whole
+from oldphoto.system.outputs import OutputFolder
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+RESULTS, INDEX = "results.json", "index.html"
+SOURCE = "course run"  # of these files in the record of the output folder
 MEMORY_INTERVAL = 0.1  # seconds between two measurements; a shorter peak can be missed
 CELLS_DONE = re.compile(r"(\d+)/\d+ \[")  # in the progress bar of papermill
 
@@ -86,12 +90,19 @@ def run_notebooks(
     require_positive(jobs=jobs)
     if cell_timeout is not None:  # papermill takes one below zero for "wait forever"
         require_positive(cell_timeout=cell_timeout)
-    _make_folder(output)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    with (
+        OutputFolder(output.resolve()) as outputs,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        explained_disk_errors(output, "name another folder with --output"),
+    ):
+        _require_own_files(outputs, notebooks)
+        for name in (RESULTS, INDEX):  # a stopped run must not be mistaken for the last one
+            outputs.remove(name)
         write_kernel(Path(folder), max(1, cores // jobs))
-        runs = [_Run(n, output.resolve(), values, Path(folder), cell_timeout) for n in notebooks]
+        runs = [_Run(n, outputs, values, Path(folder), cell_timeout) for n in notebooks]
         results = _run_all(runs, jobs)
-    write_results(output / "results.json", results, jobs)
+        with outputs.writing(RESULTS, SOURCE) as path:
+            write_results(path, results, jobs)
     return results
 
 
@@ -124,16 +135,18 @@ def _kind(value: Any) -> str:
     return "a text" if isinstance(value, str) else "anything"
 
 
-def _make_folder(output: Path) -> None:
-    """Create the folder; old results go, so that a stopped run cannot be mistaken for them."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "results.json").unlink(missing_ok=True)
-        (output / "index.html").unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {output} cannot be written ({error.strerror}); name another with --output"
-        ) from error
+def _require_own_files(outputs: OutputFolder, notebooks: list[CourseNotebook]) -> None:
+    """Raise InputError if a file of the user has the name of a result, or a link leads away."""
+    names = [RESULTS, INDEX]
+    for notebook in notebooks:
+        names += [notebook.path.name, f"{notebook.name}.html", f"files/{notebook.name}/x"]
+    for name in names:
+        if not outputs.may_write(name, SOURCE):
+            found = name.removesuffix("/x")
+            raise InputError(
+                f"{outputs.folder} holds {found}, which this command did not write: move it away, "
+                "or name another folder with --output"
+            )
 
 
 class _Run:
@@ -146,7 +159,7 @@ class _Run:
     def __init__(
         self,
         notebook: CourseNotebook,
-        output: Path,
+        outputs: OutputFolder,
         parameters: dict[str, Any],
         kernel: Path,
         cell_timeout: float | None,
@@ -157,8 +170,10 @@ class _Run:
         self.parameters = parameters
         self.environment = kernel_environment(kernel)
         self.cell_timeout = cell_timeout
-        self.executed = output / notebook.path.name
-        self.folder = output / "files" / notebook.name
+        self.outputs = outputs
+        self.file_name = notebook.path.name
+        self.executed = outputs.new_path(notebook.path.name)
+        self.folder = outputs.folder / "files" / notebook.name
         self.log = kernel / f"{notebook.name}.log"
         self.command = [sys.executable, "-m", "papermill", str(notebook.path.resolve())]
         self.command += [str(self.executed), "--kernel", KERNEL_NAME, "--language", "python"]
@@ -170,7 +185,7 @@ class _Run:
     def execute(self) -> Result:
         """Run the notebook to its end and return what came of it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.executed.unlink(missing_ok=True)
+        self.outputs.remove(self.file_name)
         peak = 0
         started = time.perf_counter()
         with self.log.open("wb") as log:
@@ -192,6 +207,8 @@ class _Run:
         self.cells_done = self.num_cells
         seconds = time.perf_counter() - started
         error = self._error(process.returncode, self._printed())
+        if self.executed.is_file():
+            self.outputs.place(self.executed, self.file_name, SOURCE)
         return Result(self.name, error, seconds, peak, self.parameters)
 
     def _printed(self) -> str:
@@ -305,4 +322,5 @@ def write_results(path: Path, results: list[Result], jobs: int) -> None:
         "jobs": jobs,
     }
     text = json.dumps({"machine": machine, "notebooks": rows}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    with written_whole(path) as file:
+        file.write((text + "\n").encode())

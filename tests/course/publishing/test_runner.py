@@ -158,6 +158,26 @@ def test_output_that_is_a_file_is_refused(make_notebook, tmp_path):
         run_notebooks(notebooks, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "name", ["results.json", "index.html", "01_small.ipynb", "01_small.html", "files/01_small"]
+)
+def test_a_file_of_the_user_is_never_replaced(make_notebook, tmp_path, name):
+    out = tmp_path / "out"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="which this command did not write: move it away"):
+        run_notebooks(all_notebooks(make_notebook("print(1)", name="01_small").parent), out)
+    assert (out / name).read_text(encoding="utf-8") == "mine"
+
+
+def test_notebooks_are_not_replaced_by_their_executed_selves(make_notebook):
+    path = make_notebook("print(1)")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="which this command did not write"):
+        run_notebooks(all_notebooks(path.parent), path.parent)
+    assert path.read_bytes() == before
+
+
 def test_command_writes_a_page_and_returns_1_when_one_fails(make_notebook, tmp_path, capsys):
     make_notebook("print('reached')\n1 / 0", name="01_bad", head="# It fails <here>")
     folder = make_notebook("print(FAST)", name="02_good", head=f"{BADGE}\n# $x^2$ and more").parent

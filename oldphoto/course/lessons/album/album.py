@@ -17,7 +17,7 @@ from oldphoto.inference.batch import Outcome, Restore, plan_jobs, restore_batch
 from oldphoto.inference.inputs import HIDDEN, OTHER_ENDING, search_photos
 from oldphoto.inference.masks import MaskSource
 from oldphoto.inference.provenance import Provenance
-from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import OutputFolder
 
 LONGEST = 360  # pixels of the pictures on the page; the restored photos themselves keep their size
 _GREY_LEVELS, _BROWN_LEVELS, _ONE_TONE = 6.0, 8.0, 12.0  # of 255, see ``look_words``
@@ -225,31 +225,41 @@ def _figure(pixels: np.ndarray, caption: str, alt: str) -> str:
 
 
 def write_sheet(path: Path, body: str, title: str) -> Path:
-    """Write ``contact_sheet``'s HTML as one whole page; returns its path."""
+    """Write ``contact_sheet``'s HTML as one whole page; returns its path.
+
+    A file of that name that this function did not write stays: the page gets a free name.
+    """
     page = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title></head><body>{body}</body></html>\n"
     )
-    with written_whole(path) as file:
-        file.write(page.encode("utf-8"))
-    return path
+    with OutputFolder(path.parent) as outputs:
+        return outputs.write_text(path.name, page, source="contact sheet")
 
 
 def demo_folder(folder: Path, photos: Sequence[Path]) -> Path:
     """Fill a folder with copies of photos, a grey scan of the first, and two files that fail.
 
     The two are a photo cut short, as after a broken transfer, and a text with a photo's name.
+
+    Raises:
+        InputError: if the folder holds other files of these names; they stay as they are.
     """
     if not photos:
         raise InputError("expected at least one photo to fill a folder with, got none")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in photos:
-        (folder / path.name).write_bytes(path.read_bytes())
-    grey = Image.fromarray(load_rgb(photos[0])).convert("L")
-    grey.save(folder / f"{photos[0].stem}_grey_scan.png")
-    content = photos[0].read_bytes()
-    (folder / "cut_short.jpg").write_bytes(content[: len(content) // 3])
-    (folder / "not_a_photo.jpg").write_text("Dear Grandmother,", encoding="utf-8")
-    (folder / "letter.txt").write_text("Dear Grandmother,", encoding="utf-8")
+    first = photos[0]
+    content = first.read_bytes()
+    grey = io.BytesIO()
+    Image.fromarray(load_rgb(first)).convert("L").save(grey, "PNG")
+    files = {path.name: path.read_bytes() for path in photos} | {
+        f"{first.stem}_grey_scan.png": grey.getvalue(),
+        "cut_short.jpg": content[: len(content) // 3],
+        "not_a_photo.jpg": b"Dear Grandmother,",
+        "letter.txt": b"Dear Grandmother,",
+    }
+    with OutputFolder(folder.parent) as outputs:  # so that the folder itself holds photos alone
+        for name, written in files.items():
+            with outputs.writing(f"{folder.name}/{name}", source="demonstration") as path:
+                path.write_bytes(written)
     return folder

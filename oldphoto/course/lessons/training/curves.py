@@ -1,7 +1,6 @@
 """What notebook 10 shows of training runs: logs as curves, kills, checkpoints, memory."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import sha256_of
 from oldphoto.system.memory import GIB
+from oldphoto.system.outputs import OutputFolder
 from oldphoto.training.checkpoint import checkpoint_path
 from oldphoto.training.memory_estimate import StepCost
 
@@ -41,10 +41,15 @@ def untrained(preset: Preset, seed: int = 0) -> RestorationNetwork:
 
 
 def fresh_folder(path: str | Path) -> Path:
-    """Return an empty folder; what an earlier run of the notebook left there is removed."""
+    """Return an empty folder; what an earlier run of the notebook left there is removed.
+
+    A folder of that name that this function did not make is renamed, and that is printed.
+    """
     folder = Path(path)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    with OutputFolder(folder.parent) as outputs:
+        moved = outputs.fresh_folder(folder.name)
+    if moved:
+        print(f"{folder} held other files: they are now in {moved}")
     return folder
 
 

@@ -12,6 +12,7 @@ from oldphoto.checks import InputError
 from oldphoto.course.lessons.album import album
 from oldphoto.inference.provenance import Provenance, read_provenance
 from oldphoto.samples import sample_paths
+from oldphoto.system.outputs import HIDDEN
 
 IMAGES = re.compile(r"<img [^>]*>")
 
@@ -46,7 +47,10 @@ def test_a_broken_file_is_named_and_stops_nobody(folder, tmp_path):
     assert [outcome.name for outcome in outcomes] == ["broken.jpg", "a.png", "b & c.jpg"]
     assert "not an image" in outcomes[0].error and str(folder) not in outcomes[0].error
     assert not outcomes[1].error and not outcomes[2].error
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "b & c.jpg"]
+    assert sorted(path.name for path in out.iterdir() if path.name != HIDDEN) == [
+        "a.png",
+        "b & c.jpg",
+    ]
     before, after = Image.open(folder / "a.png"), Image.open(out / "a.png")
     np.testing.assert_array_equal(np.asarray(after), 255 - np.asarray(before))
 
@@ -107,6 +111,19 @@ def test_the_sheet_becomes_one_whole_page(tmp_path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>") and text.rstrip().endswith("</html>")
     assert "<title>a &lt; b</title>" in text and "<p>été</p>" in text
+
+
+def test_a_page_and_photos_of_the_user_are_not_replaced(tmp_path):
+    (tmp_path / "sheet.html").write_text("mine", encoding="utf-8")
+    for _ in range(2):
+        path = album.write_sheet(tmp_path / "sheet.html", "<p>a</p>", "a")
+        assert path == tmp_path / "sheet_2.html"
+    assert (tmp_path / "sheet.html").read_text(encoding="utf-8") == "mine"
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "letter.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="left as it is: move it away"):
+        album.demo_folder(tmp_path / "input", sample_paths("held_out")[:1])
+    assert (tmp_path / "input" / "letter.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_single_damaged_pixel_survives_reduction():

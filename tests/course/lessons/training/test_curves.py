@@ -154,3 +154,16 @@ def test_fresh_folder_is_empty(tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "old.txt").write_text("x", encoding="utf-8")
     assert list(lab.fresh_folder(tmp_path / "runs").iterdir()) == []
+
+
+def test_fresh_folder_deletes_only_what_it_made(tmp_path, capsys):
+    photos = tmp_path / "runs"
+    photos.mkdir()
+    (photos / "grandmother.jpg").write_text("x", encoding="utf-8")
+    (lab.fresh_folder(photos) / "log.csv").write_text("x", encoding="utf-8")
+    assert f"{photos} held other files: they are now in {photos}_2" in capsys.readouterr().out
+    assert list(lab.fresh_folder(photos).iterdir()) == []
+    assert [path.name for path in (tmp_path / "runs_2").iterdir()] == ["grandmother.jpg"]
+    (tmp_path / "link").symlink_to(tmp_path / "runs_2")
+    with pytest.raises(InputError, match="is a link"):
+        lab.fresh_folder(tmp_path / "link")

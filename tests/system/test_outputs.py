@@ -1,0 +1,251 @@
+"""Output folders: what a command did not write is neither replaced nor deleted."""
+
+import contextlib
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oldphoto.checks import InputError
+from oldphoto.system import files, outputs
+from oldphoto.system.outputs import HIDDEN, OutputFolder, folded, lock_folder
+
+RECORD = f"{HIDDEN}/files.jsonl"
+
+
+def write(folder: Path, name: str, text: str, source: str = "photo:1") -> str:
+    """Write a result under a free name, as a command does; return the name."""
+    with OutputFolder(folder) as out:
+        return out.write_text(name, text, source).name
+
+
+def visible(folder: Path) -> dict[str, str]:
+    """Return the files in a folder and their text, without the hidden folder."""
+    return {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir() if p.name != HIDDEN}
+
+
+def test_the_same_command_replaces_its_own_result(tmp_path):
+    assert write(tmp_path, "a.jpg", "first") == "a.jpg"
+    assert write(tmp_path, "a.jpg", "second") == "a.jpg"
+    assert visible(tmp_path) == {"a.jpg": "second"}
+
+
+def test_a_result_of_another_source_stays(tmp_path):
+    write(tmp_path, "a.jpg", "mine", "photo:1")
+    assert write(tmp_path, "a.jpg", "other", "photo:2") == "a_2.jpg"
+    assert write(tmp_path, "a.jpg", "other again", "photo:2") == "a_2.jpg"
+    assert visible(tmp_path) == {"a.jpg": "mine", "a_2.jpg": "other again"}
+
+
+def test_a_result_that_the_user_changed_is_the_users(tmp_path):
+    write(tmp_path, "a.jpg", "result")
+    (tmp_path / "a.jpg").write_text("retouched", encoding="utf-8")
+    assert write(tmp_path, "a.jpg", "result") == "a_2.jpg"
+    with OutputFolder(tmp_path) as out:
+        assert not out.remove("a.jpg")
+        assert out.remove("a_2.jpg")
+    assert visible(tmp_path) == {"a.jpg": "retouched"}
+
+
+def test_a_deleted_result_is_forgotten(tmp_path):
+    """The user may put a copy of it back, which is then the user's."""
+    write(tmp_path, "a.jpg", "result")
+    with OutputFolder(tmp_path) as out:
+        assert out.remove("a.jpg")
+    (tmp_path / "a.jpg").write_text("result", encoding="utf-8")
+    with OutputFolder(tmp_path) as out:
+        assert not out.remove("a.jpg")
+
+
+@pytest.mark.parametrize("there", ["A.JPG", "a.jpg", "A.jpg"])
+def test_names_that_differ_in_case_alone_are_one(tmp_path, there):
+    (tmp_path / there).write_text("mine", encoding="utf-8")
+    assert write(tmp_path, "a.jpg", "result") == "a_2.jpg"
+    assert visible(tmp_path) == {there: "mine", "a_2.jpg": "result"}
+
+
+def test_names_that_differ_in_the_form_of_an_accent_are_one(tmp_path):
+    (tmp_path / "e\u0301.jpg").write_text("mine", encoding="utf-8")
+    assert write(tmp_path, "\u00e9.jpg", "result") == "\u00e9_2.jpg"
+
+
+@pytest.mark.parametrize("name", ["../a.jpg", "box/../../a.jpg", "/a.jpg", ""])
+def test_names_that_lead_out_are_refused(tmp_path, name):
+    folder = tmp_path / "out"
+    (tmp_path / "a.jpg").write_text("mine", encoding="utf-8")
+    with OutputFolder(folder) as out:
+        for use in (out.remove, lambda name: out.writing(name, "x").__enter__()):
+            with contextlib.suppress(InputError):
+                use(name)
+    assert visible(tmp_path / "out") == {}
+    assert (tmp_path / "a.jpg").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_record_that_lies_deletes_nothing_outside(tmp_path):
+    folder, victim = tmp_path / "out", tmp_path / "victim.jpg"
+    victim.write_text("mine", encoding="utf-8")
+    (folder / HIDDEN).mkdir(parents=True)
+    lines = ["[" * 100_000, '{"name": 1}', "no json", ""]
+    for name in ("../victim.jpg", str(victim), "link.jpg"):
+        entry = {"name": name, "sha256": files.sha256_of(victim), "source": "photo:1"}
+        lines.append(json.dumps(entry))
+    (folder / RECORD).write_text("\n".join(lines), encoding="utf-8")
+    (folder / "link.jpg").symlink_to(victim)
+    with OutputFolder(folder) as out:
+        for name in out.sources():
+            assert not out.remove(name)
+    assert victim.read_text(encoding="utf-8") == "mine"
+    assert (folder / "link.jpg").is_symlink()
+    assert write(folder, "link.jpg", "result") == "link_2.jpg"
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    album, out = tmp_path / "album", tmp_path / "out"
+    album.mkdir()
+    out.mkdir()
+    (out / "box").symlink_to(album)
+    (out / "dangling.jpg").symlink_to(album / "new.jpg")
+    with OutputFolder(out) as folder:
+        with pytest.raises(InputError, match="left as it is"), folder.writing("box/a.jpg", "x"):
+            pass
+        with pytest.raises(InputError, match="is a link or a file of yours"):
+            folder.free_name("box/a.jpg", "x")
+        with pytest.raises(InputError, match="is a link or a file of yours"):
+            folder.free_name("dangling.jpg/a.jpg", "x")
+        assert folder.free_name("dangling.jpg", "x") == "dangling_2.jpg"
+    assert list(album.iterdir()) == []
+
+
+@pytest.mark.parametrize("part", [HIDDEN, f"{HIDDEN}/lock", RECORD])
+def test_a_hidden_folder_that_is_a_link_is_refused(tmp_path, part):
+    album, out = tmp_path / "album", tmp_path / "out"
+    (album / "x").mkdir(parents=True)
+    (out / part).parent.mkdir(parents=True)
+    (out / part).symlink_to(album / "x", target_is_directory=part == HIDDEN)
+    with pytest.raises(InputError, match="without links: remove"):
+        OutputFolder(out).__enter__()
+    assert list((album / "x").iterdir()) == []
+
+
+def test_a_file_that_appears_while_a_result_is_made_stays(tmp_path):
+    with OutputFolder(tmp_path) as out:
+        with pytest.raises(InputError, match="left as it is"), out.writing("a.jpg", "x") as path:
+            path.write_text("result", encoding="utf-8")
+            (tmp_path / "a.jpg").write_text("mine", encoding="utf-8")
+        assert visible(tmp_path) == {"a.jpg": "mine"}
+
+
+@pytest.mark.parametrize("step", ["_note", "replace_file"])
+def test_a_command_that_was_killed_finds_its_files_again(tmp_path, monkeypatch, step):
+    """Killed before or after the record, or between record and rename."""
+    write(tmp_path, "a.jpg", "first")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(OutputFolder if step == "_note" else outputs, step, stop)
+        write(tmp_path, "a.jpg", "second")
+    assert visible(tmp_path) == {"a.jpg": "first"}
+    assert write(tmp_path, "a.jpg", "third") == "a.jpg"
+
+
+def test_a_torn_record_loses_its_last_line_alone(tmp_path):
+    write(tmp_path, "a.jpg", "a")
+    write(tmp_path, "b.jpg", "b")
+    record = tmp_path / RECORD
+    record.write_bytes(record.read_bytes()[:-20])
+    assert write(tmp_path, "a.jpg", "new") == "a.jpg"
+    assert write(tmp_path, "b.jpg", "new") == "b_2.jpg"  # nothing proves that b.jpg is ours
+    assert write(tmp_path, "b.jpg", "newer") == "b_2.jpg"
+
+
+def test_the_record_does_not_grow_without_end(tmp_path):
+    for number in range(300):
+        write(tmp_path, "a.jpg", str(number))
+    assert len((tmp_path / RECORD).read_text(encoding="utf-8").splitlines()) < 120
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_line(tmp_path, monkeypatch):
+    write(tmp_path, "a.jpg", "first")
+    before = (tmp_path / RECORD).read_bytes()
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, OutputFolder(tmp_path) as out:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match=r"the disk of .* is full: free some space"):
+            out.write_text("a.jpg", "second", "photo:1")
+    assert visible(tmp_path) == {"a.jpg": "first"}
+    assert (tmp_path / RECORD).read_bytes() == before
+
+
+def test_an_output_that_is_a_file_is_one_sentence(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match=r"out cannot be written \(File exists\): choose another"):
+        OutputFolder(tmp_path / "out").__enter__()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from oldphoto.system.outputs import OutputFolder
+with OutputFolder(Path(sys.argv[1])) as out, out.writing("a.jpg", "x") as path:
+    path.write_text("half")
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_processes_and_a_killed_one(tmp_path):
+    held = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
+    assert held.stdout is not None and held.stdout.readline() == b"held\n"
+    try:
+        with pytest.raises(InputError, match=f"another process is writing into {tmp_path}: wait"):
+            OutputFolder(tmp_path).__enter__()
+    finally:
+        held.kill()
+        held.wait()
+    assert list((tmp_path / HIDDEN).glob("new-*"))  # what it was writing
+    assert write(tmp_path, "a.jpg", "whole") == "a.jpg"
+    assert not list((tmp_path / HIDDEN).glob("new-*"))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOTSUP, "x"), NotImplementedError()])
+def test_a_file_system_without_locks_is_accepted(tmp_path, monkeypatch, error):
+    def refuse(_self):
+        raise error
+
+    monkeypatch.setattr(outputs.FileLock, "acquire", refuse)
+    with lock_folder(tmp_path) as is_locked:
+        assert not is_locked
+    assert write(tmp_path, "a.jpg", "result") == "a.jpg"
+
+
+def test_a_fresh_folder_deletes_its_own_and_renames_others(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.docx").touch()
+    with OutputFolder(tmp_path) as out:
+        assert out.fresh_folder("run") == tmp_path / "run_2"
+        (tmp_path / "run" / "log.csv").touch()
+        assert out.fresh_folder("run") is None
+    assert list((tmp_path / "run").iterdir()) == []
+    assert (tmp_path / "run_2" / "thesis.docx").exists()
+
+
+def test_names_of_full_length_get_a_number(tmp_path):
+    name = "n" * 251 + ".jpg"
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    assert write(tmp_path, name, "result") == "n" * 249 + "_2.jpg"
+
+
+def test_a_name_that_is_not_utf_8_survives(tmp_path):
+    name = os.fsdecode(b"t\xe9l\xe9.jpg")
+    assert write(tmp_path, name, "first") == name
+    assert write(tmp_path, name, "second") == name
+    assert folded(name) in {folded(other) for other in visible(tmp_path)}
