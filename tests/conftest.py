@@ -1,6 +1,7 @@
 """Settings of all tests: one computing thread for each process, and an option."""
 
 import os
+import tempfile
 
 import pytest
 
@@ -8,6 +9,8 @@ import pytest
 # the tests up to ten times as slow. It counts only before torch and OpenCV are imported, and
 # processes that the tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The records of output folders do not go into the user's own state folder.
+os.environ.setdefault("OLDPHOTO_STATE", tempfile.mkdtemp(prefix="oldphoto-state-"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

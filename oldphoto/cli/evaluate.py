@@ -19,7 +19,7 @@ from oldphoto.evaluation.scores import Score, evaluate, mean_score
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.samples import sample_paths
-from oldphoto.system.outputs import OutputFolder
+from oldphoto.system.outputs import OutputFolder, photo_folder
 from oldphoto.system.streams import printable
 from oldphoto.weights.source import WeightsSource
 
@@ -85,7 +85,7 @@ def _measure(photos: Iterable[TestPhoto], num_photos: int, arguments: argparse.N
     """Measure one set of weights and write ``scores.csv``."""
     source = WeightsSource.parse(arguments.weights)
     restorer = Restorer.from_source(source, arguments.variant)
-    with OutputFolder(arguments.output) as outputs:  # refused now rather than after the work
+    with photo_folder(arguments.output) as outputs:  # refused now rather than after the work
         scores = evaluate(restorer, tqdm(photos, total=num_photos, desc="measuring", unit="photo"))
         scores.append(mean_score(scores))
         _write(outputs, {"scores.csv": _as_csv(scores)})
@@ -98,7 +98,7 @@ def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> None
     sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
     columns: list[Metric] = metrics(arguments.metric_files)
     rows: list[MethodResult] = []
-    with OutputFolder(arguments.output) as outputs:
+    with photo_folder(arguments.output) as outputs:
         for compared in compared_methods(names, sources):
             shown = tqdm(photos, desc=compared.name, unit="photo", disable=compared.method is None)
             rows.append(measure(compared, shown, columns))

@@ -26,7 +26,7 @@ from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
 from oldphoto.system.files import sha256_of
-from oldphoto.system.outputs import OutputFolder, folded
+from oldphoto.system.outputs import OutputFolder, folded, photo_folder
 from oldphoto.weights.source import WeightsSource
 
 Restore = Callable[[np.ndarray, np.ndarray | None], Image.Image | np.ndarray]
@@ -112,7 +112,7 @@ def plan_jobs(photos: list[Path], output: Path, outputs: OutputFolder | None = N
         >>> jobs[1].note
         'saved as a_2.png, because another photo has its name'
     """
-    outputs = outputs or OutputFolder(output)
+    outputs = outputs or photo_folder(output)
     inside = output.relative_to(outputs.folder)
     sources = {photo.resolve() for photo in photos}
     keep_names = _first_of_each_name(photos)
@@ -145,7 +145,7 @@ def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
     by_folder: dict[Path, list[Path]] = {}
     for photo in found.photos:
         by_folder.setdefault(found.folders[photo], []).append(photo)
-    outputs = OutputFolder(output)
+    outputs = photo_folder(output)
     jobs = {
         job.photo: job
         for folder, photos in by_folder.items()

@@ -11,10 +11,13 @@ such as ``photo_2.jpg``.
             image.save(path)
 
 The record is a line for each file in ``.oldphoto/files.jsonl``. A line is on the disk before the
-file has its name: a command that was killed finds its own files again.
+file has its name: a command that was killed finds its own files again. Folders that people and
+programs look through, such as those of restored photos, hold results alone: their record lies in
+the user's state folder (``photo_folder``).
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -27,6 +30,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from filelock import FileLock, Timeout
+from platformdirs import user_state_path
 
 from oldphoto.checks import InputError
 from oldphoto.system.files import (
@@ -41,6 +45,8 @@ from oldphoto.system.files import (
 
 HIDDEN = ".oldphoto"
 """Folder of the record and the lock, inside the output folder."""
+UNFINISHED = ".oldphoto-new-"
+"""Start of the names of files that are being written, where the record is elsewhere."""
 _RECORD, _NEW = "files.jsonl", "new-"
 _REMEDY = "choose another --output folder"
 _OLD_SECONDS = 86_400.0  # without a lock, a younger file may be one that is being written
@@ -56,19 +62,22 @@ class OutputFolder:
 
     Args:
         folder: made at the latest when the first file is written; may hold files of the user.
+        hidden: folder of the record and the lock; None: ``.oldphoto`` in the folder. One elsewhere
+            is used as far as it can be written: without it no file counts as ours.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hidden: Path | None = None) -> None:
         self.folder = folder
         self.is_locked = False
-        self._hidden = folder / HIDDEN
+        self._is_inside = hidden is None
+        self._hidden = folder / HIDDEN if hidden is None else hidden
         self._held = contextlib.ExitStack()
         self._read()
 
     def __enter__(self) -> "OutputFolder":
         with contextlib.ExitStack() as held, explained_disk_errors(self.folder, _REMEDY):
             self.folder.mkdir(parents=True, exist_ok=True)
-            is_alone = held.enter_context(lock_folder(self.folder))
+            is_alone = held.enter_context(lock_folder(self.folder, self._hidden))
             self._read()  # again: another process may have written until now
             self._tidy(is_alone)
             self._held = held.pop_all()
@@ -78,6 +87,11 @@ class OutputFolder:
     def __exit__(self, *_: object) -> None:
         self.is_locked = False
         self._held.close()
+
+    @property
+    def record(self) -> Path:
+        """The file of the record."""
+        return self._hidden / _RECORD
 
     @property
     def has_record(self) -> bool:
@@ -248,8 +262,9 @@ class OutputFolder:
         return moved
 
     def new_path(self, name: str) -> Path:
-        """Return a path in the hidden folder for a file that ``place`` moves later."""
-        return self._hidden / f"{_NEW}{name}"
+        """Return a path on the same disk for a file that ``place`` moves later."""
+        place, start = (self._hidden, _NEW) if self._is_inside else (self.folder, UNFINISHED)
+        return place / f"{start}{name}"
 
     def _require_writable(self, name: str, source: str) -> Path:
         path = self.path(name)
@@ -287,13 +302,14 @@ class OutputFolder:
     def _tidy(self, is_alone: bool) -> None:
         """Remove what a killed process left behind, and shorten the record."""
         remove_leftovers(self._hidden)
-        for path in self._hidden.glob(f"{_NEW}*"):
+        place, pattern = (self._hidden, _NEW) if self._is_inside else (self.folder, UNFINISHED)
+        for path in place.glob(f"{pattern}*"):
             is_old = time.time() - path.lstat().st_mtime > _OLD_SECONDS
-            if (is_alone or is_old) and _is_plain_file(self.folder, f"{HIDDEN}/{path.name}"):
+            if (is_alone or is_old) and _is_plain_file(place, path.name):
                 path.unlink(missing_ok=True)
         kept = [entry for versions in self._entries.values() for entry in versions]
         if self._is_torn or self._num_lines > 2 * len(kept) + 100:
-            with written_whole(self._hidden / _RECORD) as file:
+            with self._if_writable(), written_whole(self._hidden / _RECORD) as file:
                 file.write("".join(map(_line, kept)).encode())
 
     def _note(self, name: str, sha256: str, source: str) -> None:
@@ -301,7 +317,7 @@ class OutputFolder:
         entry = {"name": name, "sha256": sha256, "source": source}
         if self._entries.get(name, [])[-1:] == [entry]:
             return
-        with (self._hidden / _RECORD).open("ab") as file:
+        with self._if_writable(), (self._hidden / _RECORD).open("ab") as file:
             start = file.tell()
             try:
                 file.write(_line(entry).encode())
@@ -316,10 +332,29 @@ class OutputFolder:
         else:
             self._entries.pop(name, None)
 
+    def _if_writable(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context that lets a record elsewhere fail: its files are the user's then."""
+        return contextlib.nullcontext() if self._is_inside else contextlib.suppress(OSError)
+
+
+def photo_folder(folder: Path) -> OutputFolder:
+    """Return an output folder that holds results alone; its record is in the user's state folder.
+
+    ``OLDPHOTO_STATE`` names another place for the records.
+    """
+    given = os.environ.get("OLDPHOTO_STATE")
+    state = Path(given) if given else user_state_path("oldphoto", appauthor=False)
+    key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:24]
+    return OutputFolder(folder, state / "outputs" / key)
+
 
 @contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[bool]:
+def lock_folder(folder: Path, hidden: Path | None = None) -> Iterator[bool]:
     """Lock a folder for this process; the system frees the lock when the process ends or dies.
+
+    Args:
+        folder: the folder, for the message.
+        hidden: folder of the lock; None: ``.oldphoto`` in the folder.
 
     Yields:
         Whether the folder is locked: a file system without locks is accepted.
@@ -327,11 +362,17 @@ def lock_folder(folder: Path) -> Iterator[bool]:
     Raises:
         InputError: if another process holds the lock, or the hidden folder is a link.
     """
-    hidden = folder / HIDDEN
+    is_elsewhere, hidden = hidden is not None, hidden or folder / HIDDEN
     for path in (hidden, hidden / "lock", hidden / _RECORD):
         if is_link(path) or (path == hidden and path.is_file()):
             raise InputError(f"expected an ordinary folder {hidden} without links: remove {path}")
-    hidden.mkdir(parents=True, exist_ok=True)
+    try:
+        hidden.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        if not is_elsewhere:
+            raise
+        yield False
+        return
     lock = FileLock(hidden / "lock", timeout=_LOCK_SECONDS)
     try:
         lock.acquire()

@@ -45,7 +45,7 @@ from oldphoto.config import PRESETS
 from oldphoto.networks.mapping import PlainMapping
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import PARTIAL, sha256_of
-from oldphoto.system.outputs import HIDDEN, OutputFolder
+from oldphoto.system.outputs import HIDDEN, UNFINISHED, OutputFolder, photo_folder
 from oldphoto.weights.store import save_network
 
 PICTURES = (".png", ".jpg")
@@ -147,12 +147,12 @@ def add_files_of_the_user(world: World, rng: random.Random) -> None:
     if not os.path.lexists(world.out / "c.jpg"):
         (world.out / "c.jpg").symlink_to(world.victim)
     (world.out / "link.png").symlink_to(world.victim)
-    record = world.out / HIDDEN / "files.jsonl"
-    record.parent.mkdir(exist_ok=True)
-    with record.open("a", encoding="utf-8") as file:
-        for name in ("../victim.png", str(world.victim), "link.png"):
-            entry = {"name": name, "sha256": sha256_of(world.victim), "source": "clean:0"}
-            file.write(json.dumps(entry) + "\n")
+    for record in (OutputFolder(world.out).record, photo_folder(world.out).record):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        with record.open("a", encoding="utf-8") as file:
+            for name in ("../victim.png", str(world.victim), "link.png"):
+                entry = {"name": name, "sha256": sha256_of(world.victim), "source": "clean:0"}
+                file.write(json.dumps(entry) + "\n")
 
 
 def change_the_source(world: World, rng: random.Random) -> None:
@@ -167,15 +167,17 @@ def change_the_source(world: World, rng: random.Random) -> None:
 
 def files_of_the_user(world: World) -> dict[str, str]:
     """Return what stands for the content of each file that no command has written."""
-    outputs = OutputFolder(world.out)
+    records = OutputFolder(world.out), photo_folder(world.out)
     found = {}
     for path in world.root.rglob("*"):
         if HIDDEN in path.parts or ".collect" in path.parts or "report" in path.parts:
             continue
+        if path.name.startswith(UNFINISHED):
+            continue
         name = path.relative_to(world.root).as_posix()
         if path.is_symlink():
             found[name] = f"link to {path.readlink()}"
-        elif path.is_file() and not outputs.is_ours(name.removeprefix("out/")):
+        elif path.is_file() and not any(r.is_ours(name.removeprefix("out/")) for r in records):
             found[name] = sha256_of(path)
     return found
 
@@ -203,6 +205,7 @@ def what_is_wrong(world: World, mine: dict[str, str], before: set[str]) -> str:
         return f"{len(before - pictures(world))} pictures are gone"
     for path in world.root.rglob("*"):
         hidden = HIDDEN in path.parts or ".collect" in path.parts
+        hidden = hidden or path.name.startswith(UNFINISHED)
         if path.suffix == PARTIAL and not hidden:
             return f"{path.name} was left in sight"
         if path.suffix.lower() in PICTURES and path.is_file() and not hidden:
@@ -217,6 +220,7 @@ def leftovers(world: World) -> list[str]:
     """Return the names of files that a finished command should not leave."""
     hidden = world.out / HIDDEN
     names = [path.name for path in hidden.glob("new-*")]
+    names += [path.name for path in world.out.glob(f"{UNFINISHED}*")]
     return names + [path.name for path in world.out.rglob(f"*{PARTIAL}")]
 
 

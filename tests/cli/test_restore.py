@@ -22,7 +22,7 @@ from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.vae import VAE
-from oldphoto.system.outputs import HIDDEN, lock_folder
+from oldphoto.system.outputs import photo_folder
 from oldphoto.weights.store import load_weights, save_network
 
 TINY = PRESETS["tiny"]
@@ -71,7 +71,7 @@ def png_head(width: int, height: int) -> bytes:
 
 def results(folder: Path) -> list[str]:
     """Names of the files in an output folder, without the record of what was written."""
-    return sorted(path.name for path in folder.iterdir() if path.name != HIDDEN)
+    return sorted(path.name for path in folder.iterdir())
 
 
 def call(*words: object) -> int:
@@ -198,7 +198,7 @@ def test_a_link_in_the_output_is_not_written_through(tmp_path, weights):
 def test_two_batches_into_one_folder_are_refused(photos, tmp_path, weights):
     out = tmp_path / "out"
     out.mkdir()
-    with lock_folder(out), pytest.raises(InputError, match="another process is writing into"):
+    with photo_folder(out), pytest.raises(InputError, match="another process is writing into"):
         call(photos, "--output", out, "--weights", weights)
     assert results(out) == []
 

@@ -12,7 +12,7 @@ import pytest
 
 from oldphoto.checks import InputError
 from oldphoto.system import files, outputs
-from oldphoto.system.outputs import HIDDEN, OutputFolder, folded, lock_folder
+from oldphoto.system.outputs import HIDDEN, OutputFolder, folded, lock_folder, photo_folder
 
 RECORD = f"{HIDDEN}/files.jsonl"
 
@@ -249,3 +249,37 @@ def test_a_name_that_is_not_utf_8_survives(tmp_path):
     assert write(tmp_path, name, "first") == name
     assert write(tmp_path, name, "second") == name
     assert folded(name) in {folded(other) for other in visible(tmp_path)}
+
+
+def test_a_folder_of_photos_holds_results_alone_and_is_recognised_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("OLDPHOTO_STATE", str(tmp_path / "state"))
+    out = tmp_path / "restored"
+    for _ in range(2):
+        with photo_folder(out) as outputs:
+            name = outputs.free_name("a.jpg", "photo:1")
+            with outputs.writing(name, "photo:1") as path:
+                path.write_text("restored", encoding="utf-8")
+    assert [path.name for path in out.iterdir()] == ["a.jpg"]
+    (out / "a.jpg").write_text("retouched", encoding="utf-8")
+    assert photo_folder(out).free_name("a.jpg", "photo:1") == "a_2.jpg"
+    assert photo_folder(tmp_path / "elsewhere").free_name("a.jpg", "photo:2") == "a.jpg"
+
+
+def test_a_file_that_was_being_written_when_a_command_was_killed_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("OLDPHOTO_STATE", str(tmp_path / "state"))
+    outputs = photo_folder(tmp_path / "restored")
+    with outputs:
+        outputs.new_path("0.jpg").write_text("half", encoding="utf-8")
+    with photo_folder(outputs.folder):
+        assert list(outputs.folder.iterdir()) == []
+
+
+def test_without_a_place_for_the_record_nothing_of_the_user_is_replaced(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("OLDPHOTO_STATE", str(tmp_path / "file"))
+    for expected in ("a.jpg", "a_2.jpg"):
+        with photo_folder(tmp_path / "restored") as outputs:
+            name = outputs.free_name("a.jpg", "photo:1")
+            with outputs.writing(name, "photo:1") as path:
+                path.write_text("restored", encoding="utf-8")
+        assert name == expected

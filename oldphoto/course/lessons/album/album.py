@@ -17,7 +17,7 @@ from oldphoto.inference.batch import Outcome, Restore, plan_jobs, restore_batch
 from oldphoto.inference.inputs import HIDDEN, OTHER_ENDING, search_photos
 from oldphoto.inference.masks import MaskSource
 from oldphoto.inference.provenance import Provenance
-from oldphoto.system.outputs import OutputFolder
+from oldphoto.system.outputs import OutputFolder, photo_folder
 
 LONGEST = 360  # pixels of the pictures on the page; the restored photos themselves keep their size
 _GREY_LEVELS, _BROWN_LEVELS, _ONE_TONE = 6.0, 8.0, 12.0  # of 255, see ``look_words``
@@ -234,7 +234,7 @@ def write_sheet(path: Path, body: str, title: str) -> Path:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title></head><body>{body}</body></html>\n"
     )
-    with OutputFolder(path.parent) as outputs:
+    with photo_folder(path.parent) as outputs:
         return outputs.write_text(path.name, page, source="contact sheet")
 
 

@@ -12,7 +12,6 @@ from oldphoto.checks import InputError
 from oldphoto.course.lessons.album import album
 from oldphoto.inference.provenance import Provenance, read_provenance
 from oldphoto.samples import sample_paths
-from oldphoto.system.outputs import HIDDEN
 
 IMAGES = re.compile(r"<img [^>]*>")
 
@@ -47,7 +46,7 @@ def test_a_broken_file_is_named_and_stops_nobody(folder, tmp_path):
     assert [outcome.name for outcome in outcomes] == ["broken.jpg", "a.png", "b & c.jpg"]
     assert "not an image" in outcomes[0].error and str(folder) not in outcomes[0].error
     assert not outcomes[1].error and not outcomes[2].error
-    assert sorted(path.name for path in out.iterdir() if path.name != HIDDEN) == [
+    assert sorted(path.name for path in out.iterdir()) == [
         "a.png",
         "b & c.jpg",
     ]
