@@ -162,6 +162,10 @@ def source(obj: Any) -> HTML:
     try:
         lines, first = inspect.getsourcelines(obj)
         path = Path(inspect.getfile(inspect.unwrap(obj))).relative_to(ROOT)
+        if (
+            path.parts[0] != "oldphoto"
+        ):  # beside an installed package, or in a .venv here, lie others
+            raise ValueError(path)
     except (OSError, TypeError, ValueError):
         raise InputError(f"expected a class or function of the package, got {obj!r}") from None
     place = f"{path.as_posix()}, lines {first} to {first + len(lines) - 1}"
