@@ -21,6 +21,7 @@ from oldphoto.data.reading import decode_photo
 from oldphoto.images.files import OTHER_FORMATS, READABLE, upright_size
 from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN, is_link
+from oldphoto.system.streams import printable
 
 REPORT_PAGE = "report.html"
 """Page of a report; pictures beside it are contact sheets, unless a catalogue is there too."""
@@ -100,17 +101,6 @@ def say_left_out(left_out: Sequence[str]) -> None:
     """Name the files that were left out on stderr, in letters that every console can print."""
     for sentence in left_out:
         print("left out:", printable(sentence), file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Return text with control characters and bytes that are not UTF-8 as escapes.
-
-    >>> printable("bell" + chr(7) + ".jpg")
-    'bell\\\\x07.jpg'
-    """
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
-    )
 
 
 def examine_all(

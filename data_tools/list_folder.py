@@ -13,9 +13,10 @@ from data_tools.catalogue import (
     unfit_for_a_table,
     write_catalogue,
 )
-from data_tools.examine import Finding, examine_all, find_photos, printable, say_left_out
+from data_tools.examine import Finding, examine_all, find_photos, say_left_out
 from data_tools.filters import colour_mode
 from oldphoto.system.outputs import lock_folder
+from oldphoto.system.streams import printable
 
 SET_ASIDE = "set_aside"
 """Folder of the photos that are set aside, and the status of their rows."""
