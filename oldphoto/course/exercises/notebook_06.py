@@ -292,8 +292,8 @@ discriminator_step = Exercise(
         ),
         Misconception(
             _wrong_step(clear=False),
-            "The gradient of the step before is still there: backward() adds to it. Call "
-            "optimizer.zero_grad() first.",
+            "The gradient of the step before is still there: backward() adds to it. Clear "
+            "the gradients first.",
         ),
         Misconception(
             _wrong_step(step=False),

@@ -5,54 +5,36 @@ import inspect
 import pytest
 
 from oldphoto.course.exercises import (
-    notebook_01 as exercises_01,
-)
-from oldphoto.course.exercises import (
-    notebook_03 as exercises_03,
-)
-from oldphoto.course.exercises import (
-    notebook_04 as exercises_04,
-)
-from oldphoto.course.exercises import (
-    notebook_05 as exercises_05,
-)
-from oldphoto.course.exercises import (
-    notebook_07 as exercises_07,
-)
-from oldphoto.course.exercises import (
-    notebook_08 as exercises_08,
-)
-from oldphoto.course.exercises import (
-    notebook_09 as exercises_09,
-)
-from oldphoto.course.exercises import (
-    notebook_10 as exercises_10,
-)
-from oldphoto.course.exercises import (
-    notebook_11 as exercises_11,
-)
-from oldphoto.course.exercises import (
-    notebook_12 as exercises_12,
-)
-from oldphoto.course.exercises import (
-    notebook_13 as exercises_13,
+    notebook_01,
+    notebook_03,
+    notebook_04,
+    notebook_05,
+    notebook_06,
+    notebook_07,
+    notebook_08,
+    notebook_09,
+    notebook_10,
+    notebook_11,
+    notebook_12,
+    notebook_13,
 )
 from oldphoto.course.exercises.engine import NOT_DONE
 
-SHEETS = (
-    exercises_01.sheet,
-    exercises_03.sheet,
-    exercises_04.sheet,
-    exercises_05.sheet,
-    exercises_07.sheet,
-    exercises_08.sheet,
-    exercises_09.sheet,
-    exercises_10.sheet,
-    exercises_11.sheet,
-    exercises_12.sheet,
-    exercises_13.sheet,
+NOTEBOOKS = (
+    notebook_01,
+    notebook_03,
+    notebook_04,
+    notebook_05,
+    notebook_06,
+    notebook_07,
+    notebook_08,
+    notebook_09,
+    notebook_10,
+    notebook_11,
+    notebook_12,
+    notebook_13,
 )
-EXERCISES = [exercise for sheet in SHEETS for exercise in sheet.exercises]
+EXERCISES = [exercise for notebook in NOTEBOOKS for exercise in notebook.sheet.exercises]
 ALL = [pytest.param(e, id=e.title) for e in EXERCISES]
 WRONG = [
     pytest.param(exercise, wrong, id=f"{exercise.title}-{number}")
