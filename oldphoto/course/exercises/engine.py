@@ -8,7 +8,7 @@ results differ, it is compared with the typical wrong ones.
 import contextlib
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,19 +19,6 @@ from torch import Tensor
 Level = Literal["complete a line", "modify", "build", "investigate"]
 NOT_DONE = "Not done yet."
 LINE_WIDTH = 88
-
-
-@dataclass(frozen=True)
-class Misconception:
-    """A typical wrong answer, and what to tell those who gave it.
-
-    Attributes:
-        answer: a function with the signature of the solution, or the wrong value itself.
-        message: what is wrong, without the right answer.
-    """
-
-    answer: Any
-    message: str
 
 
 @dataclass(frozen=True)
@@ -55,10 +42,11 @@ class Exercise:
     Attributes:
         title: a few words.
         level: how much is asked.
-        solution: the one source of the right answer; a function, called with each trial. Where
-            the reader's answer is a plain value, a function without arguments.
+        solution: the one source of the right answer: a function, called with each trial, or a
+            plain value. A value that must be computed is a function without arguments.
         trials: arguments to call the answer with.
-        misconceptions: typical wrong answers.
+        misconceptions: what to tell those who gave a typical wrong answer (without the right
+            one), and that answer: a function like the solution, or a value.
         hints: two, from gentle to plain.
         praise: one sentence that is shown with a right answer.
         limits: least and greatest value that a result may have.
@@ -72,8 +60,8 @@ class Exercise:
 
     title: str
     level: Level
-    solution: Callable[..., Any]
-    misconceptions: Sequence[Misconception]
+    solution: Any
+    misconceptions: Mapping[str, Any]
     hints: tuple[str, str]
     praise: str
     trials: Sequence[tuple] = ((),)
@@ -97,16 +85,19 @@ class Exercise:
         return f"Hint {number + 1} of {len(self.hints)}: {self.hints[number]}"
 
     def show_solution(self) -> None:
-        """Print the source of the solution."""
-        print(textwrap.dedent(inspect.getsource(self.solution)))
+        """Print the solution: the source of a function, or a plain value."""
+        if callable(self.solution):
+            print(textwrap.dedent(inspect.getsource(self.solution)))
+        else:
+            print(self.solution)
 
     def or_solution(self, answer: Any) -> Any:
         """Return the answer if it is right, else the solution, so that the notebook goes on."""
         if not self._fault(answer):
             return answer
         print(f"Going on with the package's own answer to: {self.title}.")
-        wants_function = len(self.trials[0]) > 0
-        return self.solution if wants_function else self.solution()
+        computed = callable(self.solution) and not self.trials[0]
+        return self.solution() if computed else self.solution
 
     def _fault(self, answer: Any) -> str:
         """Return what is wrong with an answer, or an empty text."""
@@ -127,22 +118,21 @@ class Exercise:
         Two typical answers can meet by chance in one trial, so the one that agrees with the given
         answer in most trials is taken.
         """
-        alike = [
-            wrong
-            for wrong in self.misconceptions
-            if _difference(typical := self._result(wrong.answer, trial), expected) > self.tolerance
+        alike = {
+            message: wrong
+            for message, wrong in self.misconceptions.items()
+            if _difference(typical := self._result(wrong, trial), expected) > self.tolerance
             and _difference(given, typical) <= self.tolerance
-        ]
-        best = max(alike, key=lambda wrong: self._agreement(answer, wrong), default=None)
-        return best.message if best else ""
+        }
+        return max(alike, key=lambda message: self._agreement(answer, alike[message]), default="")
 
-    def _agreement(self, answer: Any, wrong: Misconception) -> int:
+    def _agreement(self, answer: Any, wrong: Any) -> int:
         """Return in how many trials an answer and a typical wrong one give the same result."""
         agreed = 0
         for trial in self.trials:
             with contextlib.suppress(Exception):  # a reader's code may raise anything
                 given = self._result(answer, trial)
-                typical = self._result(wrong.answer, trial)
+                typical = self._result(wrong, trial)
                 agreed += _difference(given, typical) <= self.tolerance
         return agreed
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _rng = np.random.default_rng(0)
 _mask = _rng.random((6, 10)) < 0.3
@@ -25,15 +25,14 @@ damaged_share = Exercise(
     level="complete a line",
     solution=_damaged_share,
     trials=((_mask,), (np.zeros((3, 3), dtype=bool),)),
-    misconceptions=(
-        Misconception(lambda mask: mask.sum(), "This is a number of pixels, not a fraction."),
-        Misconception(lambda mask: 1 - mask.mean(), "This is the fraction of SOUND pixels."),
-        Misconception(lambda mask: 100 * mask.mean(), "A fraction is between 0 and 1."),
-        Misconception(
-            lambda mask: mask.sum() / mask.shape[0],
-            "Divide by the number of all pixels: height times width.",
+    misconceptions={
+        "This is a number of pixels, not a fraction.": lambda mask: mask.sum(),
+        "This is the fraction of SOUND pixels.": lambda mask: 1 - mask.mean(),
+        "A fraction is between 0 and 1.": lambda mask: 100 * mask.mean(),
+        "Divide by the number of all pixels: height times width.": (
+            lambda mask: mask.sum() / mask.shape[0]
         ),
-    ),
+    },
     hints=(
         "True counts as 1 and False as 0. What is the mean of a mask, then?",
         "An array has the methods sum() and mean().",
@@ -54,34 +53,28 @@ to_tensor = Exercise(
     trials=((_pixels,),),
     limits=(-1.0, 1.0),
     same_kind=True,
-    misconceptions=(
-        Misconception(
-            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float(),
-            "Values go from 0 to 255. The network expects -1 (black) to 1 (white).",
+    misconceptions={
+        "Values go from 0 to 255. The network expects -1 (black) to 1 (white).": (
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
         ),
-        Misconception(
-            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255,
-            "Values go from 0 to 1. The network expects -1 (black) to 1 (white).",
+        "Values go from 0 to 1. The network expects -1 (black) to 1 (white).": (
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
         ),
-        Misconception(
+        "The shape is right, but reshape mixes colours and positions. Use permute instead.": (
             lambda pixels: (
                 torch.from_numpy(pixels.copy()).reshape(1, 3, *pixels.shape[:2]).float() / 127.5 - 1
-            ),
-            "The shape is right, but reshape mixes colours and positions. Use permute instead.",
+            )
         ),
-        Misconception(
-            lambda pixels: torch.from_numpy(pixels).float() / 127.5 - 1,
-            "The values are right. The network expects (1, 3, height, width).",
+        "The values are right. The network expects (1, 3, height, width).": (
+            lambda pixels: torch.from_numpy(pixels).float() / 127.5 - 1
         ),
-        Misconception(
-            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1,
-            "The values are right. One axis is missing: the batch, in front.",
+        "The values are right. One axis is missing: the batch, in front.": (
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
         ),
-        Misconception(
-            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 128 - 1,
-            "Nearly: 255 must become exactly 1.",
+        "Nearly: 255 must become exactly 1.": (
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 128 - 1
         ),
-    ),
+    },
     hints=(
         "Two things change: the order of the axes, and the range of the values.",
         "permute(2, 0, 1) moves the colours to the front; 0 must become -1, and 255 must become 1.",
@@ -100,36 +93,29 @@ paint_white = Exercise(
     solution=_paint_white,
     trials=((_photo, _scratch_mask),),
     limits=(-1.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda degraded, scratch_mask: 0 * degraded,
-            "The whole photo is grey now. Sound pixels must stay as they are.",
+    misconceptions={
+        "The whole photo is grey now. Sound pixels must stay as they are.": (
+            lambda degraded, scratch_mask: 0 * degraded
         ),
-        Misconception(
-            lambda degraded, scratch_mask: torch.ones_like(degraded),
-            "The whole photo is white now. Sound pixels must stay as they are.",
+        "The whole photo is white now. Sound pixels must stay as they are.": (
+            lambda degraded, scratch_mask: torch.ones_like(degraded)
         ),
-        Misconception(
-            lambda degraded, scratch_mask: degraded * (1 - scratch_mask),
-            "Damaged pixels become 0, which is grey in [-1, 1]. White is the largest value.",
+        "Damaged pixels become 0, which is grey in [-1, 1]. White is the largest value.": (
+            lambda degraded, scratch_mask: degraded * (1 - scratch_mask)
         ),
-        Misconception(
-            lambda degraded, scratch_mask: degraded * (1 - scratch_mask) - scratch_mask,
-            "Damaged pixels become -1, which is black.",
+        "Damaged pixels become -1, which is black.": (
+            lambda degraded, scratch_mask: degraded * (1 - scratch_mask) - scratch_mask
         ),
-        Misconception(
-            lambda degraded, scratch_mask: degraded * scratch_mask + (1 - scratch_mask),
-            "The mask is the wrong way round: sound pixels became white.",
+        "The mask is the wrong way round: sound pixels became white.": (
+            lambda degraded, scratch_mask: degraded * scratch_mask + (1 - scratch_mask)
         ),
-        Misconception(
-            lambda degraded, scratch_mask: degraded + scratch_mask,
-            "1 was added to the pixel, so some values are outside [-1, 1]. Replace the pixel.",
+        "1 was added to the pixel, so some values are outside [-1, 1]. Replace the pixel.": (
+            lambda degraded, scratch_mask: degraded + scratch_mask
         ),
-        Misconception(
-            lambda degraded, scratch_mask: degraded * (1 - scratch_mask) + 255 * scratch_mask,
-            "255 is white in a file. In a tensor of the network, white is 1.",
+        "255 is white in a file. In a tensor of the network, white is 1.": (
+            lambda degraded, scratch_mask: degraded * (1 - scratch_mask) + 255 * scratch_mask
         ),
-    ),
+    },
     hints=(
         "The mask is 1 where the photo is damaged: multiplying by (1 - mask) keeps the rest.",
         "What must be added where the mask is 1, so that the result is 1 there?",
@@ -148,38 +134,31 @@ change_outside = Exercise(
     level="investigate",
     solution=_change_outside,
     trials=((_before, _after, _mask),),
-    misconceptions=(
-        Misconception(
-            lambda before, after, mask: np.abs(before.astype(float) - after).mean(),
-            "This is the mean over the whole photo. Use only the sound pixels.",
+    misconceptions={
+        "This is the mean over the whole photo. Use only the sound pixels.": (
+            lambda before, after, mask: np.abs(before.astype(float) - after).mean()
         ),
-        Misconception(
-            lambda before, after, mask: np.abs(before.astype(float) - after)[mask].mean(),
-            "This is the change INSIDE the damage.",
+        "This is the change INSIDE the damage.": (
+            lambda before, after, mask: np.abs(before.astype(float) - after)[mask].mean()
         ),
-        Misconception(
-            lambda before, after, mask: (before.astype(float) - after)[~mask].mean(),
-            "Brighter and darker cancel each other. Take absolute differences first.",
+        "Brighter and darker cancel each other. Take absolute differences first.": (
+            lambda before, after, mask: (before.astype(float) - after)[~mask].mean()
         ),
-        Misconception(
-            lambda before, after, mask: np.abs(before - after)[~mask].mean(),
-            "uint8 cannot go below 0: 3 - 5 gives 254. Convert both photos to float first.",
+        "uint8 cannot go below 0: 3 - 5 gives 254. Convert both photos to float first.": (
+            lambda before, after, mask: np.abs(before - after)[~mask].mean()
         ),
-        Misconception(
-            lambda before, after, mask: np.abs(before.astype(float) - after)[~mask].sum(),
-            "This is the sum over all sound pixels. Return their mean.",
+        "This is the sum over all sound pixels. Return their mean.": (
+            lambda before, after, mask: np.abs(before.astype(float) - after)[~mask].sum()
         ),
-        Misconception(
-            lambda before, after, mask: np.abs(before.astype(float) - after).sum(2)[~mask].mean(),
-            "The three colours of a pixel were added up. Take their mean as well.",
+        "The three colours of a pixel were added up. Take their mean as well.": (
+            lambda before, after, mask: np.abs(before.astype(float) - after).sum(2)[~mask].mean()
         ),
-        Misconception(
+        "The damaged pixels were set to 0 but still counted. Leave them out of the mean.": (
             lambda before, after, mask: (
                 np.abs(before.astype(float) - after) * ~mask[..., None]
-            ).mean(),
-            "The damaged pixels were set to 0 but still counted. Leave them out of the mean.",
+            ).mean()
         ),
-    ),
+    },
     hints=(
         "~mask is True where the photo is sound; photo[~mask] takes only those pixels.",
         "Make both photos float, subtract, take np.abs, choose the sound pixels, take the mean.",

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _rng = np.random.default_rng(1)
 _clean = _rng.integers(0, 256, (8, 10, 3), dtype=np.uint8)
@@ -27,54 +27,43 @@ psnr = Exercise(
     level="complete a line",
     solution=_psnr,
     trials=((_output, _clean), (_close, _clean)),
-    misconceptions=(
-        Misconception(
-            lambda output, clean: 10 * np.log10(255**2 / ((output - clean) ** 2).mean()),
-            "uint8 is limited to 0 to 255: 3 - 5 gives 254. Convert the photos to float first.",
+    misconceptions={
+        "uint8 is limited to 0 to 255: 3 - 5 gives 254. Convert the photos to float first.": (
+            lambda output, clean: 10 * np.log10(255**2 / ((output - clean) ** 2).mean())
         ),
-        Misconception(
-            lambda output, clean: 10 * np.log(255**2 / _mse(output, clean)),
-            "This is the natural logarithm. Decibels use base 10.",
+        "This is the natural logarithm. Decibels use base 10.": (
+            lambda output, clean: 10 * np.log(255**2 / _mse(output, clean))
         ),
-        Misconception(
-            lambda output, clean: 10 * np.log10(1 / _mse(output, clean)),
-            "The peak is the largest value a pixel can have. In these photos that is not 1.",
+        "The peak is the largest value a pixel can have. In these photos that is not 1.": (
+            lambda output, clean: 10 * np.log10(1 / _mse(output, clean))
         ),
-        Misconception(
-            lambda output, clean: 10 * np.log10(255 / _mse(output, clean)),
-            "The error is squared, so the peak must be squared as well.",
+        "The error is squared, so the peak must be squared as well.": (
+            lambda output, clean: 10 * np.log10(255 / _mse(output, clean))
         ),
-        Misconception(
-            lambda output, clean: 20 * np.log10(255**2 / _mse(output, clean)),
-            "The factor 20 belongs to the root of the MSE; with the MSE itself it is 10.",
+        "The factor 20 belongs to the root of the MSE; with the MSE itself it is 10.": (
+            lambda output, clean: 20 * np.log10(255**2 / _mse(output, clean))
         ),
-        Misconception(
-            lambda output, clean: 20 * np.log10(255 / _mse(output, clean)),
-            "The factor 20 belongs to the root of the MSE; here the root is missing.",
+        "The factor 20 belongs to the root of the MSE; here the root is missing.": (
+            lambda output, clean: 20 * np.log10(255 / _mse(output, clean))
         ),
-        Misconception(
-            lambda output, clean: np.log10(255**2 / _mse(output, clean)),
-            "The logarithm alone is in bels; a decibel is a tenth of a bel.",
+        "The logarithm alone is in bels; a decibel is a tenth of a bel.": (
+            lambda output, clean: np.log10(255**2 / _mse(output, clean))
         ),
-        Misconception(
-            lambda output, clean: 10 * np.log10(255**2 / (_mse(output, clean) * clean.size)),
-            "This is the SUM of the squared errors. Take their mean.",
+        "This is the SUM of the squared errors. Take their mean.": (
+            lambda output, clean: 10 * np.log10(255**2 / (_mse(output, clean) * clean.size))
         ),
-        Misconception(
-            lambda output, clean: 10 * np.log10(_mse(output, clean) / 255**2),
-            "The sign is the wrong way round: the smaller the error, the larger the PSNR.",
+        "The sign is the wrong way round: the smaller the error, the larger the PSNR.": (
+            lambda output, clean: 10 * np.log10(_mse(output, clean) / 255**2)
         ),
-        Misconception(
+        "This is the squared mean absolute error. Square first, then take the mean.": (
             lambda output, clean: (
                 10 * np.log10(255**2 / np.abs(output.astype(float) - clean).mean() ** 2)
-            ),
-            "This is the squared mean absolute error. Square first, then take the mean.",
+            )
         ),
-        Misconception(
-            lambda output, clean: _mse(output, clean),
-            "This is the mean squared error. Divide the squared peak by it; take the logarithm.",
+        "This is the mean squared error. Divide the squared peak by it; take the logarithm.": (
+            lambda output, clean: _mse(output, clean)
         ),
-    ),
+    },
     hints=(
         "First the mean of the squared differences, with both photos as float.",
         "Then 10 times np.log10 of (the largest value, squared, over that mean).",
@@ -92,41 +81,30 @@ add_noise = Exercise(
     level="modify",
     solution=_add_noise,
     trials=((_clean, _noise),),
-    misconceptions=(
-        Misconception(
-            lambda photo, noise: photo + noise.astype(np.int64).astype(np.uint8),
-            "Bright pixels became dark and dark ones bright: uint8 starts again at 0 after 255.",
+    misconceptions={
+        "The noise became uint8 before the sum, but uint8 has no negative values and starts again "
+        "at 0 after 255.": lambda photo, noise: photo + noise.astype(np.int64).astype(np.uint8),
+        "Bright pixels became dark and dark ones bright: uint8 starts again at 0 after 255.": (
+            lambda photo, noise: (photo + noise).astype(np.int64).astype(np.uint8)
         ),
-        Misconception(
-            lambda photo, noise: (photo + noise).astype(np.int64).astype(np.uint8),
-            "Bright pixels became dark and dark ones bright: uint8 starts again at 0 after 255.",
+        "Rounded, but not clipped: uint8 starts again at 0 after 255.": (
+            lambda photo, noise: np.rint(photo + noise).astype(np.int64).astype(np.uint8)
         ),
-        Misconception(
-            lambda photo, noise: np.rint(photo + noise).astype(np.int64).astype(np.uint8),
-            "Bright pixels became dark and dark ones bright: uint8 starts again at 0 after 255.",
+        "Nearly. astype cuts the fraction off, so each pixel is half a level too dark on "
+        "average. (The authors' code does this.)": (
+            lambda photo, noise: np.clip(photo + noise, 0, 255).astype(np.uint8)
         ),
-        Misconception(
-            lambda photo, noise: np.clip(photo + noise, 0, 255).astype(np.uint8),
-            "Nearly. astype cuts the fraction off, so each pixel is half a level too dark on "
-            "average. (The authors' code does this.)",
+        "The values are right but not whole: round them, and return uint8.": (
+            lambda photo, noise: np.clip(photo + noise, 0, 255)
         ),
-        Misconception(
-            lambda photo, noise: np.clip(photo + noise, 0, 255),
-            "The values are right but not whole: round them, and return uint8.",
+        "The values of this photo go from 0 to 255, not from 0 to 1.": (
+            lambda photo, noise: np.clip(photo + noise, 0, 1)
         ),
-        Misconception(
-            lambda photo, noise: np.clip(photo + noise, 0, 1),
-            "The values of this photo go from 0 to 255, not from 0 to 1.",
+        "Some values are below 0 or above 255, and they are not whole numbers yet.": (
+            lambda photo, noise: photo + noise
         ),
-        Misconception(
-            lambda photo, noise: photo + noise,
-            "Some values are below 0 or above 255, and they are not whole numbers yet.",
-        ),
-        Misconception(
-            lambda photo, noise: np.rint(photo + noise),
-            "Some values are below 0 or above 255.",
-        ),
-    ),
+        "Some values are below 0 or above 255.": lambda photo, noise: np.rint(photo + noise),
+    },
     same_kind=True,
     # One trial of random photos: half a level of 255 must count as a difference.
     tolerance=1e-3,
@@ -147,28 +125,23 @@ left_after_box = Exercise(
     level="complete a line",
     solution=_left_after_box,
     trials=((30.0, 3), (10.0, 7)),
-    misconceptions=(
-        Misconception(
-            lambda sigma, kernel_size: sigma / kernel_size**2,
-            "Variances add, standard deviations do not: a mean of n values has sigma^2 / n.",
+    misconceptions={
+        "Variances add, standard deviations do not: a mean of n values has sigma^2 / n.": (
+            lambda sigma, kernel_size: sigma / kernel_size**2
         ),
-        Misconception(
-            lambda sigma, kernel_size: sigma**2 / kernel_size**2,
-            "This is the variance. The standard deviation is its root.",
+        "This is the variance. The standard deviation is its root.": (
+            lambda sigma, kernel_size: sigma**2 / kernel_size**2
         ),
-        Misconception(
-            lambda sigma, kernel_size: sigma / math.sqrt(kernel_size),
-            "The square has kernel_size * kernel_size pixels, not kernel_size.",
+        "The square has kernel_size * kernel_size pixels, not kernel_size.": (
+            lambda sigma, kernel_size: sigma / math.sqrt(kernel_size)
         ),
-        Misconception(
-            lambda sigma, kernel_size: sigma,
-            "A mean of many independent values varies less than each of them.",
+        "A mean of many independent values varies less than each of them.": (
+            lambda sigma, kernel_size: sigma
         ),
-        Misconception(
-            lambda sigma, kernel_size: sigma * kernel_size,
-            "This is the standard deviation of the SUM of the pixels. A blur takes the mean.",
+        "This is the standard deviation of the SUM of the pixels. A blur takes the mean.": (
+            lambda sigma, kernel_size: sigma * kernel_size
         ),
-    ),
+    },
     hints=(
         "The mean is a sum, divided by n. What is the variance of a sum of n independent values?",
         "The sum has the variance n sigma^2, so the mean has n sigma^2 / n^2. Take the root; n is "
@@ -178,26 +151,22 @@ left_after_box = Exercise(
 )
 
 
-def _smallest_margin() -> int:
-    return 5
-
-
 smallest_margin = Exercise(
     title="the smallest margin",
     level="investigate",
-    solution=_smallest_margin,
+    solution=5,
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(3, "Enough for the first filter alone. The second one reaches further out."),
-        Misconception(2, "Enough for the second filter alone. What does it read at the rim?"),
-        Misconception(4, "Not yet enough: some pixels at the rim are still wrong. Count them."),
-        Misconception(8, "It is enough, but not the smallest. How far does each filter reach?"),
-        Misconception(6, "It is enough, but not the smallest: try one less."),
-        Misconception(7, "The kernel is 7 wide, but it reaches only half of that to each side."),
-        Misconception(10, "It is enough, but not the smallest. How far does each filter reach?"),
-        Misconception(12, "Kernel sizes are widths. How far does a kernel reach to one side?"),
-        Misconception(0, "Without a margin the rim of the crop is different: try it."),
-    ),
+    misconceptions={
+        "Enough for the first filter alone. The second one reaches further out.": 3,
+        "Enough for the second filter alone. What does it read at the rim?": 2,
+        "Not yet enough: some pixels at the rim are still wrong. Count them.": 4,
+        "It is enough, but not the smallest. How far does each filter reach?": 8,
+        "It is enough, but not the smallest: try one less.": 6,
+        "The kernel is 7 wide, but it reaches only half of that to each side.": 7,
+        "More than enough. How far does each filter reach?": 10,
+        "Kernel sizes are widths. How far does a kernel reach to one side?": 12,
+        "Without a margin the rim of the crop is different: try it.": 0,
+    },
     hints=(
         "Try margins from 0 upwards until the difference is 0.",
         "Each filter reaches kernel_size // 2 pixels; the second needs correct pixels to read.",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _rng = np.random.default_rng(2)
 _knots = tuple(_rng.normal(0, 10, (4, 2)))
@@ -33,34 +33,30 @@ spline_point = Exercise(
     level="complete a line",
     solution=_spline_point,
     trials=((*_knots, 0.0), (*_knots, 0.3), (*_knots, 0.5), (*_knots, 1.0)),
-    misconceptions=(
-        Misconception(
-            lambda before, start, end, after, t: (1 - t) * start + t * end,
-            "This is the straight line from start to end. The neighbours bend it.",
+    misconceptions={
+        "This is the straight line from start to end. The neighbours bend it.": (
+            lambda before, start, end, after, t: (1 - t) * start + t * end
         ),
-        Misconception(
+        "At t = 0 this gives twice the starting point. Which factor is missing?": (
             lambda before, start, end, after, t: (
                 2 * start
                 + (end - before) * t
                 + (2 * before - 5 * start + 4 * end - after) * t**2
                 + (3 * start - before - 3 * end + after) * t**3
-            ),
-            "At t = 0 this gives twice the starting point. Which factor is missing?",
+            )
         ),
-        Misconception(
+        "The start is right, but the factor 1/2 applies to all four terms, not to the first.": (
             lambda before, start, end, after, t: (
                 0.5 * 2 * start
                 + (end - before) * t
                 + (2 * before - 5 * start + 4 * end - after) * t**2
                 + (3 * start - before - 3 * end + after) * t**3
-            ),
-            "The start is right, but the factor 1/2 applies to all four terms, not to the first.",
+            )
         ),
-        Misconception(
-            lambda before, start, end, after, t: _spline_point(before, start, end, after, 1 - t),
-            "The curve runs backwards: t = 0 must give start, and t = 1 must give end.",
+        "The curve runs backwards: t = 0 must give start, and t = 1 must give end.": (
+            lambda before, start, end, after, t: _spline_point(before, start, end, after, 1 - t)
         ),
-        Misconception(
+        "Start and end are right, but not the points between: two brackets are swapped.": (
             lambda before, start, end, after, t: (
                 0.5
                 * (
@@ -69,10 +65,9 @@ spline_point = Exercise(
                     + (3 * start - before - 3 * end + after) * t**2
                     + (2 * before - 5 * start + 4 * end - after) * t**3
                 )
-            ),
-            "Start and end are right, but not the points between: two brackets are swapped.",
+            )
         ),
-    ),
+    },
     hints=(
         "Write the formula above, bracket by bracket: a cubic polynomial in t.",
         "Check both ends: t = 0 must give start, and t = 1 must give end.",
@@ -92,37 +87,28 @@ screen = Exercise(
     solution=_screen,
     trials=((_photo, _layer, _coverage), (_photo, _layer, np.ones((5, 6, 1)))),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda photo, layer, coverage: photo + coverage * (layer - photo),
-            "This is the mode normal: the layer replaces the photo. Change what is blended.",
+    misconceptions={
+        "This is the mode normal: the layer replaces the photo. Change what is blended.": (
+            lambda photo, layer, coverage: photo + coverage * (layer - photo)
         ),
-        Misconception(
-            lambda photo, layer, coverage: 1 - (1 - photo) * (1 - layer),
-            "The whole photo is covered. Where the coverage is 0, the photo must stay.",
+        "The whole photo is covered. Where the coverage is 0, the photo must stay.": (
+            lambda photo, layer, coverage: 1 - (1 - photo) * (1 - layer)
         ),
-        Misconception(
-            lambda photo, layer, coverage: photo + coverage * (photo * layer - photo),
-            "This multiplies the light, which is the mode multiply; screen multiplies the "
-            "darkness.",
+        "This multiplies the light, which is the mode multiply; screen multiplies the "
+        "darkness.": lambda photo, layer, coverage: photo + coverage * (photo * layer - photo),
+        "The product is the combined darkness. Subtract it from 1.": (
+            lambda photo, layer, coverage: photo + coverage * ((1 - photo) * (1 - layer) - photo)
         ),
-        Misconception(
-            lambda photo, layer, coverage: photo + coverage * ((1 - photo) * (1 - layer) - photo),
-            "The product is the combined darkness. Subtract it from 1.",
+        "This is the mode lighten: the lighter of the two.": (
+            lambda photo, layer, coverage: photo + coverage * (np.maximum(photo, layer) - photo)
         ),
-        Misconception(
-            lambda photo, layer, coverage: photo + coverage * (np.maximum(photo, layer) - photo),
-            "This is the mode lighten: the lighter of the two.",
+        "Where the coverage is 0 the result is black: the photo is missing from the sum.": (
+            lambda photo, layer, coverage: coverage * (1 - (1 - photo) * (1 - layer))
         ),
-        Misconception(
-            lambda photo, layer, coverage: coverage * (1 - (1 - photo) * (1 - layer)),
-            "Where the coverage is 0 the result is black: the photo is missing from the sum.",
+        "This is the mode add, and it leaves [0, 1].": (
+            lambda photo, layer, coverage: photo + coverage * layer
         ),
-        Misconception(
-            lambda photo, layer, coverage: photo + coverage * layer,
-            "This is the mode add, and it leaves [0, 1].",
-        ),
-    ),
+    },
     hints=(
         "1 - photo is the darkness of the photo. Multiply both and subtract from 1.",
         "Call that blended, and keep the last line: photo + coverage * (blended - photo).",
@@ -141,32 +127,26 @@ changed_mask = Exercise(
     solution=_changed_mask,
     trials=((_before, _after), (_before, _before)),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda before, after: before != after,
-            "A mask has one value for each pixel, not for each channel: (H, W).",
+    misconceptions={
+        "A mask has one value for each pixel, not for each channel: (H, W).": (
+            lambda before, after: before != after
         ),
-        Misconception(
-            lambda before, after: (before != after).all(axis=2),
-            "A pixel that changed in one channel only is damaged as well.",
+        "A pixel that changed in one channel only is damaged as well.": (
+            lambda before, after: (before != after).all(axis=2)
         ),
-        Misconception(
-            lambda before, after: (before == after).all(axis=2),
-            "This is inverted: True means damaged.",
+        "This is inverted: True means damaged.": (
+            lambda before, after: (before == after).all(axis=2)
         ),
-        Misconception(
-            lambda before, after: (after > before).any(axis=2),
-            "Damage can be darker than the photo, too.",
+        "Damage can be darker than the photo, too.": (
+            lambda before, after: (after > before).any(axis=2)
         ),
-        Misconception(
-            lambda before, after: before.sum(axis=2) != after.sum(axis=2),
-            "More red and less blue can cancel in a sum. Compare each channel separately.",
+        "More red and less blue can cancel in a sum. Compare each channel separately.": (
+            lambda before, after: before.sum(axis=2) != after.sum(axis=2)
         ),
-        Misconception(
-            lambda before, after: before[..., 0] != after[..., 0],
-            "This compares only the red channel.",
+        "This compares only the red channel.": (
+            lambda before, after: before[..., 0] != after[..., 0]
         ),
-    ),
+    },
     hints=(
         "before != after compares every channel; its shape is (H, W, 3).",
         "An array of True and False has the methods any and all, which take an axis.",
@@ -175,19 +155,15 @@ changed_mask = Exercise(
 )
 
 
-def _spoilt_line() -> str:
-    return "c"
-
-
 spoilt_line = Exercise(
     title="find the line that spoils the pair",
     level="investigate",
-    solution=_spoilt_line,
-    misconceptions=(
-        Misconception("a", "Line a is right: the photo may be soft before it is scratched."),
-        Misconception("b", "Line b is right: the mask is exact at this moment."),
-        Misconception("d", "Line d is right: white is what the network expects under the mask."),
-    ),
+    solution="c",
+    misconceptions={
+        "Line a is right: the photo may be soft before it is scratched.": "a",
+        "Line b is right: the mask is exact at this moment.": "b",
+        "Line d is right: white is what the network expects under the mask.": "d",
+    },
     hints=(
         "After which line do pixels outside the mask show something of the scratch?",
         "A blur spreads each pixel to its neighbours. Which of them matter here?",

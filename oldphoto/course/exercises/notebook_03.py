@@ -1,10 +1,11 @@
 """Exercises of notebook 03: licences, hashes, colour, a split that stays, a leak."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _CC = "https://creativecommons.org/"
 ADDRESSES = [
@@ -28,12 +29,9 @@ def _allowed(addresses: list[str]) -> np.ndarray:
     return np.array([any(part in address for part in wanted) for address in addresses])
 
 
-def _with_parts(*parts: str) -> Misconception:
-    """Return an answer that accepts every address with one of the parts; the message follows."""
-    *wanted, message = parts
-    return Misconception(
-        lambda addresses: np.array([any(p in a for p in wanted) for a in addresses]), message
-    )
+def _with_parts(*wanted: str) -> Callable[[list[str]], np.ndarray]:
+    """Return an answer that accepts every address with one of the parts."""
+    return lambda addresses: np.array([any(p in a for p in wanted) for a in addresses])
 
 
 allowed = Exercise(
@@ -41,54 +39,46 @@ allowed = Exercise(
     level="complete a line",
     solution=_allowed,
     trials=((ADDRESSES,), (_UNHEARD_OF,)),
-    misconceptions=(
-        Misconception(
+    misconceptions={
+        "You list what is refused, so unknown terms are accepted. List what is accepted.": (
             lambda addresses: np.array(
                 [not any(p in a for p in ("nc", "nd", "sa", "NoC", "InC")) for a in addresses]
-            ),
-            "You list what is refused, so unknown terms are accepted. List what is accepted.",
+            )
         ),
-        Misconception(
-            lambda addresses: np.array(["nc" not in a for a in addresses]),
-            "You refuse only NC and accept everything else. List what is accepted.",
+        "You refuse only NC and accept everything else. List what is accepted.": (
+            lambda addresses: np.array(["nc" not in a for a in addresses])
         ),
-        _with_parts(
-            "creativecommons",
-            "Not every Creative Commons licence is acceptable: yours accepts BY-NC, -ND and -SA.",
+        "Not every Creative Commons licence is acceptable: yours accepts BY-NC, -ND and -SA.": (
+            _with_parts("creativecommons")
         ),
-        _with_parts(
-            "/publicdomain/", "/licenses/by/", "/licenses/by-sa", "/licenses/by-nd",
-            "You refuse only NC. ND forbids changes, SA demands the same licence for results.",
+        "You refuse only NC. ND forbids changes, SA demands the same licence for results.": (
+            _with_parts("/publicdomain/", "/licenses/by/", "/licenses/by-sa", "/licenses/by-nd")
         ),
-        _with_parts(
-            "/publicdomain/", "/licenses/by/", "/licenses/by-nc",
-            "You accept BY-NC. Later users of a training set may earn money: refuse it.",
+        "You accept BY-NC. Later users of a training set may earn money: refuse it.": (
+            _with_parts("/publicdomain/", "/licenses/by/", "/licenses/by-nc")
         ),
-        _with_parts(
-            "/publicdomain/", "/licenses/by/", "/licenses/by-sa",
-            "You accept BY-SA. Results would need the same licence: refuse it.",
+        "You accept BY-SA. Results would need the same licence: refuse it.": (
+            _with_parts("/publicdomain/", "/licenses/by/", "/licenses/by-sa")
         ),
-        _with_parts(
-            "/publicdomain/", "/licenses/by/", "NoC-US",
-            "You accept NoC-US. It holds for one country, but the course is used in all.",
+        "You accept NoC-US. It holds for one country, but the course is used in all.": (
+            _with_parts("/publicdomain/", "/licenses/by/", "NoC-US")
         ),
-        _with_parts(
-            "/publicdomain/", "/licenses/by/", "rightsstatements",
-            "Rights statements are not licences: InC means that the photo IS in copyright.",
+        "Rights statements are not licences: InC means that the photo IS in copyright.": (
+            _with_parts("/publicdomain/", "/licenses/by/", "rightsstatements")
         ),
-        _with_parts(
-            "/publicdomain/", "CC BY may be used if the creator is named. Yours refuses it."
+        "CC BY may be used if the creator is named. Yours refuses it.": (
+            _with_parts("/publicdomain/")
         ),
-        _with_parts(
-            "/zero/", "CC0 is not the only one: the public domain mark and CC BY are accepted, too."
+        "CC0 is not the only one: the public domain mark and CC BY are accepted, too.": (
+            _with_parts("/zero/")
         ),
-    ),
+    },
     hints=(
         "Sort the addresses by hand first. Which part occurs only in accepted addresses?",
         'Three parts are enough, each tested with "in". End each with a slash.',
     ),
     praise="Leave out what you do not understand.",
-)  # fmt: skip
+)
 
 
 def _distance(first: str, second: str) -> int:
@@ -105,32 +95,26 @@ distance = Exercise(
         ("00ff00ff00ff00ff", "ff00ff00ff00ff00"),
     ),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda first, second: sum(a != b for a, b in zip(first, second, strict=True)),
-            "You count digits. Each hexadecimal digit stands for 4 bits, of which some may agree.",
+    misconceptions={
+        "You count digits. Each hexadecimal digit stands for 4 bits, of which some may agree.": (
+            lambda first, second: sum(a != b for a, b in zip(first, second, strict=True))
         ),
-        Misconception(
-            lambda first, second: abs(int(first, 16) - int(second, 16)),
-            "This is the difference of two numbers, in which high bits count more. Count bits.",
+        "This is the difference of two numbers, in which high bits count more. Count bits.": (
+            lambda first, second: abs(int(first, 16) - int(second, 16))
         ),
-        Misconception(
-            lambda first, second: 64 - _distance(first, second),
-            "You count the bits that agree. Equal hashes should have the distance 0.",
+        "You count the bits that agree. Equal hashes should have the distance 0.": (
+            lambda first, second: 64 - _distance(first, second)
         ),
-        Misconception(
-            lambda first, second: (int(first, 16) & int(second, 16)).bit_count(),
-            "AND keeps bits that are 1 in both. Which operation keeps those that differ?",
+        "AND keeps bits that are 1 in both. Which operation keeps those that differ?": (
+            lambda first, second: (int(first, 16) & int(second, 16)).bit_count()
         ),
-        Misconception(
-            lambda first, second: (int(first, 16) | int(second, 16)).bit_count(),
-            "OR keeps bits that are 1 in either, also where they agree.",
+        "OR keeps bits that are 1 in either, also where they agree.": (
+            lambda first, second: (int(first, 16) | int(second, 16)).bit_count()
         ),
-        Misconception(
-            lambda first, second: int(first, 16) ^ int(second, 16),
-            "The right bits are 1 now. Count them.",
+        "The right bits are 1 now. Count them.": (
+            lambda first, second: int(first, 16) ^ int(second, 16)
         ),
-    ),
+    },
     hints=(
         "int(text, 16) makes a number of the digits. Which operation is 1 where two bits differ?",
         "The operation is ^ (exclusive or). A whole number has a method that counts its ones.",
@@ -153,33 +137,23 @@ spread = Exercise(
     level="modify",
     solution=_spread,
     trials=(_uneven, _sepia, _colours),
-    misconceptions=(
-        Misconception(
-            lambda a, b: np.sqrt((a**2 + b**2).mean()),
-            "This is how far the colours lie from grey. A sepia print is far from grey, yet it "
-            "has one colour: measure from the mean colour.",
+    misconceptions={
+        "This is how far the colours lie from grey. A sepia print is far from grey, yet it "
+        "has one colour: measure from the mean colour.": lambda a, b: np.sqrt((a**2 + b**2).mean()),
+        "This is the mean colour itself. Measure how much the colours differ from it.": (
+            lambda a, b: np.sqrt(a.mean() ** 2 + b.mean() ** 2)
         ),
-        Misconception(
-            lambda a, b: np.sqrt(a.mean() ** 2 + b.mean() ** 2),
-            "This is the mean colour itself. Measure how much the colours differ from it.",
+        "This is the square of the spread, in squared units.": lambda a, b: a.var() + b.var(),
+        "The two axes are perpendicular: variances add, standard deviations do not.": (
+            lambda a, b: a.std() + b.std()
         ),
-        Misconception(
-            lambda a, b: a.var() + b.var(),
-            "This is the square of the spread, in squared units.",
+        "This is the mean over both channels; the formula has their sum.": (
+            lambda a, b: np.sqrt((a.var() + b.var()) / 2)
         ),
-        Misconception(
-            lambda a, b: a.std() + b.std(),
-            "The two axes are perpendicular: variances add, standard deviations do not.",
+        "Only the green-red axis counts. A blue sky over yellow sand would have no spread.": (
+            lambda a, b: a.std()
         ),
-        Misconception(
-            lambda a, b: np.sqrt((a.var() + b.var()) / 2),
-            "This is the mean over both channels; the formula has their sum.",
-        ),
-        Misconception(
-            lambda a, b: a.std(),
-            "Only the green-red axis counts. A blue sky over yellow sand would have no spread.",
-        ),
-    ),
+    },
     hints=(
         "What should the spread of an evenly brown print be? What does your line return?",
         "a.var() is the mean squared distance from the mean. Use it for both channels.",
@@ -204,28 +178,23 @@ place = Exercise(
     trials=(("scan_01.jpg", b"a photo"), ("scan_02.jpg", b"another"), ("renamed.jpg", b"a photo")),
     limits=(0.0, 100.0),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda name, content: _place_of(name.encode()),
-            "The name decides. Rename the file, and it moves from test to training.",
+    misconceptions={
+        "The name decides. Rename the file, and it moves from test to training.": (
+            lambda name, content: _place_of(name.encode())
         ),
-        Misconception(
-            lambda name, content: _place_of(name.encode() + content),
-            "This still depends on the name: a renamed copy would get another place.",
+        "This still depends on the name: a renamed copy would get another place.": (
+            lambda name, content: _place_of(name.encode() + content)
         ),
-        Misconception(
-            lambda name, content: hash(content) % 100,
-            "Python's hash of bytes changes in every run: the split would not be stable.",
+        "Python's hash of bytes changes in every run: the split would not be stable.": (
+            lambda name, content: hash(content) % 100
         ),
-        Misconception(
-            lambda name, content: len(content) % 100,
-            "Photos of one camera have similar lengths: this is not spread evenly.",
+        "Photos of one camera have similar lengths: this is not spread evenly.": (
+            lambda name, content: len(content) % 100
         ),
-        Misconception(
-            lambda name, content: _place_of(content) / 100,
-            "Right except for the scale: the place is in percent, from 0 to 100.",
+        "Right except for the scale: the place is in percent, from 0 to 100.": (
+            lambda name, content: _place_of(content) / 100
         ),
-    ),
+    },
     hints=(
         "What of a photo stays the same when it is renamed, or moved to another folder?",
         "hashlib.sha256 takes bytes. Which of the two arguments should it get?",
@@ -234,19 +203,15 @@ place = Exercise(
 )
 
 
-def _leak() -> str:
-    return "c"
-
-
 leak = Exercise(
     title="find the leak",
     level="investigate",
-    solution=_leak,
-    misconceptions=(
-        Misconception("a", "Small photos in training make results worse, not better."),
-        Misconception("b", "New photos have their own hashes; the old ones do not move."),
-        Misconception("d", "This is a copyright problem, but it does not change test scores."),
-    ),
+    solution="c",
+    misconceptions={
+        "Small photos in training make results worse, not better.": "a",
+        "New photos have their own hashes; the old ones do not move.": "b",
+        "This is a copyright problem, but it does not change test scores.": "d",
+    },
     hints=(
         "The model has seen test pictures. How is that possible if no file is in both sets?",
         "Save a JPEG again. What happens to its SHA-256, and what to the picture?",

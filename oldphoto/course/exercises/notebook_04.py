@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _draw = torch.Generator().manual_seed(4)
 _mean = 1.5 * torch.randn(2, 3, 4, 5, generator=_draw)
@@ -29,33 +29,27 @@ kl = Exercise(
     level="complete a line",
     solution=_kl,
     trials=((_mean, _log_var), (0.1 * _mean, 2 * _log_var)),
-    misconceptions=(
-        Misconception(
-            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(),
-            "This is the sum over all elements: it grows with the crop. The package takes a mean.",
+    misconceptions={
+        "This is the sum over all elements: it grows with the crop. The package takes a mean.": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum()
         ),
-        Misconception(
-            lambda mean, log_var: -0.5 * (mean**2 + log_var.exp() - 1 - log_var).mean(),
-            "The sign is the wrong way round: training would push the latent away from N(0, 1).",
+        "The sign is the wrong way round: training would push the latent away from N(0, 1).": (
+            lambda mean, log_var: -0.5 * (mean**2 + log_var.exp() - 1 - log_var).mean()
         ),
-        Misconception(
-            lambda mean, log_var: (mean**2 + log_var.exp() - 1 - log_var).mean(),
-            "One factor of the closed form is missing: yours is twice too large.",
+        "One factor of the closed form is missing: yours is twice too large.": (
+            lambda mean, log_var: (mean**2 + log_var.exp() - 1 - log_var).mean()
         ),
-        Misconception(
-            lambda mean, log_var: 0.5 * (mean**2 + (log_var / 2).exp() - 1 - log_var).mean(),
-            "You put in the standard deviation where the formula has the variance.",
+        "You put in the standard deviation where the formula has the variance.": (
+            lambda mean, log_var: 0.5 * (mean**2 + (log_var / 2).exp() - 1 - log_var).mean()
         ),
-        Misconception(
-            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - log_var.log()).mean(),
-            "log_var is the logarithm of the variance already; where it is negative, it has no "
-            "logarithm of its own.",
+        "log_var is the logarithm of the variance already; where it is negative, it has no "
+        "logarithm of its own.": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - log_var.log()).mean()
         ),
-        Misconception(
-            lambda mean, log_var: 0.5 * (mean.abs() + log_var.exp() - 1 - log_var).mean(),
-            "The mean enters squared, not as its absolute value.",
+        "The mean enters squared, not as its absolute value.": (
+            lambda mean, log_var: 0.5 * (mean.abs() + log_var.exp() - 1 - log_var).mean()
         ),
-    ),
+    },
     hints=(
         "Which function turns log_var into the variance? Which term needs no function at all?",
         "Four terms in a bracket, half of them, and at last .mean() over everything.",
@@ -92,57 +86,45 @@ reparameterise = Exercise(
     solution=_reparameterise,
     trials=((_mean, _log_var, _noise), (_mean, torch.full_like(_log_var, -6.0), _noise)),
     observe=_sample_and_gradients,
-    misconceptions=(
-        Misconception(
-            lambda mean, log_var, noise: (mean + (0.5 * log_var).exp() * noise).detach(),
-            "The sample is right, but it is detached: no gradient reaches the encoder.",
+    misconceptions={
+        "The sample is right, but it is detached: no gradient reaches the encoder.": (
+            lambda mean, log_var, noise: (mean + (0.5 * log_var).exp() * noise).detach()
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + (0.5 * log_var).exp().detach() * noise,
-            "The sample is right, but the standard deviation is detached: log_var never learns.",
+        "The sample is right, but the standard deviation is detached: log_var never learns.": (
+            lambda mean, log_var, noise: mean + (0.5 * log_var).exp().detach() * noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean.detach() + (0.5 * log_var).exp() * noise,
-            "The sample is right, but the mean is detached: it never learns.",
+        "The sample is right, but the mean is detached: it never learns.": (
+            lambda mean, log_var, noise: mean.detach() + (0.5 * log_var).exp() * noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: torch.normal(mean, (0.5 * log_var).exp()),
-            "torch.normal draws the sample itself, and its gradient is 0, as the cell above has "
-            "shown. Use the noise that is given.",
+        "torch.normal draws the sample itself, and its gradient is 0, as the cell above has "
+        "shown. Use the noise that is given.": (
+            lambda mean, log_var, noise: torch.normal(mean, (0.5 * log_var).exp())
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + (0.5 * log_var).exp() * torch.randn_like(mean),
-            "This draws noise of its own. Use the noise that is given.",
+        "This draws noise of its own. Use the noise that is given.": (
+            lambda mean, log_var, noise: mean + (0.5 * log_var).exp() * torch.randn_like(mean)
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + log_var.exp() * noise,
-            "exp(log_var) is the variance. Noise is multiplied by the standard deviation.",
+        "exp(log_var) is the variance. Noise is multiplied by the standard deviation.": (
+            lambda mean, log_var, noise: mean + log_var.exp() * noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + log_var * noise,
-            "The logarithm itself is used as a size, so the size can be negative.",
+        "The logarithm itself is used as a size, so the size can be negative.": (
+            lambda mean, log_var, noise: mean + log_var * noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean,
-            "The noise is forgotten: this is a plain autoencoder, without the V.",
+        "The noise is forgotten: this is a plain autoencoder, without the V.": (
+            lambda mean, log_var, noise: mean
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + noise,
-            "The size of the noise is ignored: this is the unit variance of section 5.",
+        "The size of the noise is ignored: this is the unit variance of section 5.": (
+            lambda mean, log_var, noise: mean + noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: (0.5 * log_var).exp() + mean * noise,
-            "The roles are exchanged: the noise belongs to the standard deviation.",
+        "The roles are exchanged: the noise belongs to the standard deviation.": (
+            lambda mean, log_var, noise: (0.5 * log_var).exp() + mean * noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + (2 * log_var).exp() * noise,
-            "The square root of the variance is needed, not its square.",
+        "The square root of the variance is needed, not its square.": (
+            lambda mean, log_var, noise: mean + (2 * log_var).exp() * noise
         ),
-        Misconception(
-            lambda mean, log_var, noise: mean + log_var.sqrt() * noise,
-            "log_var can be negative and has no root then: it is the logarithm of the variance.",
+        "log_var can be negative and has no root then: it is the logarithm of the variance.": (
+            lambda mean, log_var, noise: mean + log_var.sqrt() * noise
         ),
-    ),
+    },
     hints=(
         "If the variance is exp(log_var), what is the standard deviation?",
         "A square root halves the exponent. Then: shift plus scale times noise.",
@@ -264,45 +246,32 @@ vae_step = Exercise(
     trials=((_clean, 5.0), (0.5 * _clean, 0.02)),  # a steep slope, and a gentle one
     observe=_weights_after_steps,
     tolerance=1e-3,
-    misconceptions=(
-        Misconception(
-            _variant_of_the_step(zero=False),
-            "The first step is right, the second is not: gradients add up until somebody sets "
-            "them to zero.",
+    misconceptions={
+        "The first step is right, the second is not: gradients add up until somebody sets "
+        "them to zero.": _variant_of_the_step(zero=False),
+        "The gradient is longer than 1: limit it between backward and step.": (
+            _variant_of_the_step(clip=False)
         ),
-        Misconception(
-            _variant_of_the_step(clip=False),
-            "The gradient is longer than 1: limit it between backward and step.",
+        "The gradient is right, but the weights do not move: who takes the step?": (
+            _variant_of_the_step(step=False)
         ),
-        Misconception(
-            _variant_of_the_step(step=False),
-            "The gradient is right, but the weights do not move: who takes the step?",
+        "No weight has a gradient: the loss was never sent back.": _variant_of_the_step(back=False),
+        "The KL term is computed, but it is not in the loss.": (
+            _variant_of_the_step(loss="l1 alone")
         ),
-        Misconception(
-            _variant_of_the_step(back=False),
-            "No weight has a gradient: the loss was never sent back.",
+        "The KL term enters with the factor 1 instead of its weight.": (
+            _variant_of_the_step(loss="without weight")
         ),
-        Misconception(
-            _variant_of_the_step(loss="l1 alone"),
-            "The KL term is computed, but it is not in the loss.",
+        "The KL term has the wrong sign: this step moves the latent away from the prior.": (
+            _variant_of_the_step(loss="minus")
         ),
-        Misconception(
-            _variant_of_the_step(loss="without weight"),
-            "The KL term enters with the factor 1 instead of its weight.",
+        "The decoder gets no gradient: the reconstruction is detached.": (
+            _variant_of_the_step(loss="detached")
         ),
-        Misconception(
-            _variant_of_the_step(loss="minus"),
-            "The KL term has the wrong sign: this step moves the latent away from the prior.",
+        "These are squared differences. The reconstruction term is an absolute difference.": (
+            _variant_of_the_step(loss="squares")
         ),
-        Misconception(
-            _variant_of_the_step(loss="detached"),
-            "The decoder gets no gradient: the reconstruction is detached.",
-        ),
-        Misconception(
-            _variant_of_the_step(loss="squares"),
-            "These are squared differences. The reconstruction term is an absolute difference.",
-        ),
-    ),
+    },
     hints=(
         "Two losses with their factor make one number. The last four lines of the loop in "
         "section 1 then follow.",
@@ -323,28 +292,21 @@ bits = Exercise(
     level="modify",
     solution=_bits,
     trials=((5.0,), (1.0,), (0.2,)),
-    misconceptions=(
-        Misconception(
-            lambda spread: 0.5 * math.log2(1 + spread),
-            "The formula has the ratio of the variances; spread is a standard deviation.",
+    misconceptions={
+        "The formula has the ratio of the variances; spread is a standard deviation.": (
+            lambda spread: 0.5 * math.log2(1 + spread)
         ),
-        Misconception(
-            lambda spread: 0.5 * math.log(1 + spread**2),
-            "These are nats. Bits use the logarithm to base 2.",
+        "These are nats. Bits use the logarithm to base 2.": (
+            lambda spread: 0.5 * math.log(1 + spread**2)
         ),
-        Misconception(
-            lambda spread: math.log2(1 + spread**2),
-            "Twice too many: the formula has a factor in front.",
+        "Twice too many: the formula has a factor in front.": (
+            lambda spread: math.log2(1 + spread**2)
         ),
-        Misconception(
-            lambda spread: 0.5 * math.log2(spread**2),
-            "A latent smaller than the noise would carry a negative number of bits.",
+        "A latent smaller than the noise would carry a negative number of bits.": (
+            lambda spread: 0.5 * math.log2(spread**2)
         ),
-        Misconception(
-            lambda spread: spread,
-            "Twice the spread is not twice the bits: there is a logarithm.",
-        ),
-    ),
+        "Twice the spread is not twice the bits: there is a logarithm.": lambda spread: spread,
+    },
     hints=(
         "What is the variance of the latent, if its standard deviation is spread?",
         "math.log2 takes one plus the ratio of the variances; the noise has variance 1.",
@@ -365,38 +327,30 @@ instance_norm = Exercise(
     solution=_instance_norm,
     trials=((_features,), (0.5 * _features + 3,)),
     tolerance=1e-3,
-    misconceptions=(
-        Misconception(
+    misconceptions={
+        "The mean runs over the batch as well: this is batch norm. Each photo stands alone.": (
             lambda x: (
                 (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), correction=0, keepdim=True)
-            ),
-            "The mean runs over the batch as well: this is batch norm. Each photo stands alone.",
+            )
         ),
-        Misconception(
+        "All channels share one mean here: this is layer norm. Each channel has its own.": (
             lambda x: (
                 (x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), correction=0, keepdim=True)
-            ),
-            "All channels share one mean here: this is layer norm. Each channel has its own.",
+            )
         ),
-        Misconception(
-            lambda x: x - x.mean((2, 3), keepdim=True),
-            "The mean is gone, the spread is not: contrast still gets through.",
+        "The mean is gone, the spread is not: contrast still gets through.": (
+            lambda x: x - x.mean((2, 3), keepdim=True)
         ),
-        Misconception(
-            lambda x: (
-                (x - x.mean((2, 3), keepdim=True)) / x.var((2, 3), keepdim=True, correction=0)
-            ),
-            "Divided by the variance; the spread becomes 1 if you divide by its square root.",
+        "Divided by the variance; the spread becomes 1 if you divide by its square root.": (
+            lambda x: (x - x.mean((2, 3), keepdim=True)) / x.var((2, 3), keepdim=True, correction=0)
         ),
-        Misconception(
-            lambda x: (x - x.mean()) / x.std(correction=0),
-            "One mean for the whole batch. Take one for each photo and each channel.",
+        "One mean for the whole batch. Take one for each photo and each channel.": (
+            lambda x: (x - x.mean()) / x.std(correction=0)
         ),
-        Misconception(
-            lambda x: (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True),
-            "Nearly: the variance is a mean over all positions, not a sum divided by one less.",
+        "Nearly: the variance is a mean over all positions, not a sum divided by one less.": (
+            lambda x: (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
         ),
-    ),
+    },
     hints=(
         "Over which axes of (B, C, H, W) does one photo and one channel extend?",
         "Axes 2 and 3, with keepdim=True; subtract the mean, divide by the standard deviation.",
@@ -405,26 +359,15 @@ instance_norm = Exercise(
 )
 
 
-def _collapsed_run() -> str:
-    return "c"
-
-
 collapsed_run = Exercise(
     title="which run has collapsed?",
     level="investigate",
-    solution=_collapsed_run,
-    misconceptions=(
-        Misconception(
-            "a",
-            "Run a has the lowest L1, and its KL is far from 0: its latent carries a lot.",
-        ),
-        Misconception(
-            "b", "In run b the KL falls, but not to 0: photos still have latents of their own."
-        ),
-        Misconception(
-            "d", "Run d has hardly learned anything yet: both of its terms are still falling."
-        ),
-    ),
+    solution="c",
+    misconceptions={
+        "Run a has the lowest L1, and its KL is far from 0: its latent carries a lot.": "a",
+        "In run b the KL falls, but not to 0: photos still have latents of their own.": "b",
+        "Run d has hardly learned anything yet: both of its terms are still falling.": "d",
+    },
     hints=(
         "A collapsed latent is the same for all photos. What does this do to the KL term?",
         "Look for a KL term of 0 together with an L1 that has stopped falling.",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 Discriminator = Callable[[Tensor], Tensor]
 Layers = tuple[tuple[int, int], ...]
@@ -54,92 +54,69 @@ discriminator_loss = Exercise(
     solution=_discriminator_loss,
     trials=((_real, _fake), (_fake - 0.5, _fake)),
     observe=_loss_and_gradients,
-    misconceptions=(
-        Misconception(
-            lambda discriminator, real, fake: (discriminator(fake) - 1).square().mean(),
-            "This is the generator's loss. The discriminator wants the opposite, and looks at both "
-            "kinds.",
+    misconceptions={
+        "This is the generator's loss. The discriminator wants the opposite, and looks at both "
+        "kinds.": lambda discriminator, real, fake: (discriminator(fake) - 1).square().mean(),
+        "The targets are swapped: this discriminator learns that generated photos are the "
+        "real ones.": lambda discriminator, real, fake: (
+            0.5
+            * (
+                discriminator(real).square().mean()
+                + (discriminator(fake.detach()) - 1).square().mean()
+            )
         ),
-        Misconception(
-            lambda discriminator, real, fake: (
-                0.5
-                * (
-                    discriminator(real).square().mean()
-                    + (discriminator(fake.detach()) - 1).square().mean()
-                )
-            ),
-            "The targets are swapped: this discriminator learns that generated photos are the "
-            "real ones.",
+        "The generated photos are not detached: this step would train the generator too, and "
+        "in the discriminator's favour.": lambda discriminator, real, fake: (
+            0.5 * ((discriminator(real) - 1).square().mean() + discriminator(fake).square().mean())
         ),
-        Misconception(
-            lambda discriminator, real, fake: (
-                0.5
-                * ((discriminator(real) - 1).square().mean() + discriminator(fake).square().mean())
-            ),
-            "The generated photos are not detached: this step would train the generator too, and "
-            "in the discriminator's favour.",
-        ),
-        Misconception(
+        "The value is right, but the scores are detached: the discriminator learns nothing. "
+        "Detach the generated photos instead, before they are scored.": (
             lambda discriminator, real, fake: (
                 0.5
                 * (
                     (discriminator(real).detach() - 1).square().mean()
                     + discriminator(fake).detach().square().mean()
                 )
-            ),
-            "The value is right, but the scores are detached: the discriminator learns nothing. "
-            "Detach the generated photos instead, before they are scored.",
+            )
         ),
-        Misconception(
+        "This is the cross entropy of section 1. Least squares compares scores with 1 and 0.": (
             lambda discriminator, real, fake: (
                 0.5
                 * (
                     F.softplus(-discriminator(real)).mean()
                     + F.softplus(discriminator(fake.detach())).mean()
                 )
-            ),
-            "This is the cross entropy of section 1. Least squares compares scores with 1 and 0.",
+            )
         ),
-        Misconception(
+        "These are the cross entropies of section 1. Least squares compares scores with 1 and 0.": (
             lambda discriminator, real, fake: (
                 F.softplus(-discriminator(real)).mean()
                 + F.softplus(discriminator(fake.detach())).mean()
-            ),
-            "This is the cross entropy of section 1. Least squares compares scores with 1 and 0.",
+            )
         ),
-        Misconception(
-            _discriminator_loss_without_gradient,
-            "With gradients switched off, the discriminator learns nothing from generated photos. "
-            "Detach the photos; do not switch off the discriminator.",
+        "With gradients switched off, the discriminator learns nothing from generated photos. "
+        "Detach the photos; do not switch off the discriminator.": (
+            _discriminator_loss_without_gradient
         ),
-        Misconception(
+        "This is a sum over patches and photos: it grows with both, and so do the steps.": (
             lambda discriminator, real, fake: (
                 0.5
                 * (
                     (discriminator(real) - 1).square().sum()
                     + discriminator(fake.detach()).square().sum()
                 )
-            ),
-            "This is a sum over patches and photos: it grows with both, and so do the steps.",
+            )
         ),
-        Misconception(
-            lambda discriminator, real, fake: (
-                (discriminator(real) - 1).square().mean()
-                + discriminator(fake.detach()).square().mean()
-            ),
-            "The factor one half is missing: your discriminator learns twice as fast as the "
-            "formula says.",
+        "The factor one half is missing: your discriminator learns twice as fast as the "
+        "formula says.": lambda discriminator, real, fake: (
+            (discriminator(real) - 1).square().mean() + discriminator(fake.detach()).square().mean()
         ),
-        Misconception(
-            lambda discriminator, real, fake: 0.5 * (discriminator(real) - 1).square().mean(),
-            "A discriminator that sees real photos alone says 1 to everything.",
+        "A discriminator that sees real photos alone says 1 to everything.": (
+            lambda discriminator, real, fake: 0.5 * (discriminator(real) - 1).square().mean()
         ),
-        Misconception(
-            lambda discriminator, real, fake: discriminator(fake).square().mean(),
-            "A discriminator that sees generated photos alone says 0 to everything. (And they are "
-            "not detached.)",
-        ),
-    ),
+        "A discriminator that sees generated photos alone says 0 to everything. (And they are "
+        "not detached.)": lambda discriminator, real, fake: discriminator(fake).square().mean(),
+    },
     hints=(
         "Two kinds of photos, two targets: what should be scored 1, and what 0?",
         "Squared distances from 1 and from 0, each with .mean(), half of their sum; and "
@@ -224,30 +201,21 @@ generator_step = Exercise(
     solution=_generator_step,
     trials=((torch.randn(8, 2, generator=_noise),), (torch.randn(4, 2, generator=_noise),)),
     observe=_networks_after_steps,
-    misconceptions=(
-        Misconception(
-            _variant_of_the_step(fake="detached"),
-            "No gradient reaches the generator: its samples are detached. That belongs into the "
-            "discriminator's step.",
+    misconceptions={
+        "No gradient reaches the generator: its samples are detached. That belongs into the "
+        "discriminator's step.": _variant_of_the_step(fake="detached"),
+        "The gradient is right, but the generator does not move: who takes the step?": (
+            _variant_of_the_step(step=False)
         ),
-        Misconception(
-            _variant_of_the_step(step=False),
-            "The gradient is right, but the generator does not move: who takes the step?",
+        "The first step is right, the second is not: gradients add up until somebody sets "
+        "them to zero.": _variant_of_the_step(zero=False),
+        "The sign is the wrong way round: this generator learns to be found out.": (
+            _variant_of_the_step(sign=-1.0)
         ),
-        Misconception(
-            _variant_of_the_step(zero=False),
-            "The first step is right, the second is not: gradients add up until somebody sets "
-            "them to zero.",
+        "The discriminator has moved, too. This step moves the generator alone.": (
+            _variant_of_the_step(fake="both")
         ),
-        Misconception(
-            _variant_of_the_step(sign=-1.0),
-            "The sign is the wrong way round: this generator learns to be found out.",
-        ),
-        Misconception(
-            _variant_of_the_step(fake="both"),
-            "The discriminator has moved, too. This step moves the generator alone.",
-        ),
-    ),
+    },
     hints=(
         "Generate, score, compute the loss of the scores. Which part of the discriminator's step "
         "must not be here?",
@@ -287,34 +255,24 @@ receptive_field = Exercise(
     solution=_receptive_field,
     trials=((((7, 1), (4, 2), (4, 2), (3, 1)),), (((3, 1), (3, 1)),), (((5, 3),),)),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),
-            "The strides are not used: behind a stride of 2, one step is two pixels of the photo.",
+    misconceptions={
+        "The strides are not used: behind a stride of 2, one step is two pixels of the photo.": (
+            lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers)
         ),
-        Misconception(
-            lambda layers: 1 + sum(kernel_size for kernel_size, _ in layers),
-            "This adds up kernels. But neighbouring kernels overlap, and a stride spreads the taps "
-            "of all layers behind it.",
+        "This adds up kernels. But neighbouring kernels overlap, and a stride spreads the taps "
+        "of all layers behind it.": (
+            lambda layers: 1 + sum(kernel_size for kernel_size, _ in layers)
         ),
-        Misconception(
-            _jump_too_early,
-            "The stride of a layer spreads the positions behind it, not its own taps.",
+        "The stride of a layer spreads the positions behind it, not its own taps.": _jump_too_early,
+        "The taps of a layer are spread by the strides before it, not by its own.": (
+            lambda layers: 1 + sum((kernel - 1) * stride for kernel, stride in layers)
         ),
-        Misconception(
-            lambda layers: 1 + sum((kernel - 1) * stride for kernel, stride in layers),
-            "The taps of a layer are spread by the strides before it, not by its own.",
+        "A kernel of k reaches k - 1 positions beyond the one that is there already.": (
+            lambda layers: _receptive_field(tuple((k + 1, stride) for k, stride in layers))
         ),
-        Misconception(
-            lambda layers: _receptive_field(tuple((k + 1, stride) for k, stride in layers)),
-            "A kernel of k reaches k - 1 positions beyond the one that is there already.",
-        ),
-        Misconception(
-            _from_the_wrong_end,
-            "This rule is right if you walk from the scores back to the photo. The list begins "
-            "at the photo.",
-        ),
-    ),
+        "This rule is right if you walk from the scores back to the photo. The list begins "
+        "at the photo.": _from_the_wrong_end,
+    },
     hints=(
         "How many pixels lie between two neighbouring taps of this layer?",
         "A kernel of k taps adds k - 1 gaps, and each gap is as wide as all strides before it.",
@@ -357,42 +315,34 @@ feature_matching = Exercise(
     level="modify",
     solution=_feature_matching,
     trials=((_fake_maps, _real_maps), (_real_maps, [m[::1] for m in reversed(_fake_maps)])),
-    misconceptions=(
-        Misconception(
-            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().mean(), None),
-            "The scores are in it, too. They belong to the adversarial term.",
+    misconceptions={
+        "The scores are in it, too. They belong to the adversarial term.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().mean(), None)
         ),
-        Misconception(
-            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().sum(), -1),
-            "You take sums over the maps: large maps then count most. Equation 6 divides by n.",
+        "You take sums over the maps: large maps then count most. Equation 6 divides by n.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().sum(), -1)
         ),
-        Misconception(
-            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).square().mean(), -1),
-            "These are squares. The bars with the index 1 in equation 6 are absolute values.",
+        "These are squares. The bars with the index 1 in equation 6 are absolute values.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).square().mean(), -1)
         ),
-        Misconception(
-            lambda fake, real: 2 * _matched(fake, real, lambda a, b: (a - b).abs().mean(), -1),
-            "The sum over layers is right, but the scales are added instead of averaged.",
+        "The sum over layers is right, but the scales are added instead of averaged.": (
+            lambda fake, real: 2 * _matched(fake, real, lambda a, b: (a - b).abs().mean(), -1)
         ),
-        Misconception(
-            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).mean(), -1),
-            "Differences up and down cancel each other: without absolute values nothing is left.",
+        "Differences up and down cancel each other: without absolute values nothing is left.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).mean(), -1)
         ),
-        Misconception(
-            lambda fake, real: _matched(fake[:1], real[:1], lambda a, b: (a - b).abs().mean(), -1),
-            "The right sum, but over the first scale alone.",
+        "The right sum, but over the first scale alone.": (
+            lambda fake, real: _matched(fake[:1], real[:1], lambda a, b: (a - b).abs().mean(), -1)
         ),
-        Misconception(
+        "The layers are averaged; equation 6 adds them. Only the scales are averaged.": (
             lambda fake, real: (
                 _matched(fake, real, lambda a, b: (a - b).abs().mean(), -1) / (len(fake[0]) - 1)
-            ),
-            "The layers are averaged; equation 6 adds them. Only the scales are averaged.",
+            )
         ),
-        Misconception(
-            lambda fake, real: (fake[0][0] - real[0][0]).abs().mean(),
-            "This compares the first layer of the first scale alone.",
+        "This compares the first layer of the first scale alone.": (
+            lambda fake, real: (fake[0][0] - real[0][0]).abs().mean()
         ),
-    ),
+    },
     hints=(
         "Which map of each scale has no place here? And what is averaged, what is added?",
         "Two loops, over scales and over all layers but the last; mean absolute difference of "
@@ -415,24 +365,20 @@ next_u = Exercise(
     level="complete a line",
     solution=_next_u,
     trials=((_weight, _u), (3 * _weight[:4], _u[:4])),
-    misconceptions=(
-        Misconception(
-            lambda weight, u: weight @ F.normalize(weight.T @ u, dim=0),
-            "The result is not of length 1: after some rounds it would overflow.",
+    misconceptions={
+        "The result is not of length 1: after some rounds it would overflow.": (
+            lambda weight, u: weight @ F.normalize(weight.T @ u, dim=0)
         ),
-        Misconception(
-            lambda weight, u: weight @ (weight.T @ u),
-            "Nothing is brought to length 1: after some rounds it would overflow.",
+        "Nothing is brought to length 1: after some rounds it would overflow.": (
+            lambda weight, u: weight @ (weight.T @ u)
         ),
-        Misconception(
-            lambda weight, u: F.normalize(weight.T @ u, dim=0),
-            "This is only the way there, v. It has to come back through the weights.",
+        "This is only the way there, v. It has to come back through the weights.": (
+            lambda weight, u: F.normalize(weight.T @ u, dim=0)
         ),
-        Misconception(
-            lambda weight, u: F.normalize(weight @ (weight.T @ u), dim=0, p=1),
-            "The sum of the absolute values is 1 now. Length means the root of the squares.",
+        "The sum of the absolute values is 1 now. Length means the root of the squares.": (
+            lambda weight, u: F.normalize(weight @ (weight.T @ u), dim=0, p=1)
         ),
-    ),
+    },
     hints=(
         "There and back: first through the transposed weights, then through the weights.",
         "torch.nn.functional.normalize(vector, dim=0) brings a vector to length 1; use it twice.",
@@ -452,25 +398,19 @@ best_answer = Exercise(
     level="complete a line",
     solution=_best_answer,
     trials=((_answers,), (torch.cat([_answers, 0.5 * _answers - 0.3, _answers - 1])[:5],)),
-    misconceptions=(
-        Misconception(
-            lambda answers: answers.mean(dim=0),
-            "The mean is what the squared error likes best. Absolute errors do not care how far "
-            "away the few are.",
+    misconceptions={
+        "The mean is what the squared error likes best. Absolute errors do not care how far "
+        "away the few are.": lambda answers: answers.mean(dim=0),
+        "You compare pixels of one answer. Compare the answers at one pixel.": (
+            lambda answers: answers.median(dim=1).values
         ),
-        Misconception(
-            lambda answers: answers.median(dim=1).values,
-            "You compare pixels of one answer. Compare the answers at one pixel.",
+        "This is one of the answers, and wrong at each place where the others agree.": (
+            lambda answers: answers[0]
         ),
-        Misconception(
-            lambda answers: answers[0],
-            "This is one of the answers, and wrong at each place where the others agree.",
+        "The darkest value of each pixel is dark wherever any answer is.": (
+            lambda answers: answers.min(dim=0).values
         ),
-        Misconception(
-            lambda answers: answers.min(dim=0).values,
-            "The darkest value of each pixel is dark wherever any answer is.",
-        ),
-    ),
+    },
     hints=(
         "Move the answer for one pixel a little up: for how many of the true values does the "
         "error grow, for how many does it shrink?",
@@ -481,26 +421,16 @@ best_answer = Exercise(
 )
 
 
-def _collapsed_log() -> str:
-    return "c"
-
-
 collapsed_log = Exercise(
     title="which log shows a mode collapse",
     level="investigate",
-    solution=_collapsed_log,
-    misconceptions=(
-        Misconception(
-            "a",
-            "The points of this one are narrow, too, but see its gradient: this generator has not "
-            "moved at all.",
-        ),
-        Misconception(
-            "b",
-            "The points of this one are as wide as the ring, and the discriminator is near "
-            "guessing.",
-        ),
-    ),
+    solution="c",
+    misconceptions={
+        "The points of this one are narrow, too, but see its gradient: this generator has not "
+        "moved at all.": "a",
+        "The points of this one are as wide as the ring, and the discriminator is near "
+        "guessing.": "b",
+    },
     hints=(
         "A generator that has collapsed makes points in one place. Which column tells?",
         "Two logs have narrow points. In one of them the generator is alive: look at the gradient.",

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _noise = torch.Generator().manual_seed(6)
 _first = torch.randn(40, generator=_noise)
@@ -29,29 +29,22 @@ sorted_distance = Exercise(
     solution=_sorted_distance,
     trials=((_first, _second), (_first, _first.flip(0)), (_second, _first - 3)),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
-            lambda first, second: (first - second).abs().mean(),
-            "You compare numbers by their positions in the lists. Shuffling a list must change "
-            "nothing.",
+    misconceptions={
+        "You compare numbers by their positions in the lists. Shuffling a list must change "
+        "nothing.": lambda first, second: (first - second).abs().mean(),
+        "This compares the means alone: a narrow and a wide set would have distance 0.": (
+            lambda first, second: (first.mean() - second.mean()).abs()
         ),
-        Misconception(
-            lambda first, second: (first.mean() - second.mean()).abs(),
-            "This compares the means alone: a narrow and a wide set would have distance 0.",
+        "Moves to the left and to the right cancel. A distance has no sign.": (
+            lambda first, second: (first.sort().values - second.sort().values).mean()
         ),
-        Misconception(
-            lambda first, second: (first.sort().values - second.sort().values).mean(),
-            "Moves to the left and to the right cancel. A distance has no sign.",
+        "This is the sum of all distances. It would double if every number were there twice.": (
+            lambda first, second: (first.sort().values - second.sort().values).abs().sum()
         ),
-        Misconception(
-            lambda first, second: (first.sort().values - second.sort().values).abs().sum(),
-            "This is the sum of all distances. It would double if every number were there twice.",
+        "This squares the distances: it is W2 squared, not W1.": (
+            lambda first, second: (first.sort().values - second.sort().values).square().mean()
         ),
-        Misconception(
-            lambda first, second: (first.sort().values - second.sort().values).square().mean(),
-            "This squares the distances: it is W2 squared, not W1.",
-        ),
-    ),
+    },
     hints=(
         "Which number of the second list should the smallest of the first be moved to?",
         "Tensor.sort() returns values and indices; put both lists in order before you subtract.",
@@ -71,38 +64,33 @@ mean_kernel = Exercise(
     solution=_mean_kernel,
     trials=((_latents, _others, 1.5), (_latents, _latents, 0.7)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
+    misconceptions={
+        "The distance is not squared: this is a Laplace kernel with a strange width.": (
             lambda first, second, bandwidth: torch.exp(
                 -torch.cdist(first, second) / (2 * bandwidth**2)
-            ).mean(),
-            "The distance is not squared: this is a Laplace kernel with a strange width.",
+            ).mean()
         ),
-        Misconception(
+        "A factor 2 is missing below: your kernel is narrower than the bandwidth says.": (
             lambda first, second, bandwidth: torch.exp(
                 -torch.cdist(first, second).square() / bandwidth**2
-            ).mean(),
-            "A factor 2 is missing below: your kernel is narrower than the bandwidth says.",
+            ).mean()
         ),
-        Misconception(
+        "The bandwidth has to be squared, too: the exponent must be a number without a unit.": (
             lambda first, second, bandwidth: torch.exp(
                 -torch.cdist(first, second).square() / (2 * bandwidth)
-            ).mean(),
-            "The bandwidth has to be squared, too: the exponent must be a number without a unit.",
+            ).mean()
         ),
-        Misconception(
+        "The sign is missing: your kernel grows with the distance.": (
             lambda first, second, bandwidth: torch.exp(
                 torch.cdist(first, second).square() / (2 * bandwidth**2)
-            ).mean(),
-            "The sign is missing: your kernel grows with the distance.",
+            ).mean()
         ),
-        Misconception(
+        "Python goes from left to right: behind a / 2 the bandwidth multiplies. Use brackets.": (
             lambda first, second, bandwidth: torch.exp(
                 -torch.cdist(first, second).square() / 2 * bandwidth**2
-            ).mean(),
-            "Python goes from left to right: behind a / 2 the bandwidth multiplies. Use brackets.",
+            ).mean()
         ),
-    ),
+    },
     hints=(
         "Two equal latents should give 1, two distant ones nearly 0.",
         "torch.cdist gives all distances; square them, divide by twice the squared bandwidth.",
@@ -136,62 +124,49 @@ push_both = Exercise(
     solution=_push_both,
     trials=((_score_old, _score_degraded), (_score_degraded, _score_old)),
     observe=_value_and_gradients,
-    misconceptions=(
-        Misconception(
-            lambda score_old, score_degraded: score_old.square().mean(),
-            "Only the old latents are pushed: that is the released, one-sided form.",
+    misconceptions={
+        "Only the old latents are pushed: that is the released, one-sided form.": (
+            lambda score_old, score_degraded: score_old.square().mean()
         ),
-        Misconception(
-            lambda score_old, score_degraded: (
-                (score_old - 1).square().mean() + score_degraded.square().mean()
-            ),
-            "These are the discriminator's own targets: the encoder would help it instead of "
-            "fooling it.",
+        "These are the discriminator's own targets: the encoder would help it instead of "
+        "fooling it.": lambda score_old, score_degraded: (
+            (score_old - 1).square().mean() + score_degraded.square().mean()
         ),
-        Misconception(
+        "This is the discriminator's loss. The encoder needs the opposite targets.": (
             lambda score_old, score_degraded: (
                 0.5 * ((score_old - 1).square().mean() + score_degraded.square().mean())
-            ),
-            "This is the discriminator's loss. The encoder needs the opposite targets.",
+            )
         ),
-        Misconception(
+        "Both kinds are pushed to 0. The encoder must exchange the labels, not share one.": (
             lambda score_old, score_degraded: (
                 score_old.square().mean() + score_degraded.square().mean()
-            ),
-            "Both kinds are pushed to 0. The encoder must exchange the labels, not share one.",
+            )
         ),
-        Misconception(
+        "Both kinds are pushed to 1. The encoder must exchange the labels, not share one.": (
             lambda score_old, score_degraded: (
                 (score_old - 1).square().mean() + (score_degraded - 1).square().mean()
-            ),
-            "Both kinds are pushed to 1. The encoder must exchange the labels, not share one.",
+            )
         ),
-        Misconception(
+        "The second term has the wrong sign: it pushes degraded latents away from 1.": (
             lambda score_old, score_degraded: (
                 score_old.square().mean() - (score_degraded - 1).square().mean()
-            ),
-            "The second term has the wrong sign: it pushes degraded latents away from 1.",
+            )
         ),
-        Misconception(
+        "The right targets, but the factor one half belongs to the discriminator's loss alone.": (
             lambda score_old, score_degraded: (
                 0.5 * (score_old.square().mean() + (score_degraded - 1).square().mean())
-            ),
-            "The right targets, but the factor one half belongs to the discriminator's loss alone.",
+            )
         ),
-        Misconception(
-            lambda score_old, score_degraded: (
-                -0.5 * (score_degraded.square().mean() + (score_old - 1).square().mean())
-            ),
-            "This is minus the discriminator's loss. It has no minimum, so it would push for ever. "
-            "Give the encoder targets of its own.",
+        "This is minus the discriminator's loss. It has no minimum, so it would push for ever. "
+        "Give the encoder targets of its own.": lambda score_old, score_degraded: (
+            -0.5 * (score_degraded.square().mean() + (score_old - 1).square().mean())
         ),
-        Misconception(
+        "The value is right, but the degraded scores are detached: their latents do not move.": (
             lambda score_old, score_degraded: (
                 score_old.square().mean() + (score_degraded.detach() - 1).square().mean()
-            ),
-            "The value is right, but the degraded scores are detached: their latents do not move.",
+            )
         ),
-    ),
+    },
     hints=(
         "The discriminator learns old = 1, degraded = 0. Which scores does the encoder want?",
         "Keep the term of the old latents, and add one that wants degraded latents scored 1.",
@@ -280,39 +255,24 @@ discriminator_step = Exercise(
         (_latent_degraded, _latent_old[:1]),
     ),
     observe=_one_step,
-    misconceptions=(
-        Misconception(
-            _wrong_step(targets=(0.0, 1.0)),
-            "The targets are swapped: old latents should be scored 1, degraded ones 0.",
+    misconceptions={
+        "The targets are swapped: old latents should be scored 1, degraded ones 0.": (
+            _wrong_step(targets=(0.0, 1.0))
         ),
-        Misconception(
-            _wrong_step(detach=False),
-            "The latents are not detached: this step sends a gradient into the encoder too, and "
-            "in the discriminator's favour.",
+        "The latents are not detached: this step sends a gradient into the encoder too, and "
+        "in the discriminator's favour.": _wrong_step(detach=False),
+        "The gradient of the step before is still there: backward() adds to it. Clear "
+        "the gradients first.": _wrong_step(clear=False),
+        "No weight moves: backward() or step() is missing, or gradients were cleared between "
+        "the two.": _wrong_step(step=False),
+        "This is the encoder's loss. The discriminator wants the opposite: old 1, degraded 0.": (
+            _wrong_step(targets=(0.0, 1.0), factor=1.0)
         ),
-        Misconception(
-            _wrong_step(clear=False),
-            "The gradient of the step before is still there: backward() adds to it. Clear "
-            "the gradients first.",
+        "The factor one half of the discriminator's loss is missing.": _wrong_step(factor=1.0),
+        "Both kinds are taught as 1. Then a discriminator that always says 1 is perfect.": (
+            _wrong_step(targets=(1.0, 1.0))
         ),
-        Misconception(
-            _wrong_step(step=False),
-            "No weight moves: backward() or step() is missing, or gradients were cleared between "
-            "the two.",
-        ),
-        Misconception(
-            _wrong_step(targets=(0.0, 1.0), factor=1.0),
-            "This is the encoder's loss. The discriminator wants the opposite: old 1, degraded 0.",
-        ),
-        Misconception(
-            _wrong_step(factor=1.0),
-            "The factor one half of the discriminator's loss is missing.",
-        ),
-        Misconception(
-            _wrong_step(targets=(1.0, 1.0)),
-            "Both kinds are taught as 1. Then a discriminator that always says 1 is perfect.",
-        ),
-    ),
+    },
     hints=(
         "Five lines of work: scores of both kinds, the loss, clear the gradients, backward, step.",
         "latent.detach() keeps the encoder out of it. Half the sum of (score_old - 1)^2 and "
@@ -322,20 +282,14 @@ discriminator_step = Exercise(
 )
 
 
-def _shrinking_fools() -> str:
-    return "a"
-
-
 shrinking_fools = Exercise(
     title="the metric that can be cheated",
     level="investigate",
-    solution=_shrinking_fools,
-    misconceptions=(
-        Misconception("b", "Its bandwidth is the median distance, which shrinks with the latents."),
-        Misconception(
-            "c", "The classifier scales every channel to standard deviation 1 before it learns."
-        ),
-    ),
+    solution="a",
+    misconceptions={
+        "Its bandwidth is the median distance, which shrinks with the latents.": "b",
+        "The classifier scales every channel to standard deviation 1 before it learns.": "c",
+    },
     hints=(
         "Which of the three has the unit of the latents?",
         "Multiply all latents of both kinds by one half, and compute all three again.",

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _noise = torch.Generator().manual_seed(7)
 _mapped = torch.randn(2, 4, 3, 3, generator=_noise)
@@ -96,45 +96,32 @@ residual_block = Exercise(
     solution=_Block,
     trials=((_features,), (2 * _features[:1],)),
     observe=_output_and_gradient,
-    misconceptions=(
-        Misconception(
-            _wrong_block(lambda first, second, x: second(first(x).relu())),
-            "The input is not added: this is two convolutions, no residual block.",
+    misconceptions={
+        "The input is not added: this is two convolutions, no residual block.": (
+            _wrong_block(lambda first, second, x: second(first(x).relu()))
         ),
-        Misconception(
-            _wrong_block(lambda first, second, x: (x + second(first(x).relu())).relu()),
-            "There is a ReLU after the sum. It would cut off all negative features.",
+        "There is a ReLU after the sum. It would cut off all negative features.": (
+            _wrong_block(lambda first, second, x: (x + second(first(x).relu())).relu())
         ),
-        Misconception(
-            _wrong_block(lambda first, second, x: x + second(first(x).relu()).relu()),
-            "There is a ReLU behind the second convolution: the correction could never be "
-            "negative.",
+        "There is a ReLU behind the second convolution: the correction could never be "
+        "negative.": _wrong_block(lambda first, second, x: x + second(first(x).relu()).relu()),
+        "The ReLU is missing: two convolutions in a row are one larger convolution.": (
+            _wrong_block(lambda first, second, x: x + second(first(x)))
         ),
-        Misconception(
-            _wrong_block(lambda first, second, x: x + second(first(x))),
-            "The ReLU is missing: two convolutions in a row are one larger convolution.",
+        "The ReLU comes before the first convolution. Put it between the two.": (
+            _wrong_block(lambda first, second, x: x + second(first(x.relu())))
         ),
-        Misconception(
-            _wrong_block(lambda first, second, x: x + second(first(x.relu()))),
-            "The ReLU comes before the first convolution. Put it between the two.",
+        "The output is right, but the input is detached in the sum: it gets no gradient there.": (
+            _wrong_block(lambda first, second, x: x.detach() + second(first(x).relu()))
         ),
-        Misconception(
-            _wrong_block(lambda first, second, x: x.detach() + second(first(x).relu())),
-            "The output is right, but the input is detached in the sum: it gets no gradient there.",
+        'The border differs: set padding_mode="reflect", or zeros are drawn around the latent.': (
+            _ZeroPadded
         ),
-        Misconception(
-            _ZeroPadded,
-            'The border differs: set padding_mode="reflect", or zeros are drawn around the latent.',
+        "There is an instance norm in the block. The paper's has one; this one goes without.": (
+            _WithNorm
         ),
-        Misconception(
-            _WithNorm,
-            "There is an instance norm in the block. The paper's has one; this one goes without.",
-        ),
-        Misconception(
-            _OneConvolution,
-            "One convolution is used twice, with the same weights. Make two.",
-        ),
-    ),
+        "One convolution is used twice, with the same weights. Make two.": _OneConvolution,
+    },
     hints=(
         "Two convolutions in __init__; in forward: convolution, ReLU, convolution, and one sum.",
         'nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect"), twice. Return '
@@ -154,31 +141,26 @@ latent_l1 = Exercise(
     solution=_latent_l1,
     trials=((_mapped, _latent_clean, 60.0), (_latent_clean, _mapped + 1, 0.5)),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
-            lambda mapped, latent_clean, weight: (mapped - latent_clean).abs().mean(),
-            "The distance is right; its factor is missing.",
+    misconceptions={
+        "The distance is right; its factor is missing.": (
+            lambda mapped, latent_clean, weight: (mapped - latent_clean).abs().mean()
         ),
-        Misconception(
-            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).square().mean(),
-            "You square the differences: that is L2, which a few large differences rule.",
+        "You square the differences: that is L2, which a few large differences rule.": (
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).square().mean()
         ),
-        Misconception(
-            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).abs().sum(),
-            "This is the sum over all numbers of the latent. For a crop with sides twice as long, "
-            "the loss would be four times as large.",
+        "This is the sum over all numbers of the latent. For a crop with sides twice as long, "
+        "the loss would be four times as large.": (
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).abs().sum()
         ),
-        Misconception(
-            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).mean(),
-            "Without abs(), differences of both signs cancel, and the loss can fall below 0.",
+        "Without abs(), differences of both signs cancel, and the loss can fall below 0.": (
+            lambda mapped, latent_clean, weight: weight * (mapped - latent_clean).mean()
         ),
-        Misconception(
+        "This compares two means. Differences of both signs cancel before you take their size.": (
             lambda mapped, latent_clean, weight: (
                 weight * (mapped.mean() - latent_clean.mean()).abs()
-            ),
-            "This compares two means. Differences of both signs cancel before you take their size.",
+            )
         ),
-    ),
+    },
     hints=(
         "How large is the difference at each position of the latent, whatever its sign?",
         "Subtract, abs(), mean(), and then the factor.",
@@ -196,41 +178,28 @@ fool_the_discriminator = Exercise(
     level="modify",
     solution=_fool_the_discriminator,
     trials=((_scores,), (_scores[:1],)),
-    misconceptions=(
-        Misconception(
-            lambda scores: sum(score.square().mean() for score in scores),
-            "This pulls the scores to 0, which is what the discriminator wants for restored "
-            "photos. The "
-            "mapping is its opponent.",
+    misconceptions={
+        "This pulls the scores to 0, which is what the discriminator wants for restored "
+        "photos. The "
+        "mapping is its opponent.": lambda scores: sum(score.square().mean() for score in scores),
+        "The right target, but the package adds up the scales; you take their mean.": (
+            lambda scores: sum((score - 1).square().mean() for score in scores) / len(scores)
         ),
-        Misconception(
-            lambda scores: sum((score - 1).square().mean() for score in scores) / len(scores),
-            "The right target, but the package adds up the scales; you take their mean.",
+        "You use the finest scale alone. The coarser ones count as well.": (
+            lambda scores: (scores[0] - 1).square().mean()
         ),
-        Misconception(
-            lambda scores: (scores[0] - 1).square().mean(),
-            "You use the finest scale alone. The coarser ones count as well.",
+        "The right target. But the factor one half belongs to the discriminator's loss, not to "
+        "this one.": lambda scores: 0.5 * sum((score - 1).square().mean() for score in scores),
+        "Minus the discriminator's term has no best score: the mapping would chase ever "
+        "larger ones, "
+        "of either sign.": lambda scores: -sum(score.square().mean() for score in scores),
+        "Without the square there is no best score: the mapping would chase ever larger ones.": (
+            lambda scores: sum((score - 1).mean() for score in scores)
         ),
-        Misconception(
-            lambda scores: 0.5 * sum((score - 1).square().mean() for score in scores),
-            "The right target. But the factor one half belongs to the discriminator's loss, not to "
-            "this one.",
+        "Absolute differences. The LS in LSGAN means least squares.": (
+            lambda scores: sum((score - 1).abs().mean() for score in scores)
         ),
-        Misconception(
-            lambda scores: -sum(score.square().mean() for score in scores),
-            "Minus the discriminator's term has no best score: the mapping would chase ever "
-            "larger ones, "
-            "of either sign.",
-        ),
-        Misconception(
-            lambda scores: sum((score - 1).mean() for score in scores),
-            "Without the square there is no best score: the mapping would chase ever larger ones.",
-        ),
-        Misconception(
-            lambda scores: sum((score - 1).abs().mean() for score in scores),
-            "Absolute differences. The LS in LSGAN means least squares.",
-        ),
-    ),
+    },
     hints=(
         "Which score does the discriminator give a photo that it takes for a real one?",
         "One number in the given line has to change: the target.",
@@ -250,39 +219,31 @@ match_features = Exercise(
     solution=_match_features,
     trials=((_fake, _real), (_real, [2 * part for part in _fake])),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
-            lambda fake, real: sum((a - b).abs().mean() for a, b in zip(fake, real, strict=True)),
-            "The last map holds the scores, not features. The adversarial term has them already.",
+    misconceptions={
+        "The last map holds the scores, not features. The adversarial term has them already.": (
+            lambda fake, real: sum((a - b).abs().mean() for a, b in zip(fake, real, strict=True))
         ),
-        Misconception(
-            lambda fake, real: (fake[-1] - real[-1]).abs().mean(),
-            "You compare the scores. Compare what comes before them.",
+        "You compare the scores. Compare what comes before them.": (
+            lambda fake, real: (fake[-1] - real[-1]).abs().mean()
         ),
-        Misconception(
-            lambda fake, real: sum(
-                (a - b).square().mean() for a, b in zip(fake[:-1], real[:-1], strict=True)
-            ),
-            "Squared differences; equation 6 has the norm with index 1.",
+        "Squared differences; equation 6 has the norm with index 1.": lambda fake, real: sum(
+            (a - b).square().mean() for a, b in zip(fake[:-1], real[:-1], strict=True)
         ),
-        Misconception(
+        "Each layer is averaged already (the 1/n in equation 6); the layers are added up.": (
             lambda fake, real: (
                 sum((a - b).abs().mean() for a, b in zip(fake[:-1], real[:-1], strict=True))
                 / (len(fake) - 1)
-            ),
-            "Each layer is averaged already (the 1/n in equation 6); the layers are added up.",
+            )
         ),
-        Misconception(
+        "Without the 1/n of equation 6 a large layer counts more than a small one.": (
             lambda fake, real: sum(
                 (a - b).abs().sum() for a, b in zip(fake[:-1], real[:-1], strict=True)
-            ),
-            "Without the 1/n of equation 6 a large layer counts more than a small one.",
+            )
         ),
-        Misconception(
-            lambda fake, real: (fake[0] - real[0]).abs().mean(),
-            "This is the first layer alone. Every layer but the last belongs in the sum.",
+        "This is the first layer alone. Every layer but the last belongs in the sum.": (
+            lambda fake, real: (fake[0] - real[0]).abs().mean()
         ),
-    ),
+    },
     hints=(
         "Go through both lists together, layer by layer, and leave out what is not a feature.",
         "fake[:-1] leaves the last map out; in each layer take the mean of the absolute "
@@ -292,26 +253,16 @@ match_features = Exercise(
 )
 
 
-def _trains_alone() -> str:
-    return "b"
-
-
 trains_alone = Exercise(
     title="the mapping learns, the decoder does not",
     level="investigate",
-    solution=_trains_alone,
-    misconceptions=(
-        Misconception("a", "Inside no_grad no graph is recorded: the mapping gets no gradient."),
-        Misconception(
-            "c",
-            "detach() stops the gradient at the decoder's input, so it never reaches the mapping.",
-        ),
-        Misconception(
-            "d",
-            "eval() changes how dropout and batch norm work. Gradients and the optimizer do not "
-            "care.",
-        ),
-    ),
+    solution="b",
+    misconceptions={
+        "Inside no_grad no graph is recorded: the mapping gets no gradient.": "a",
+        "detach() stops the gradient at the decoder's input, so it never reaches the mapping.": "c",
+        "eval() changes how dropout and batch norm work. Gradients and the optimizer do not "
+        "care.": "d",
+    },
     hints=(
         "Follow the gradient backwards from the photo: where does it stop, and who keeps some?",
         "One of them changes the decoder's weights, two stop the gradient too early.",
@@ -330,24 +281,20 @@ share_of_vae = Exercise(
     solution=_share_of_vae,
     trials=((30.0, 20.0), (33.0, 30.0), (32.0, 25.0)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda psnr_limit, psnr_restored: psnr_restored / psnr_limit,
-            "Decibels cannot be divided: they are logarithms. Go back to squared errors first.",
+    misconceptions={
+        "Decibels cannot be divided: they are logarithms. Go back to squared errors first.": (
+            lambda psnr_limit, psnr_restored: psnr_restored / psnr_limit
         ),
-        Misconception(
-            lambda psnr_limit, psnr_restored: 10 ** ((psnr_restored - psnr_limit) / 20),
-            "With 20 you get the ratio of the errors. The question is about their squares.",
+        "With 20 you get the ratio of the errors. The question is about their squares.": (
+            lambda psnr_limit, psnr_restored: 10 ** ((psnr_restored - psnr_limit) / 20)
         ),
-        Misconception(
-            lambda psnr_limit, psnr_restored: 1 - 10 ** ((psnr_restored - psnr_limit) / 10),
-            "This is what is left for the mapping.",
+        "This is what is left for the mapping.": (
+            lambda psnr_limit, psnr_restored: 1 - 10 ** ((psnr_restored - psnr_limit) / 10)
         ),
-        Misconception(
-            lambda psnr_limit, psnr_restored: 10 ** ((psnr_limit - psnr_restored) / 10),
-            "The wrong way round: the limit has the smaller error.",
+        "The wrong way round: the limit has the smaller error.": (
+            lambda psnr_limit, psnr_restored: 10 ** ((psnr_limit - psnr_restored) / 10)
         ),
-    ),
+    },
     hints=(
         "PSNR = 10 log10(4 / MSE). What is MSE, given the PSNR?",
         "The ratio of two MSEs is a power of 10 whose exponent is a difference of PSNRs over 10.",

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _noise = torch.Generator().manual_seed(8)
 _scores = 2 * torch.randn(4, 6, generator=_noise)
@@ -57,60 +57,48 @@ masked_softmax = Exercise(
         (_scores + 40 * (1 - _validity), _validity),  # damaged positions have the largest scores
     ),
     observe=_weights_and_gradient,
-    misconceptions=(
-        Misconception(
-            lambda scores, validity: scores.softmax(dim=-1),
-            "Damaged positions still get a weight: the mask is not used.",
+    misconceptions={
+        "Damaged positions still get a weight: the mask is not used.": (
+            lambda scores, validity: scores.softmax(dim=-1)
         ),
-        Misconception(
-            lambda scores, validity: scores.softmax(dim=-1) * validity,
-            "Damaged positions get 0, but the weights of the sound ones no longer add up to 1.",
+        "Damaged positions get 0, but the weights of the sound ones no longer add up to 1.": (
+            lambda scores, validity: scores.softmax(dim=-1) * validity
         ),
-        Misconception(
+        "The mask is the wrong way round: only damaged positions get a weight.": (
             lambda scores, validity: scores.masked_fill(validity == 1, float("-inf")).softmax(
                 dim=-1
-            ),
-            "The mask is the wrong way round: only damaged positions get a weight.",
+            )
         ),
-        Misconception(
-            lambda scores, validity: (scores * validity).softmax(dim=-1),
-            "A score of 0 is not a weight of 0: exp(0) is 1, so damaged positions still count.",
+        "A score of 0 is not a weight of 0: exp(0) is 1, so damaged positions still count.": (
+            lambda scores, validity: (scores * validity).softmax(dim=-1)
         ),
-        Misconception(
+        "The weights of one position i must add up to 1; yours add up over the wrong axis.": (
             lambda scores, validity: (
                 scores.masked_fill(validity == 0, float("-inf")).softmax(dim=0).nan_to_num(0.0)
-            ),
-            "The weights of one position i must add up to 1; yours add up over the wrong axis.",
+            )
         ),
-        Misconception(
-            lambda scores, validity: scores.masked_fill(validity == 0, float("-inf")).softmax(
-                dim=0
-            ),
-            "A whole column has no weight at all, 0/0: the softmax runs over the wrong axis.",
+        "A whole column has no weight at all, 0/0: the softmax runs over the wrong axis.": (
+            lambda scores, validity: scores.masked_fill(validity == 0, float("-inf")).softmax(dim=0)
         ),
-        Misconception(
+        "exp() of a large score is infinite. PyTorch's softmax takes off the largest first.": (
             lambda scores, validity: (
                 (scores.exp() * validity) / (scores.exp() * validity).sum(dim=-1, keepdim=True)
-            ),
-            "exp() of a large score is infinite. PyTorch's softmax takes off the largest first.",
+            )
         ),
-        Misconception(
-            lambda scores, validity: (scores - 30 * (1 - validity)).softmax(dim=-1),
-            "A finite number taken off makes the weight of a damaged position small, not 0. "
-            "With a large score it even wins.",
+        "A finite number taken off makes the weight of a damaged position small, not 0. "
+        "With a large score it even wins.": (
+            lambda scores, validity: (scores - 30 * (1 - validity)).softmax(dim=-1)
         ),
-        Misconception(
-            lambda scores, validity: (scores - 100 * (1 - validity)).softmax(dim=-1),
-            "A finite number taken off makes the weight of a damaged position small, not 0. "
-            "Only one score has the exponential 0.",
+        "A finite number taken off makes the weight of a damaged position small, not 0. "
+        "Only one score has the exponential 0.": (
+            lambda scores, validity: (scores - 100 * (1 - validity)).softmax(dim=-1)
         ),
-        Misconception(
+        "The values are right, but they are detached: query and key would never learn.": (
             lambda scores, validity: (
                 scores.masked_fill(validity == 0, float("-inf")).softmax(dim=-1).detach()
-            ),
-            "The values are right, but they are detached: query and key would never learn.",
+            )
         ),
-    ),
+    },
     hints=(
         "Which score makes exp(score) exactly 0?",
         "Tensor.masked_fill replaces values where a condition holds; then softmax over dim=-1.",
@@ -197,40 +185,30 @@ attend = Exercise(
         (_query, _key[:40], _value[:40], 13),
     ),
     observe=_sums_rows_and_gradients,
-    misconceptions=(
-        Misconception(
-            lambda query, key, value, validity, chunk: (
-                _masked_softmax(query @ key.T, validity) @ value
-            ),
-            "The sums are right, but the whole matrix was in memory. Split the queries, and take "
-            "the scores of one part at a time.",
+    misconceptions={
+        "The sums are right, but the whole matrix was in memory. Split the queries, and take "
+        "the scores of one part at a time.": lambda query, key, value, validity, chunk: (
+            _masked_softmax(query @ key.T, validity) @ value
         ),
-        Misconception(
-            _keys_in_chunks,
-            "You split the keys: then each chunk has a softmax of its own, and its weights add up "
-            "to 1 before the others are seen. Split the queries.",
-        ),
-        Misconception(
+        "You split the keys: then each chunk has a softmax of its own, and its weights add up "
+        "to 1 before the others are seen. Split the queries.": _keys_in_chunks,
+        "The mask is not used: damaged positions lend, too.": (
             lambda query, key, value, validity, chunk: torch.cat(
                 [(part @ key.T).softmax(dim=-1) @ value for part in query.split(chunk)]
-            ),
-            "The mask is not used: damaged positions lend, too.",
+            )
         ),
-        Misconception(
-            _without_the_rest,
-            "The last rows are missing: the number of queries is no multiple of `chunk`.",
+        "The last rows are missing: the number of queries is no multiple of `chunk`.": (
+            _without_the_rest
         ),
-        Misconception(
+        "These are the sums of the first chunk alone. Collect those of all chunks.": (
             lambda query, key, value, validity, chunk: _attend(
                 query[:chunk], key, value, validity, chunk
-            ),
-            "These are the sums of the first chunk alone. Collect those of all chunks.",
+            )
         ),
-        Misconception(
-            _without_gradient,
-            "The sums are right, but there is no gradient: a block like this cannot be trained.",
+        "The sums are right, but there is no gradient: a block like this cannot be trained.": (
+            _without_gradient
         ),
-    ),
+    },
     hints=(
         "query.split(chunk) gives the queries in parts. What can be computed from one part alone?",
         "For each part: scores with all keys, masked softmax, product with value. "
@@ -252,40 +230,32 @@ table_bytes = Exercise(
     solution=_table_bytes,
     trials=((256, 256), (1024, 768), (250, 399), (31, 101)),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda height, width: 4 * (height * width) ** 2,
-            "You count the pixels of the photo. The latent has a quarter of the rows and columns.",
+    misconceptions={
+        "You count the pixels of the photo. The latent has a quarter of the rows and columns.": (
+            lambda height, width: 4 * (height * width) ** 2
         ),
-        Misconception(
-            lambda height, width: 4 * (height / 4 * (width / 4)) ** 2,
-            "Sides that are no multiple of 4 give fractions of positions. Round each side down.",
+        "Sides that are no multiple of 4 give fractions of positions. Round each side down.": (
+            lambda height, width: 4 * (height / 4 * (width / 4)) ** 2
         ),
-        Misconception(
-            lambda height, width: 4 * (height * width // 16) ** 2,
-            "Each side is rounded down on its own, before the two are multiplied.",
+        "Each side is rounded down on its own, before the two are multiplied.": (
+            lambda height, width: 4 * (height * width // 16) ** 2
         ),
-        Misconception(
-            lambda height, width: 4 * (-(-height // 4) * -(-width // 4)) ** 2,
-            "Sides that are no multiple of 4 are rounded down here, not up.",
+        "Sides that are no multiple of 4 are rounded down here, not up.": (
+            lambda height, width: 4 * (-(-height // 4) * -(-width // 4)) ** 2
         ),
-        Misconception(
-            lambda height, width: (height // 4 * (width // 4)) ** 2,
-            "This is the number of entries. How many bytes does a float32 take?",
+        "This is the number of entries. How many bytes does a float32 take?": (
+            lambda height, width: (height // 4 * (width // 4)) ** 2
         ),
-        Misconception(
-            lambda height, width: 32 * (height // 4 * (width // 4)) ** 2,
-            "These are bits; 8 of them make a byte.",
+        "These are bits; 8 of them make a byte.": (
+            lambda height, width: 32 * (height // 4 * (width // 4)) ** 2
         ),
-        Misconception(
-            lambda height, width: 4 * (height // 4) * (width // 4),
-            "This is one number for each position. The matrix has one for each pair of positions.",
+        "This is one number for each position. The matrix has one for each pair of positions.": (
+            lambda height, width: 4 * (height // 4) * (width // 4)
         ),
-        Misconception(
-            lambda height, width: 4 * (height * width // 4) ** 2,
-            "Both sides are a quarter as long, so there are 16 times fewer positions, not 4 times.",
+        "Both sides are a quarter as long, so there are 16 times fewer positions, not 4 times.": (
+            lambda height, width: 4 * (height * width // 4) ** 2
         ),
-    ),
+    },
     hints=(
         "How many latent positions are there? The matrix has a row and a column for each.",
         "Divide each side by 4 and round down to get the positions. Count pairs, then bytes.",
@@ -303,32 +273,26 @@ fuse = Exercise(
     level="modify",
     solution=_fuse,
     trials=((_local, _global, _validity_map), (_local, _global, torch.ones(1, 1, 4, 5))),
-    misconceptions=(
-        Misconception(
-            lambda local, borrowed, validity: (1 - validity) * local + validity * borrowed,
-            "The mask is the wrong way round: validity is 1 where the photo is SOUND.",
+    misconceptions={
+        "The mask is the wrong way round: validity is 1 where the photo is SOUND.": (
+            lambda local, borrowed, validity: (1 - validity) * local + validity * borrowed
         ),
-        Misconception(
-            lambda local, borrowed, validity: local + (1 - validity) * borrowed,
-            "Damaged positions still hold their own features: they were painted white, not empty.",
+        "Damaged positions still hold their own features: they were painted white, not empty.": (
+            lambda local, borrowed, validity: local + (1 - validity) * borrowed
         ),
-        Misconception(
-            lambda local, borrowed, validity: local + borrowed,
-            "Both branches count everywhere. The mask decides which one counts where.",
+        "Both branches count everywhere. The mask decides which one counts where.": (
+            lambda local, borrowed, validity: local + borrowed
         ),
-        Misconception(
-            lambda local, borrowed, validity: validity * (local + borrowed),
-            "The mask multiplies both branches, so damaged positions end up with nothing.",
+        "The mask multiplies both branches, so damaged positions end up with nothing.": (
+            lambda local, borrowed, validity: validity * (local + borrowed)
         ),
-        Misconception(
-            lambda local, borrowed, validity: validity * local,
-            "Sound positions are right, but damaged ones are empty: they take what was borrowed.",
+        "Sound positions are right, but damaged ones are empty: they take what was borrowed.": (
+            lambda local, borrowed, validity: validity * local
         ),
-        Misconception(
-            lambda local, borrowed, validity: (local + borrowed) / 2,
-            "An average uses both branches everywhere. The mask decides which one counts where.",
+        "An average uses both branches everywhere. The mask decides which one counts where.": (
+            lambda local, borrowed, validity: (local + borrowed) / 2
         ),
-    ),
+    },
     hints=(
         "Write it for one position first: what should come out if validity is 1? And if it is 0?",
         "Each branch is multiplied by a weight, and the two weights add up to 1.",
@@ -337,19 +301,15 @@ fuse = Exercise(
 )
 
 
-def _faulty_line() -> str:
-    return "b"
-
-
 faulty_line = Exercise(
     title="find the faulty line",
     level="investigate",
-    solution=_faulty_line,
-    misconceptions=(
-        Misconception("a", "Line a is right: it compares every query with every key."),
-        Misconception("c", "Line c is right: it is the mean of the values by their weights."),
-        Misconception("d", "Line d is right: validity is 1 where the photo is sound."),
-    ),
+    solution="b",
+    misconceptions={
+        "Line a is right: it compares every query with every key.": "a",
+        "Line c is right: it is the mean of the values by their weights.": "c",
+        "Line d is right: validity is 1 where the photo is sound.": "d",
+    },
     hints=(
         "Where does a hole borrow from in the picture? Which line decides that?",
         "Read the condition of the masked_fill aloud: which positions get -inf?",

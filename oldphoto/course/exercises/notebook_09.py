@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 from oldphoto.metrics.detection import precision_recall_curve
 from oldphoto.networks.scratch_detector import UpBlock
 
@@ -28,32 +28,26 @@ precision = Exercise(
     solution=_precision,
     trials=((_found, _truth), (_few | (_found & ~_truth), _truth)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda found, truth: (found & truth).sum() / truth.sum(),
-            "You divide by all that is damaged: that is recall, the fraction that was found.",
+    misconceptions={
+        "You divide by all that is damaged: that is recall, the fraction that was found.": (
+            lambda found, truth: (found & truth).sum() / truth.sum()
         ),
-        Misconception(
-            lambda found, truth: (found == truth).mean(),
-            "That is accuracy. It counts the sound pixels too, and nearly all are sound.",
+        "That is accuracy. It counts the sound pixels too, and nearly all are sound.": (
+            lambda found, truth: (found == truth).mean()
         ),
-        Misconception(
-            lambda found, truth: (found & truth).sum() / (found | truth).sum(),
-            "That is intersection over union: pixels that were missed lower it as well.",
+        "That is intersection over union: pixels that were missed lower it as well.": (
+            lambda found, truth: (found & truth).sum() / (found | truth).sum()
         ),
-        Misconception(
-            lambda found, truth: (found & ~truth).sum() / found.sum(),
-            "That is the fraction of false alarms among what was found; you want the others.",
+        "That is the fraction of false alarms among what was found; you want the others.": (
+            lambda found, truth: (found & ~truth).sum() / found.sum()
         ),
-        Misconception(
-            lambda found, truth: 2 * (found & truth).sum() / (found.sum() + truth.sum()),
-            "That is F1, which counts misses as well.",
+        "That is F1, which counts misses as well.": (
+            lambda found, truth: 2 * (found & truth).sum() / (found.sum() + truth.sum())
         ),
-        Misconception(
-            lambda found, truth: (found & truth).mean(),
-            "You divide by all pixels. Only those called damaged count for precision.",
+        "You divide by all pixels. Only those called damaged count for precision.": (
+            lambda found, truth: (found & truth).mean()
         ),
-    ),
+    },
     hints=(
         "Of the pixels that were called damaged, how many really are?",
         "Two sums: of the pixels in both masks, and of the pixels in found.",
@@ -109,71 +103,50 @@ up_block = Exercise(
     solution=UpBlock,
     trials=((_features, _skip), (_features[:, :6, 1:, 1:], _skip[:, :3, :8, :10])),
     observe=_block_and_gradients,
-    misconceptions=(
-        Misconception(
-            _other_block(
-                lambda self, x, skip: self.block2(
-                    self.block1(torch.cat([skip, self.conv(_twice(x))], dim=1))
-                )
-            ),
-            "Both parts are there, in the other order. In the package the features from below "
-            "come first, and its weights expect them there.",
+    misconceptions={
+        "Both parts are there, in the other order. In the package the features from below "
+        "come first, and its weights expect them there.": _other_block(
+            lambda self, x, skip: self.block2(
+                self.block1(torch.cat([skip, self.conv(_twice(x))], dim=1))
+            )
         ),
-        Misconception(
-            _other_block(
-                lambda self, x, skip: self.block2(
-                    self.block1(torch.cat([self.conv(_twice(x)), self.conv(_twice(x))], dim=1))
-                )
-            ),
-            "skip is not used: the exact places that the way down knew are lost.",
+        "skip is not used: the exact places that the way down knew are lost.": _other_block(
+            lambda self, x, skip: self.block2(
+                self.block1(torch.cat([self.conv(_twice(x)), self.conv(_twice(x))], dim=1))
+            )
         ),
-        Misconception(
-            _other_block(
-                lambda self, x, skip: self.block2(self.block1(torch.cat([skip, skip], dim=1)))
-            ),
-            "x is not used: nothing of the coarse levels arrives.",
+        "x is not used: nothing of the coarse levels arrives.": _other_block(
+            lambda self, x, skip: self.block2(self.block1(torch.cat([skip, skip], dim=1)))
         ),
-        Misconception(
+        "This repeats each value (nearest neighbour). Interpolate with mode='bilinear'.": (
             _other_block(
                 lambda self, x, skip: self.block2(
                     self.block1(torch.cat([self.conv(_twice(x, "nearest")), skip], dim=1))
                 )
-            ),
-            "This repeats each value (nearest neighbour). Interpolate with mode='bilinear'.",
+            )
         ),
-        Misconception(
-            _other_block(_with_corners_aligned),
-            "align_corners=True stretches the map a little. The package sets it to False.",
+        "align_corners=True stretches the map a little. The package sets it to False.": (
+            _other_block(_with_corners_aligned)
         ),
-        Misconception(
-            _other_block(
-                lambda self, x, skip: self.block2(
-                    self.block1(torch.cat([_twice(self.conv(x)), skip], dim=1))
-                )
-            ),
-            "The convolution comes before the enlargement here. It belongs behind it, where it "
-            "smooths what the interpolation has made.",
+        "The convolution comes before the enlargement here. It belongs behind it, where it "
+        "smooths what the interpolation has made.": _other_block(
+            lambda self, x, skip: self.block2(
+                self.block1(torch.cat([_twice(self.conv(x)), skip], dim=1))
+            )
         ),
-        Misconception(
-            _other_block(
-                lambda self, x, skip: self.block2(
-                    self.block1(torch.cat([self.conv(_twice(x)), skip.detach()], dim=1))
-                )
-            ),
-            "The result is right, but skip is detached: its gradient is 0, and the way down "
-            "learns from the bottom alone.",
+        "The result is right, but skip is detached: its gradient is 0, and the way down "
+        "learns from the bottom alone.": _other_block(
+            lambda self, x, skip: self.block2(
+                self.block1(torch.cat([self.conv(_twice(x)), skip.detach()], dim=1))
+            )
         ),
-        Misconception(
-            _other_block(
-                lambda self, x, skip: self.block1(torch.cat([self.conv(_twice(x)), skip], dim=1))
-            ),
-            "block2 is missing.",
+        "block2 is missing.": _other_block(
+            lambda self, x, skip: self.block1(torch.cat([self.conv(_twice(x)), skip], dim=1))
         ),
-        Misconception(
-            _other_block(lambda self, x, skip: self.conv(_twice(x)) + skip),
-            "A U-Net does not add, it stacks: torch.cat along the channels, then both blocks.",
+        "A U-Net does not add, it stacks: torch.cat along the channels, then both blocks.": (
+            _other_block(lambda self, x, skip: self.conv(_twice(x)) + skip)
         ),
-    ),
+    },
     hints=(
         "Four steps: enlarge x, convolve it, stack it with skip along the channels, two blocks.",
         "F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False), self.conv, "
@@ -196,28 +169,23 @@ focal = Exercise(
     solution=_focal,
     trials=((_p_true, 2.0), (_p_true, 0.5)),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
-            lambda p_true, gamma: -p_true.log(),
-            "This is the cross entropy. The factor that makes easy pixels count less is missing.",
+    misconceptions={
+        "This is the cross entropy. The factor that makes easy pixels count less is missing.": (
+            lambda p_true, gamma: -p_true.log()
         ),
-        Misconception(
-            lambda p_true, gamma: -(p_true**gamma) * p_true.log(),
-            "The factor is the wrong way round: now pixels that are classified badly count less.",
+        "The factor is the wrong way round: now pixels that are classified badly count less.": (
+            lambda p_true, gamma: -(p_true**gamma) * p_true.log()
         ),
-        Misconception(
-            lambda p_true, gamma: (1 - p_true) ** gamma * p_true.log(),
-            "The logarithm of a probability is negative: a loss needs the other sign.",
+        "The logarithm of a probability is negative: a loss needs the other sign.": (
+            lambda p_true, gamma: (1 - p_true) ** gamma * p_true.log()
         ),
-        Misconception(
-            lambda p_true, gamma: -gamma * (1 - p_true) * p_true.log(),
-            "gamma multiplies here. It should be an exponent: then easy pixels fade much faster.",
+        "gamma multiplies here. It should be an exponent: then easy pixels fade much faster.": (
+            lambda p_true, gamma: -gamma * (1 - p_true) * p_true.log()
         ),
-        Misconception(
-            lambda p_true, gamma: -((1 - p_true) ** gamma) * (1 - p_true).log(),
-            "The logarithm is that of the other class; p_true is that of the right one already.",
+        "The logarithm is that of the other class; p_true is that of the right one already.": (
+            lambda p_true, gamma: -((1 - p_true) ** gamma) * (1 - p_true).log()
         ),
-    ),
+    },
     hints=(
         "Cross entropy is -log(p_true). By what is it multiplied, so that p_true near 1 vanishes?",
         "(1 - p_true) to the power gamma, times the logarithm of p_true, with a minus sign.",
@@ -245,36 +213,29 @@ area = Exercise(
     solution=_area,
     trials=((_curve.precision, _curve.recall), (_weak.precision, _weak.recall)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda precision, recall: precision.mean(),
-            "A mean over thresholds: parts of the curve with many thresholds count too much.",
+    misconceptions={
+        "A mean over thresholds: parts of the curve with many thresholds count too much.": (
+            lambda precision, recall: precision.mean()
         ),
-        Misconception(
-            lambda precision, recall: (precision * recall).sum(),
-            "Each precision belongs to a step of recall, not to all the recall up to there.",
+        "Each precision belongs to a step of recall, not to all the recall up to there.": (
+            lambda precision, recall: (precision * recall).sum()
         ),
-        Misconception(
-            lambda precision, recall: (np.diff(recall) * precision[1:]).sum(),
-            "The first step, from recall 0 to the first point, is missing.",
+        "The first step, from recall 0 to the first point, is missing.": (
+            lambda precision, recall: (np.diff(recall) * precision[1:]).sum()
         ),
-        Misconception(
-            lambda precision, recall: (np.diff(recall) * precision[:-1]).sum(),
-            "The precision at the end of a step counts, and the first step starts at recall 0.",
+        "The precision at the end of a step counts, and the first step starts at recall 0.": (
+            lambda precision, recall: (np.diff(recall) * precision[:-1]).sum()
         ),
-        Misconception(
-            _trapezoids,
-            "Trapezoids, from the first point on. The formula takes steps, and it starts at 0.",
+        "Trapezoids, from the first point on. The formula takes steps, and it starts at 0.": (
+            _trapezoids
         ),
-        Misconception(
-            lambda precision, recall: _trapezoids(np.r_[1, precision], np.r_[0, recall]),
-            "These are trapezoids: straight lines between the points. The formula takes steps.",
+        "These are trapezoids: straight lines between the points. The formula takes steps.": (
+            lambda precision, recall: _trapezoids(np.r_[1, precision], np.r_[0, recall])
         ),
-        Misconception(
-            lambda precision, recall: recall.mean(),
-            "That is the mean recall; precision does not occur in it.",
+        "That is the mean recall; precision does not occur in it.": (
+            lambda precision, recall: recall.mean()
         ),
-    ),
+    },
     hints=(
         "How wide is each step of recall? The first one starts at 0.",
         "np.diff has the argument prepend. Then: width times precision, and the sum.",
@@ -295,30 +256,26 @@ grow = Exercise(
     solution=_grow,
     trials=((_mask, 2), (_mask, 1), (_mask, 3)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda scratch_mask, pixels: F.max_pool2d(scratch_mask, 3, stride=1, padding=1),
-            "The mask grows by one pixel, whatever `pixels` is.",
+    misconceptions={
+        "The mask grows by one pixel, whatever `pixels` is.": (
+            lambda scratch_mask, pixels: F.max_pool2d(scratch_mask, 3, stride=1, padding=1)
         ),
-        Misconception(
+        "Now the mask becomes thinner: these are minima, and a thin scratch is gone.": (
             lambda scratch_mask, pixels: (
                 -F.max_pool2d(-scratch_mask, 2 * pixels + 1, stride=1, padding=pixels)
-            ),
-            "Now the mask becomes thinner: these are minima, and a thin scratch is gone.",
+            )
         ),
-        Misconception(
+        "A mean makes fractions out of a mask of 0 and 1. What is damaged stays damaged.": (
             lambda scratch_mask, pixels: F.avg_pool2d(
                 scratch_mask, 2 * pixels + 1, stride=1, padding=pixels
-            ),
-            "A mean makes fractions out of a mask of 0 and 1. What is damaged stays damaged.",
+            )
         ),
-        Misconception(
+        "Only the new rim is left; the scratch itself belongs to the mask, too.": (
             lambda scratch_mask, pixels: (
                 F.max_pool2d(scratch_mask, 2 * pixels + 1, stride=1, padding=pixels) - scratch_mask
-            ),
-            "Only the new rim is left; the scratch itself belongs to the mask, too.",
+            )
         ),
-    ),
+    },
     hints=(
         "A window that reaches `pixels` to both sides of its middle: how wide is it?",
         "The window is 2 * pixels + 1 wide, and the padding keeps the size: pixels.",
@@ -339,21 +296,16 @@ strictest = Exercise(
     title="the strictest threshold that finds enough",
     level="investigate",
     solution=_strictest,
-    misconceptions=(
-        Misconception(
-            _scores.min(),
-            "That finds everything, at the price of calling everything damaged. Be stricter.",
+    misconceptions={
+        "That finds everything, at the price of calling everything damaged. Be stricter.": (
+            _scores.min()
         ),
-        Misconception(0.8, "0.8 is the recall that is demanded. At which threshold is it reached?"),
-        Misconception(
-            _curve.best[0],
-            "That is the threshold with the best F1, which nobody asked for here.",
+        "0.8 is the recall that is demanded. At which threshold is it reached?": 0.8,
+        "That is the threshold with the best F1, which nobody asked for here.": _curve.best[0],
+        "There precision is at least 0.8. The question is about recall.": (
+            _curve.threshold[_curve.precision >= 0.8][-1]
         ),
-        Misconception(
-            _curve.threshold[_curve.precision >= 0.8][-1],
-            "There precision is at least 0.8. The question is about recall.",
-        ),
-    ),
+    },
     hints=(
         "Call precision_recall_curve on the two arrays, and look at recall from the top.",
         "The thresholds fall and recall rises: take the first threshold where recall reaches 0.8.",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _noise = torch.Generator().manual_seed(10)
 _average = torch.randn(3, 4, generator=_noise)
@@ -88,33 +88,25 @@ training_step = Exercise(
     solution=_step,
     trials=((_small, 100.0), (_large, 0.5), (5 * _small[:2], 2.0)),
     observe=_weights_after_steps,
-    misconceptions=(
-        Misconception(
-            _variant_of_the_step(divide=False),
-            "The gradients of the parts are added, but the loss of the whole batch is a mean: "
-            "each part must count less.",
+    misconceptions={
+        "The gradients of the parts are added, but the loss of the whole batch is a mean: "
+        "each part must count less.": _variant_of_the_step(divide=False),
+        "The gradient is set to zero in every part, so only that of the last part is left.": (
+            _variant_of_the_step(zero="each part")
         ),
-        Misconception(
-            _variant_of_the_step(zero="each part"),
-            "The gradient is set to zero in every part, so only that of the last part is left.",
+        "The first step is right, the second is not: the old gradient is still there.": (
+            _variant_of_the_step(zero="never")
         ),
-        Misconception(
-            _variant_of_the_step(zero="never"),
-            "The first step is right, the second is not: the old gradient is still there.",
+        "The optimizer takes a step in every part: later parts see other weights.": (
+            _variant_of_the_step(step="each part")
         ),
-        Misconception(
-            _variant_of_the_step(step="each part"),
-            "The optimizer takes a step in every part: later parts see other weights.",
+        "A gradient that is too long is not clipped, or only after the step.": (
+            _variant_of_the_step(clip_when="never")
         ),
-        Misconception(
-            _variant_of_the_step(clip_when="never"),
-            "A gradient that is too long is not clipped, or only after the step.",
+        "It is clipped in every part. The length of the whole gradient counts.": (
+            _variant_of_the_step(clip_when="each part")
         ),
-        Misconception(
-            _variant_of_the_step(clip_when="each part"),
-            "It is clipped in every part. The length of the whole gradient counts.",
-        ),
-    ),
+    },
     hints=(
         "backward() adds to the gradients that are there. So what happens once, and what in "
         "every part?",
@@ -135,26 +127,20 @@ rate_factor = Exercise(
     level="complete a line",
     solution=_rate_factor,
     trials=((0, 40), (15, 40), (35, 40), (40, 40), (20, 40), (30, 50)),
-    misconceptions=(
-        Misconception(
-            lambda step, num_steps: 1.0 if step < num_steps / 2 else 0.5,
-            "A step down is no line: it must reach 0 at the end.",
+    misconceptions={
+        "A step down is no line: it must reach 0 at the end.": (
+            lambda step, num_steps: 1.0 if step < num_steps / 2 else 0.5
         ),
-        Misconception(
-            lambda step, num_steps: 1.0 if step < num_steps / 2 else 1 - step / num_steps,
-            "It jumps in the middle: just after the first half it should still be near 1.",
+        "It jumps in the middle: just after the first half it should still be near 1.": (
+            lambda step, num_steps: 1.0 if step < num_steps / 2 else 1 - step / num_steps
         ),
-        Misconception(
-            lambda step, num_steps: (
-                1.0 if step < num_steps / 2 else (step - num_steps / 2) / (num_steps / 2)
-            ),
-            "In the second half it rises, from 0 to 1. It should fall.",
+        "In the second half it rises, from 0 to 1. It should fall.": lambda step, num_steps: (
+            1.0 if step < num_steps / 2 else (step - num_steps / 2) / (num_steps / 2)
         ),
-        Misconception(
-            lambda step, num_steps: 1 - step / num_steps,
-            "It falls from the very first step. The paper keeps it for the first half.",
+        "It falls from the very first step. The paper keeps it for the first half.": (
+            lambda step, num_steps: 1 - step / num_steps
         ),
-    ),
+    },
     hints=(
         "Where must the line begin, and where must it end? Two points make a line.",
         "How many steps are left, as a fraction of the second half?",
@@ -172,28 +158,23 @@ moving_average = Exercise(
     level="modify",
     solution=_moving_average,
     trials=((_average, _weights, 0.98), (_average, _weights, 0.5), (_average, _weights, 0.999)),
-    misconceptions=(
-        Misconception(
-            lambda average, weights, decay: (1 - decay) * average + decay * weights,
-            "The wrong way round: with a decay near 1 the average should hardly move.",
+    misconceptions={
+        "The wrong way round: with a decay near 1 the average should hardly move.": (
+            lambda average, weights, decay: (1 - decay) * average + decay * weights
         ),
-        Misconception(
-            lambda average, weights, decay: average + (1 - decay) * weights,
-            "The two factors must add up to 1, or the average grows without end.",
+        "The two factors must add up to 1, or the average grows without end.": (
+            lambda average, weights, decay: average + (1 - decay) * weights
         ),
-        Misconception(
-            lambda average, weights, decay: decay * average + weights,
-            "The new weights count in full: the two factors add up to more than 1.",
+        "The new weights count in full: the two factors add up to more than 1.": (
+            lambda average, weights, decay: decay * average + weights
         ),
-        Misconception(
-            lambda average, weights, decay: (average + weights) / 2,
-            "This is the mean of the two. How much of each is kept should depend on decay.",
+        "This is the mean of the two. How much of each is kept should depend on decay.": (
+            lambda average, weights, decay: (average + weights) / 2
         ),
-        Misconception(
-            lambda average, weights, decay: weights,
-            "These are the newest weights alone; nothing is averaged.",
+        "These are the newest weights alone; nothing is averaged.": (
+            lambda average, weights, decay: weights
         ),
-    ),
+    },
     hints=(
         "With decay = 1 nothing should change; with decay = 0 only the new weights count.",
         "Two products whose factors add up to 1.",
@@ -216,24 +197,20 @@ go_on_from = Exercise(
         ([(20, False)],),
         ([],),
     ),
-    misconceptions=(
-        Misconception(
-            lambda found: max([step for step, _ in found], default=0),
-            "The newest one is damaged in the first case; you would go on from broken weights.",
+    misconceptions={
+        "The newest one is damaged in the first case; you would go on from broken weights.": (
+            lambda found: max([step for step, _ in found], default=0)
         ),
-        Misconception(
-            lambda found: min([step for step, is_whole in found if is_whole], default=0),
-            "This is the oldest whole one: more work than needed would be repeated.",
+        "This is the oldest whole one: more work than needed would be repeated.": (
+            lambda found: min([step for step, is_whole in found if is_whole], default=0)
         ),
-        Misconception(
-            lambda found: next((step for step, is_whole in found if is_whole), 0),
-            "This takes the first whole one of the list; nobody promised that it is sorted.",
+        "This takes the first whole one of the list; nobody promised that it is sorted.": (
+            lambda found: next((step for step, is_whole in found if is_whole), 0)
         ),
-        Misconception(
-            lambda found: ([0] + [step for step, is_whole in found if is_whole])[-1],
-            "This takes the last whole one of the list; nobody promised that it is sorted.",
+        "This takes the last whole one of the list; nobody promised that it is sorted.": (
+            lambda found: ([0] + [step for step, is_whole in found if is_whole])[-1]
         ),
-    ),
+    },
     hints=(
         "First keep the whole ones, then take the newest of those.",
         "max(..., default=0) answers for an empty list.",
@@ -251,22 +228,19 @@ positions = Exercise(
     level="modify",
     solution=_positions,
     trials=((0, 8, 0, 2), (3, 8, 1, 4), (5, 6, 2, 3), (2, 4, 0, 1)),
-    misconceptions=(
-        Misconception(
-            lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch),
-            "Every process would see every photo: the same work, done several times.",
+    misconceptions={
+        "Every process would see every photo: the same work, done several times.": (
+            lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)
         ),
-        Misconception(
-            lambda step, batch, rank, num_processes: np.arange(batch)[rank::num_processes],
-            "These are the photos of step 0 in every step.",
+        "These are the photos of step 0 in every step.": (
+            lambda step, batch, rank, num_processes: np.arange(batch)[rank::num_processes]
         ),
-        Misconception(
+        "Each gets as many, but in blocks. The package deals them out in turn, like cards.": (
             lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)[
                 rank * (batch // num_processes) : (rank + 1) * (batch // num_processes)
-            ],
-            "Each gets as many, but in blocks. The package deals them out in turn, like cards.",
+            ]
         ),
-    ),
+    },
     hints=(
         "Deal the batch out like cards: process 0 gets the first, process 1 the second, ...",
         "A slice may have a start and a stride: values[start::stride].",
@@ -287,28 +261,23 @@ training_bytes = Exercise(
     solution=_training_bytes,
     trials=((1000,), (872_131,)),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda num_weights: num_weights * 4,
-            "This is what the weights take when they are only used. Training keeps more of each.",
+    misconceptions={
+        "This is what the weights take when they are only used. Training keeps more of each.": (
+            lambda num_weights: num_weights * 4
         ),
-        Misconception(
-            lambda num_weights: num_weights * 5,
-            "This is a number of values. How many bytes has a float32?",
+        "This is a number of values. How many bytes has a float32?": (
+            lambda num_weights: num_weights * 5
         ),
-        Misconception(
-            lambda num_weights: num_weights * 8,
-            "Weights and gradients. What does Adam keep, and what becomes the result?",
+        "Weights and gradients. What does Adam keep, and what becomes the result?": (
+            lambda num_weights: num_weights * 8
         ),
-        Misconception(
-            lambda num_weights: num_weights * 12,
-            "Adam keeps two averages, of the gradient and of its square; and one more copy counts.",
+        "Adam keeps two averages, of the gradient and of its square; and one more copy counts.": (
+            lambda num_weights: num_weights * 12
         ),
-        Misconception(
-            lambda num_weights: num_weights * 16,
-            "One copy is missing: the moving average that becomes the result.",
+        "One copy is missing: the moving average that becomes the result.": (
+            lambda num_weights: num_weights * 16
         ),
-    ),
+    },
     hints=(
         "Count the copies of one weight: itself, its gradient, what Adam remembers, the average.",
         "Adam remembers two numbers for each weight.",
@@ -317,28 +286,22 @@ training_bytes = Exercise(
 )
 
 
-def _lost_part() -> str:
-    return "discriminator_loss"
-
-
 lost_part = Exercise(
     title="the part that silently starts anew",
     level="investigate",
-    solution=_lost_part,
-    misconceptions=(
-        Misconception("loss", "That part holds the VAE; its file is read again in their code."),
-        Misconception("average", "The moving average is ours; their code has none to lose."),
-        Misconception(
-            "loss_optimizer",
-            "That part moves the VAE. Which part holds discriminators, and thus featD?",
+    solution="discriminator_loss",
+    misconceptions={
+        "That part holds the VAE; its file is read again in their code.": "loss",
+        "The moving average is ours; their code has none to lose.": "average",
+        "That part moves the VAE. Which part holds discriminators, and thus featD?": (
+            "loss_optimizer"
         ),
-        Misconception(
-            "discriminator_loss_optimizer",
-            "That is what Adam remembers of the discriminators. In which part are they themselves?",
+        "That is what Adam remembers of the discriminators. In which part are they themselves?": (
+            "discriminator_loss_optimizer"
         ),
-        Misconception("featD", "That is a name in their code. Which part of ours holds it?"),
-        Misconception("random", "Random states are not in their files at all. What is featD?"),
-    ),
+        "That is a name in their code. Which part of ours holds it?": "featD",
+        "Random states are not in their files at all. What is featD?": "random",
+    },
     hints=(
         "featD is their name for the latent discriminator. Who trains it?",
         "Discriminators have a loss of their own; see the loop in section 2.",

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 from oldphoto.course.lessons.metrics.metrics import C1, C2, window_weights
 
 _rng = np.random.default_rng(11)
@@ -21,28 +21,23 @@ grey_levels = Exercise(
     level="complete a line",
     solution=_grey_levels,
     trials=((20.0,), (26.5,), (33.0,)),
-    misconceptions=(
-        Misconception(
-            lambda decibels: 10 ** (-decibels / 20),
-            "This is a fraction of the range, as for photos in [0, 1]. These go up to 255.",
+    misconceptions={
+        "This is a fraction of the range, as for photos in [0, 1]. These go up to 255.": (
+            lambda decibels: 10 ** (-decibels / 20)
         ),
-        Misconception(
-            lambda decibels: 255**2 * 10 ** (-decibels / 10),
-            "This is the mean squared error. Return its root, in grey levels.",
+        "This is the mean squared error. Return its root, in grey levels.": (
+            lambda decibels: 255**2 * 10 ** (-decibels / 10)
         ),
-        Misconception(
-            lambda decibels: 255 * 10 ** (-decibels / 10),
-            "Ten decibels are a factor of ten for the SQUARED error. What are they for its root?",
+        "Ten decibels are a factor of ten for the SQUARED error. What are they for its root?": (
+            lambda decibels: 255 * 10 ** (-decibels / 10)
         ),
-        Misconception(
-            lambda decibels: 255 * math.exp(-decibels / 20),
-            "This is a power of e. Decibels use base 10.",
+        "This is a power of e. Decibels use base 10.": (
+            lambda decibels: 255 * math.exp(-decibels / 20)
         ),
-        Misconception(
-            lambda decibels: 255 * 10 ** (decibels / 20),
-            "More decibels mean a smaller error. Check the sign.",
+        "More decibels mean a smaller error. Check the sign.": (
+            lambda decibels: 255 * 10 ** (decibels / 20)
         ),
-    ),
+    },
     hints=(
         "Solve PSNR = 20 log10(255 / error) for the error.",
         "Divide the decibels by 20, raise 10 to minus that power, and scale to the range 0 to 255.",
@@ -106,43 +101,27 @@ window_ssim = Exercise(
     level="complete a line",
     solution=_window_ssim,
     trials=((_changed, _window, _weights), (_negative, _window, _weights)),
-    misconceptions=(
-        Misconception(
-            lambda x, y, w: _terms(x, y, w)[0],
-            "This compares the means alone. Contrast and structure are missing.",
+    misconceptions={
+        "This compares the means alone. Contrast and structure are missing.": (
+            lambda x, y, w: _terms(x, y, w)[0]
         ),
-        Misconception(
-            lambda x, y, w: _terms(x, y, w)[1],
-            "The first term, which compares the means, is missing.",
+        "The first term, which compares the means, is missing.": lambda x, y, w: _terms(x, y, w)[1],
+        "The terms are multiplied, not averaged: one that is near 0 makes the whole near 0.": (
+            lambda x, y, w: sum(_terms(x, y, w)) / 2
         ),
-        Misconception(
-            lambda x, y, w: sum(_terms(x, y, w)) / 2,
-            "The terms are multiplied, not averaged: one that is near 0 makes the whole near 0.",
+        "The denominator has the variances, not their roots.": _with_roots,
+        "The constants are missing or too small: lab.C1 and lab.C2 are for the range 255.": (
+            _for_unit_range
         ),
-        Misconception(
-            _with_roots,
-            "The denominator has the variances, not their roots.",
-        ),
-        Misconception(
-            _for_unit_range,
-            "The constants are missing or too small: lab.C1 and lab.C2 are for the range 255.",
-        ),
-        Misconception(
-            _without_structure,
-            "You compare brightness and contrast. Structure needs the covariance.",
-        ),
-        Misconception(
-            _uncentred,
-            "Subtract the means before you average the product of both windows.",
-        ),
-        Misconception(
+        "You compare brightness and contrast. Structure needs the covariance.": _without_structure,
+        "Subtract the means before you average the product of both windows.": _uncentred,
+        "All pixels have the same weight here. Use w: the middle of the window counts more.": (
             lambda x, y, w: (
                 _terms(x, y, np.full_like(w, 1 / w.size))[0]
                 * _terms(x, y, np.full_like(w, 1 / w.size))[1]
-            ),
-            "All pixels have the same weight here. Use w: the middle of the window counts more.",
+            )
         ),
-    ),
+    },
     hints=(
         "A weighted mean is (w * x).sum(), because the weights sum to 1. Start with both means.",
         "Variances and covariance are weighted means as well: of products of differences.",
@@ -176,36 +155,28 @@ layer_distance = Exercise(
     solution=_layer_distance,
     trials=((_a, _b, _factors), (_b, 3 * _a, _factors)),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
-            lambda a, b, factors: (_channel(factors) * (a - b) ** 2).sum(dim=1).mean(),
-            "The features still have their lengths: a photo with more contrast would be far away.",
+    misconceptions={
+        "The features still have their lengths: a photo with more contrast would be far away.": (
+            lambda a, b, factors: (_channel(factors) * (a - b) ** 2).sum(dim=1).mean()
         ),
-        Misconception(
+        "You divide by one length for the whole map. Each position has its own length.": (
             lambda a, b, factors: (
                 (_channel(factors) * (a / a.norm() - b / b.norm()) ** 2).sum(dim=1).mean()
-            ),
-            "You divide by one length for the whole map. Each position has its own length.",
+            )
         ),
-        Misconception(
-            lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).mean(),
-            "Over the channels it is a sum, only over the positions it is a mean.",
+        "Over the channels it is a sum, only over the positions it is a mean.": (
+            lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).mean()
         ),
-        Misconception(
-            lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).sum(),
-            "Over the positions it is a mean: a larger photo is not further away.",
+        "Over the positions it is a mean: a larger photo is not further away.": (
+            lambda a, b, factors: (_channel(factors) * (_direction(a) - _direction(b)) ** 2).sum()
         ),
-        Misconception(
-            lambda a, b, factors: (
-                (_channel(factors) * (_direction(a) - _direction(b)).abs()).sum(dim=1).mean()
-            ),
-            "These are absolute differences. LPIPS uses squares.",
+        "These are absolute differences. LPIPS uses squares.": lambda a, b, factors: (
+            (_channel(factors) * (_direction(a) - _direction(b)).abs()).sum(dim=1).mean()
         ),
-        Misconception(
-            lambda a, b, factors: (_direction(a) - _direction(b)).square().sum(dim=1).mean(),
-            "The factors, which were learned from human judgements, are not used.",
+        "The factors, which were learned from human judgements, are not used.": (
+            lambda a, b, factors: (_direction(a) - _direction(b)).square().sum(dim=1).mean()
         ),
-    ),
+    },
     hints=(
         "At each position the channels are a vector. Divide it by its length: norm over dim 1.",
         "With keepdim=True you can divide by the lengths directly. Do it for a and b.",
@@ -224,32 +195,26 @@ frechet = Exercise(
     solution=_frechet,
     trials=((0.0, 1.0, 3.0, 2.0), (5.0, 0.5, 4.0, 2.5)),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
-            lambda m1, s1, m2, s2: math.hypot(m1 - m2, s1 - s2),
-            "This is the root of it. FID is the squared distance; no root is taken.",
+    misconceptions={
+        "This is the root of it. FID is the squared distance; no root is taken.": (
+            lambda m1, s1, m2, s2: math.hypot(m1 - m2, s1 - s2)
         ),
-        Misconception(
-            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + (s1**2 - s2**2) ** 2,
-            "You compare the variances. Compare the standard deviations.",
+        "You compare the variances. Compare the standard deviations.": (
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + (s1**2 - s2**2) ** 2
         ),
-        Misconception(
-            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1**2 + s2**2,
-            "Equal curves would not be at distance 0: the mixed term, minus twice, is missing.",
+        "Equal curves would not be at distance 0: the mixed term, minus twice, is missing.": (
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1**2 + s2**2
         ),
-        Misconception(
-            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1 + s2 - 2 * math.sqrt(s1 * s2),
-            "You use standard deviations as variances. A variance is their square.",
+        "You use standard deviations as variances. A variance is their square.": (
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1 + s2 - 2 * math.sqrt(s1 * s2)
         ),
-        Misconception(
-            lambda m1, s1, m2, s2: abs(m1 - m2) + abs(s1 - s2),
-            "Both differences are squared before they are added.",
+        "Both differences are squared before they are added.": (
+            lambda m1, s1, m2, s2: abs(m1 - m2) + abs(s1 - s2)
         ),
-        Misconception(
-            lambda m1, s1, m2, s2: (m1 - m2) ** 2,
-            "Two curves with the same mean can still have different widths.",
+        "Two curves with the same mean can still have different widths.": (
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2
         ),
-    ),
+    },
     hints=(
         "With one channel, covariances are variances, and the trace does nothing.",
         "The root of a product of variances is the product of the standard deviations.",
@@ -277,35 +242,29 @@ interval = Exercise(
     solution=_interval,
     trials=((_values, 0), (_others, 1)),
     tolerance=0.03,  # whoever draws in another order gets a slightly different interval
-    misconceptions=(
-        Misconception(
-            lambda values, seed: np.array([values.mean(), values.mean()]),
-            "Without repetition every draw holds the same values, so all means are equal.",
+    misconceptions={
+        "Without repetition every draw holds the same values, so all means are equal.": (
+            lambda values, seed: np.array([values.mean(), values.mean()])
         ),
-        Misconception(
-            lambda values, seed: np.quantile(values, [0.025, 0.975]),
-            "These are quantiles of the values. You need the spread of the MEAN.",
+        "These are quantiles of the values. You need the spread of the MEAN.": (
+            lambda values, seed: np.quantile(values, [0.025, 0.975])
         ),
-        Misconception(
+        "Take the mean of each draw first, and then the quantiles of these means.": (
             lambda values, seed: np.quantile(
                 np.random.default_rng(seed).choice(values, size=(4000, len(values))),
                 [0.025, 0.975],
-            ),
-            "Take the mean of each draw first, and then the quantiles of these means.",
+            )
         ),
-        Misconception(
-            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.25, 0.75]),
-            "This contains the middle half. For 95 %, leave out 2.5 % on either side.",
+        "This contains the middle half. For 95 %, leave out 2.5 % on either side.": (
+            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.25, 0.75])
         ),
-        Misconception(
-            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.05, 0.95]),
-            "This leaves out 5 % on either side, so it contains 90 %. What is right for 95 %?",
+        "This leaves out 5 % on either side, so it contains 90 %. What is right for 95 %?": (
+            lambda values, seed: np.quantile(_means(values, seed, len(values)), [0.05, 0.95])
         ),
-        Misconception(
-            lambda values, seed: np.quantile(_means(values, seed, 2), [0.025, 0.975]),
-            "Each draw must have as many values as there are photos, or its mean varies too much.",
+        "Each draw must have as many values as there are photos, or its mean varies too much.": (
+            lambda values, seed: np.quantile(_means(values, seed, 2), [0.025, 0.975])
         ),
-    ),
+    },
     hints=(
         "Can one photo occur twice in a draw? What happens to the mean if it cannot?",
         "Look at the argument replace. With True, a photo can occur twice or not at all.",
@@ -323,14 +282,14 @@ coin = Exercise(
     level="investigate",
     solution=_coin,
     tolerance=0.01,  # a rounded probability is right
-    misconceptions=(
-        Misconception(8 / 256, "This is exactly 7 of 8. At least 7 includes one more case."),
-        Misconception(1 / 256, "This is all 8 of 8. Add the cases with exactly 7."),
-        Misconception(37 / 256, "This is at least 6 of 8. Compute at least 7."),
-        Misconception(7 / 8, "This is the agreement itself. How probable is it by chance?"),
-        Misconception(0.5**7, "This is 7 particular pairs, with any result for the eighth."),
-        Misconception(100 * 9 / 256, "This is in percent. Return a probability between 0 and 1."),
-    ),
+    misconceptions={
+        "This is exactly 7 of 8. At least 7 includes one more case.": 8 / 256,
+        "This is all 8 of 8. Add the cases with exactly 7.": 1 / 256,
+        "This is at least 6 of 8. Compute at least 7.": 37 / 256,
+        "This is the agreement itself. How probable is it by chance?": 7 / 8,
+        "This is 7 particular pairs, with any result for the eighth.": 0.5**7,
+        "This is in percent. Return a probability between 0 and 1.": 100 * 9 / 256,
+    },
     hints=(
         "There are 2**8 equally likely sequences of 8 answers. Count those with at least 7.",
         "In how many sequences is exactly one answer wrong, and in how many none?",

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 from oldphoto.evaluation.comparison_table import PAPER
 
 Network = Callable[[Tensor], Tensor]
@@ -28,42 +28,36 @@ energy = Exercise(
     solution=_energy,
     trials=((_output, _degraded, _scratch_mask), (_degraded, _clean, 1 - _scratch_mask)),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
+    misconceptions={
+        "The mask is inverted: you compare inside the holes, which are painted white.": (
             lambda output, degraded, scratch_mask: (
                 (output - degraded).square()[(scratch_mask == 1).expand_as(output)].mean()
-            ),
-            "The mask is inverted: you compare inside the holes, which are painted white.",
+            )
         ),
-        Misconception(
-            lambda output, degraded, scratch_mask: (output - degraded).square().mean(),
-            "The holes are included: the network would learn to paint them white.",
+        "The holes are included: the network would learn to paint them white.": (
+            lambda output, degraded, scratch_mask: (output - degraded).square().mean()
         ),
-        Misconception(
+        "The holes are not in the sum, but they are still in the number that you divide by.": (
             lambda output, degraded, scratch_mask: (
                 (output - degraded).square() * (1 - scratch_mask)
-            ).mean(),
-            "The holes are not in the sum, but they are still in the number that you divide by.",
+            ).mean()
         ),
-        Misconception(
+        "You divide by the number of sound pixels, but each of them has three values.": (
             lambda output, degraded, scratch_mask: (
                 ((output - degraded).square() * (1 - scratch_mask)).sum() / (1 - scratch_mask).sum()
-            ),
-            "You divide by the number of sound pixels, but each of them has three values.",
+            )
         ),
-        Misconception(
+        "This is the sum: a larger photo would need a smaller learning rate. Take the mean.": (
             lambda output, degraded, scratch_mask: (
                 (output - degraded).square() * (1 - scratch_mask)
-            ).sum(),
-            "This is the sum: a larger photo would need a smaller learning rate. Take the mean.",
+            ).sum()
         ),
-        Misconception(
+        "These are absolute differences; this energy has squares.": (
             lambda output, degraded, scratch_mask: (
                 (output - degraded).abs()[(scratch_mask == 0).expand_as(output)].mean()
-            ),
-            "These are absolute differences; this energy has squares.",
+            )
         ),
-    ),
+    },
     hints=(
         "Which pixels of the degraded photo are usable? scratch_mask is 1 where it is damaged.",
         "Square the differences, pick those of sound pixels in all three channels, and average.",
@@ -84,28 +78,23 @@ shares = Exercise(
     solution=_shares,
     trials=((_scores,),),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda scores: scores.softmax(dim=1),
-            "The softmax runs over the layers: now the layers compete, not the operations.",
+    misconceptions={
+        "The softmax runs over the layers: now the layers compete, not the operations.": (
+            lambda scores: scores.softmax(dim=1)
         ),
-        Misconception(
-            lambda scores: scores.softmax(dim=0),
-            "The softmax runs over the photos: now the photos compete, not the operations.",
+        "The softmax runs over the photos: now the photos compete, not the operations.": (
+            lambda scores: scores.softmax(dim=0)
         ),
-        Misconception(
-            lambda scores: scores.flatten(1).softmax(dim=1).view_as(scores),
-            "The weights of all layers together add up to 1. Each layer should have its own sum.",
+        "The weights of all layers together add up to 1. Each layer should have its own sum.": (
+            lambda scores: scores.flatten(1).softmax(dim=1).view_as(scores)
         ),
-        Misconception(
-            lambda scores: scores.sigmoid(),
-            "Each weight is between 0 and 1, but they do not add up to 1.",
+        "Each weight is between 0 and 1, but they do not add up to 1.": (
+            lambda scores: scores.sigmoid()
         ),
-        Misconception(
-            lambda scores: scores.relu() / scores.relu().sum(dim=2, keepdim=True),
-            "Negative scores get a weight of exactly 0, and so no gradient.",
+        "Negative scores get a weight of exactly 0, and so no gradient.": (
+            lambda scores: scores.relu() / scores.relu().sum(dim=2, keepdim=True)
         ),
-    ),
+    },
     hints=(
         "The weights of the operations in one layer of one photo add up to 1. Which axis?",
         "The shape is (photos, layers, operations); softmax takes the axis as dim.",
@@ -146,38 +135,31 @@ generator_pull = Exercise(
     level="modify",
     solution=_generator_pull,
     trials=((torch.tensor([0.8], requires_grad=True), _degraded, _discriminator),),
-    misconceptions=(
-        Misconception(
-            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y.detach()], dim=1))).mean()),
-            "Nothing arrives at the generator: its photo is detached on the way to the "
-            "discriminator. "
-            "That is right in the discriminator's step, and only there.",
+    misconceptions={
+        "Nothing arrives at the generator: its photo is detached on the way to the "
+        "discriminator. "
+        "That is right in the discriminator's step, and only there.": (
+            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y.detach()], dim=1))).mean())
         ),
-        Misconception(
-            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y], dim=1))).mean()),
-            "This loss is low when the discriminator recognises the restored photo. That is the "
-            "discriminator's "
-            "goal; the generator has the opposite one.",
+        "This loss is low when the discriminator recognises the restored photo. That is the "
+        "discriminator's "
+        "goal; the generator has the opposite one.": (
+            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y], dim=1))).mean())
         ),
-        Misconception(
-            _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, y], dim=1))).mean()),
-            "The discriminator sees the restored photo twice. It is conditional: the degraded one "
-            "belongs "
-            "before it.",
+        "The discriminator sees the restored photo twice. It is conditional: the degraded one "
+        "belongs "
+        "before it.": _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, y], dim=1))).mean()),
+        "The two photos are swapped; the discriminator expects that the degraded "
+        "one "
+        "comes first.": (
+            _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, x], dim=1))).mean())
         ),
-        Misconception(
-            _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, x], dim=1))).mean()),
-            "The two photos are swapped; the discriminator expects that the degraded "
-            "one "
-            "comes first.",
+        "This is the minimax form. Its gradient vanishes when the discriminator is certain; "
+        "the paper "
+        "uses the other form.": (
+            _wrong_pull(lambda x, y, d: -F.softplus(d(torch.cat([x, y], dim=1))).mean())
         ),
-        Misconception(
-            _wrong_pull(lambda x, y, d: -F.softplus(d(torch.cat([x, y], dim=1))).mean()),
-            "This is the minimax form. Its gradient vanishes when the discriminator is certain; "
-            "the paper "
-            "uses the other form.",
-        ),
-    ),
+    },
     hints=(
         "Two things are the discriminator's in this loss: the sign of the score, and the detach().",
         "softplus(-score) is -log D. And the gradient must be able to reach the weight.",
@@ -209,53 +191,44 @@ cycle = Exercise(
         (_damage, _restore, _clean, _output),
     ),
     limits=(0.0, float("inf")),
-    misconceptions=(
-        Misconception(
+    misconceptions={
+        "This is one of two cycles. The other starts with a clean photo.": (
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).abs().mean()
-            ),
-            "This is one of two cycles. The other starts with a clean photo.",
+            )
         ),
-        Misconception(
-            lambda restore, damage, damaged, clean: (
-                (restore(damaged) - clean).abs().mean() + (damage(clean) - damaged).abs().mean()
-            ),
-            "This compares with a partner, as Pix2Pix does. Here no photo has one: compare each "
-            "with itself.",
+        "This compares with a partner, as Pix2Pix does. Here no photo has one: compare each "
+        "with itself.": lambda restore, damage, damaged, clean: (
+            (restore(damaged) - clean).abs().mean() + (damage(clean) - damaged).abs().mean()
         ),
-        Misconception(
+        "The targets are swapped: a damaged photo must come back as itself.": (
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - clean).abs().mean()
                 + (restore(damage(clean)) - damaged).abs().mean()
-            ),
-            "The targets are swapped: a damaged photo must come back as itself.",
+            )
         ),
-        Misconception(
+        "The generators are in the wrong order: you damage a damaged photo.": (
             lambda restore, damage, damaged, clean: (
                 (restore(damage(damaged)) - damaged).abs().mean()
                 + (damage(restore(clean)) - clean).abs().mean()
-            ),
-            "The generators are in the wrong order: you damage a damaged photo.",
+            )
         ),
-        Misconception(
+        "These are sums; the factor 10 of the paper belongs to means.": (
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).abs().sum()
                 + (restore(damage(clean)) - clean).abs().sum()
-            ),
-            "These are sums; the factor 10 of the paper belongs to means.",
+            )
         ),
-        Misconception(
+        "These are squares. The paper uses absolute differences, which blur less.": (
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).square().mean()
                 + (restore(damage(clean)) - clean).square().mean()
-            ),
-            "These are squares. The paper uses absolute differences, which blur less.",
+            )
         ),
-        Misconception(
-            lambda restore, damage, damaged, clean: 10 * _cycle(restore, damage, damaged, clean),
-            "Leave out the factor 10: the next cell multiplies by it.",
+        "Leave out the factor 10: the next cell multiplies by it.": (
+            lambda restore, damage, damaged, clean: 10 * _cycle(restore, damage, damaged, clean)
         ),
-    ),
+    },
     hints=(
         "Write down what each photo becomes after one step, and after two.",
         "Restore the damaged photo and damage it again; the clean photo the other way round.",
@@ -285,24 +258,20 @@ kept = Exercise(
     title="the step that is kept",
     level="investigate",
     solution=_kept,
-    misconceptions=(
-        Misconception(
-            int(np.argmin(LOSS)),
-            "The loss falls to the end: it compares with the degraded photo, noise and all.",
+    misconceptions={
+        "The loss falls to the end: it compares with the degraded photo, noise and all.": (
+            int(np.argmin(LOSS))
         ),
-        Misconception(
-            int(np.argmax(PSNR)),
-            "That is the best step. But to find it you have looked at the clean photo.",
+        "That is the best step. But to find it you have looked at the clean photo.": (
+            int(np.argmax(PSNR))
         ),
-        Misconception(
-            int(np.argmin(VARIANCE)),
-            "The window of least variance ends there. Its first output is kept.",
+        "The window of least variance ends there. Its first output is kept.": (
+            int(np.argmin(VARIANCE))
         ),
-        Misconception(
-            int(np.argmax(VARIANCE[WINDOW - 1 :])) + WINDOW - 1,
-            "There the outputs differ most from each other: the fit has not converged.",
+        "There the outputs differ most from each other: the fit has not converged.": (
+            int(np.argmax(VARIANCE[WINDOW - 1 :])) + WINDOW - 1
         ),
-    ),
+    },
     hints=(
         "Which of the three curves does the method know, and which of them has a minimum?",
         "np.argmin of the variance is the last step of a window of WINDOW outputs.",
@@ -320,22 +289,13 @@ beaten_everywhere = Exercise(
     title="beaten in every column",
     level="investigate",
     solution=_beaten_everywhere,
-    misconceptions=(
-        Misconception(1, "The input is, by all others. Other methods are beaten as well."),
-        Misconception(
-            3,
-            "That is how many are not beaten in all columns at once. Count the others.",
-        ),
-        Misconception(
-            12,
-            "That is the number of pairs in which one wins every column. Count each loser once.",
-        ),
-        Misconception(
-            len(PAPER) - 1,
-            "Each of them is beaten somewhere. The question is whether one and the same method "
-            "does it in all four columns.",
-        ),
-    ),
+    misconceptions={
+        "The input is, by all others. Other methods are beaten as well.": 1,
+        "That is how many are not beaten in all columns at once. Count the others.": 3,
+        "That is the number of pairs in which one wins every column. Count each loser once.": 12,
+        "Each of them is beaten somewhere. The question is whether one and the same method "
+        "does it in all four columns.": len(PAPER) - 1,
+    },
     hints=(
         "For each pair of methods: is one better than the other in all four columns?",
         "PSNR and SSIM should be high, LPIPS and FID low. Then count the beaten rows.",

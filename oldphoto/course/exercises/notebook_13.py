@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _rng = np.random.default_rng(13)
 _places = np.array([_rng.permutation(6) + 1 for _ in range(15)])
@@ -21,32 +21,24 @@ top_share = Exercise(
     solution=_top_share,
     trials=((_places, 2), (_places, 5), (_few, 1)),
     limits=(0.0, 100.0),
-    misconceptions=(
-        Misconception(
-            lambda places, k: 100 * (places == k).mean(axis=0),
-            "This counts place k alone. Top k includes all better places.",
+    misconceptions={
+        "This counts place k alone. Top k includes all better places.": (
+            lambda places, k: 100 * (places == k).mean(axis=0)
         ),
-        Misconception(
-            lambda places, k: 100 * (places < k).mean(axis=0),
-            "Place k itself belongs to the best k.",
+        "Place k itself belongs to the best k.": lambda places, k: 100 * (places < k).mean(axis=0),
+        "This counts place k and all worse ones. Place 1 is the best.": (
+            lambda places, k: 100 * (places >= k).mean(axis=0)
         ),
-        Misconception(
-            lambda places, k: 100 * (places >= k).mean(axis=0),
-            "This counts place k and all worse ones. Place 1 is the best.",
+        "This is a fraction. The table is in percent.": (
+            lambda places, k: (places <= k).mean(axis=0)
         ),
-        Misconception(
-            lambda places, k: (places <= k).mean(axis=0),
-            "This is a fraction. The table is in percent.",
+        "This is one number for each ranking. You need one for each method: check the axis.": (
+            lambda places, k: 100 * (places <= k).mean(axis=1)
         ),
-        Misconception(
-            lambda places, k: 100 * (places <= k).mean(axis=1),
-            "This is one number for each ranking. You need one for each method: check the axis.",
+        "These are counts. Divide by the number of rankings.": (
+            lambda places, k: (places <= k).sum(axis=0)
         ),
-        Misconception(
-            lambda places, k: (places <= k).sum(axis=0),
-            "These are counts. Divide by the number of rankings.",
-        ),
-    ),
+    },
     hints=(
         "Which places are among the best k? Compare the whole table with k at once.",
         "The mean of True and False over axis 0 is a fraction for each column.",
@@ -55,22 +47,16 @@ top_share = Exercise(
 )
 
 
-def _tied_sum() -> float:
-    return 110.0
-
-
 tied_sum = Exercise(
     title="what a tie does to a column",
     level="investigate",
-    solution=_tied_sum,
-    misconceptions=(
-        Misconception(100.0, "This is the sum without ties. In 10 rankings two methods are first."),
-        Misconception(
-            120.0, "In a tied ranking two are first instead of one: one more, not two more."
-        ),
-        Misconception(90.0, "A tie does not remove a first place: both methods are at place 1."),
-        Misconception(1.1, "This is a fraction. The table is in percent."),
-    ),
+    solution=110.0,
+    misconceptions={
+        "This is the sum without ties. In 10 rankings two methods are first.": 100.0,
+        "In a tied ranking two are first instead of one: one more, not two more.": 120.0,
+        "A tie does not remove a first place: both methods are at place 1.": 90.0,
+        "This is a fraction. The table is in percent.": 1.1,
+    },
     hints=(
         "How many methods are at place 1 in an ordinary ranking, and how many in a tied one?",
         "Count all first places in the 100 rankings: 90 ordinary ones and 10 tied ones.",
@@ -90,32 +76,24 @@ resampled = Exercise(
     solution=_resampled,
     trials=((_raters, np.array([2, 2, 1])), (_raters, np.array([3, 1, 1]))),
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            lambda raters, drawn: np.flatnonzero(np.isin(raters, drawn)),
-            "A rater who was drawn twice must be included twice.",
+    misconceptions={
+        "A rater who was drawn twice must be included twice.": (
+            lambda raters, drawn: np.flatnonzero(np.isin(raters, drawn))
         ),
-        Misconception(
-            lambda raters, drawn: np.array([np.flatnonzero(raters == r)[0] for r in drawn]),
-            "Include all rankings of each rater who was drawn, not only the first.",
+        "Include all rankings of each rater who was drawn, not only the first.": (
+            lambda raters, drawn: np.array([np.flatnonzero(raters == r)[0] for r in drawn])
         ),
-        Misconception(
-            lambda raters, drawn: drawn,
-            "These are raters. Return the row numbers of their rankings.",
+        "These are raters. Return the row numbers of their rankings.": lambda raters, drawn: drawn,
+        "These are rater codes, one for each ranking. Return the row numbers.": (
+            lambda raters, drawn: raters[_resampled(raters, drawn)]
         ),
-        Misconception(
-            lambda raters, drawn: raters[_resampled(raters, drawn)],
-            "These are rater codes, one for each ranking. Return the row numbers.",
+        "These are the right rows in the wrong order: use the order of drawn.": (
+            lambda raters, drawn: np.sort(_resampled(raters, drawn))
         ),
-        Misconception(
-            lambda raters, drawn: np.sort(_resampled(raters, drawn)),
-            "These are the right rows in the wrong order: use the order of drawn.",
+        "All rankings, each once: nothing was drawn anew.": (
+            lambda raters, drawn: np.arange(len(raters))
         ),
-        Misconception(
-            lambda raters, drawn: np.arange(len(raters)),
-            "All rankings, each once: nothing was drawn anew.",
-        ),
-    ),
+    },
     hints=(
         "For one rater, np.flatnonzero(raters == rater) gives the rows of their rankings.",
         "Collect these rows for each rater in drawn, with repetitions; use np.concatenate.",
@@ -147,32 +125,26 @@ kendall = Exercise(
     level="complete a line",
     solution=_kendall,
     trials=((_places[:4],), (_few,)),
-    misconceptions=(
-        Misconception(
-            lambda places: 12 * _squares(places) / _largest(places) * len(places),
-            "With all raters agreeing this gives m, not 1: look at the power of m.",
+    misconceptions={
+        "With all raters agreeing this gives m, not 1: look at the power of m.": (
+            lambda places: 12 * _squares(places) / _largest(places) * len(places)
         ),
-        Misconception(
-            lambda places: 12 * _squares(places) / _largest(places) * places.shape[1],
-            "One factor n is missing in the denominator.",
+        "One factor n is missing in the denominator.": (
+            lambda places: 12 * _squares(places) / _largest(places) * places.shape[1]
         ),
-        Misconception(
-            lambda places: _squares(places) / _largest(places),
-            "With all raters agreeing this gives 1/12: the factor 12 is missing.",
+        "With all raters agreeing this gives 1/12: the factor 12 is missing.": (
+            lambda places: _squares(places) / _largest(places)
         ),
-        Misconception(
-            lambda places: 12 * places.sum(axis=0).var() / _largest(places),
-            "S is the sum of the squares, not their mean.",
+        "S is the sum of the squares, not their mean.": (
+            lambda places: 12 * places.sum(axis=0).var() / _largest(places)
         ),
-        Misconception(
-            lambda places: 12 * places.mean(axis=0).var() * places.shape[1] / _largest(places),
-            "S is computed from the sums of places, not from the mean places.",
+        "S is computed from the sums of places, not from the mean places.": (
+            lambda places: 12 * places.mean(axis=0).var() * places.shape[1] / _largest(places)
         ),
-        Misconception(
-            lambda places: 12 * _squares(places, 1) / _largest(places),
-            "Every rater has the same sum of places. Add up over the raters instead.",
+        "Every rater has the same sum of places. Add up over the raters instead.": (
+            lambda places: 12 * _squares(places, 1) / _largest(places)
         ),
-    ),
+    },
     hints=(
         "First the sums of places, one for each method; then how far they lie from their mean.",
         "m, n = places.shape; S is the sum of (sums - sums.mean()) ** 2.",
@@ -181,22 +153,16 @@ kendall = Exercise(
 )
 
 
-def _num_rankings() -> int:
-    return 472
-
-
 num_rankings = Exercise(
     title="how many rankings lie behind the paper's table",
     level="investigate",
-    solution=_num_rankings,
+    solution=472,
     tolerance=1e-9,
-    misconceptions=(
-        Misconception(
-            550, "This is 22 times 25, if everybody had ranked everything. What does misfit return?"
-        ),
-        Misconception(944, "This fits as well, because it is a multiple. Which is the smallest?"),
-        Misconception(22, "This is the number of people. Each ranked many photos."),
-    ),
+    misconceptions={
+        "This is 22 times 25, if everybody had ranked everything. What does misfit return?": 550,
+        "This fits as well, because it is a multiple. Which is the smallest?": 944,
+        "This is the number of people. Each ranked many photos.": 22,
+    },
     hints=(
         "Each percentage is a whole number of rankings divided by their total.",
         "Try misfit(paper.shares, n) for every n from 2 to 600; where is it below 0.01?",

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _rng = np.random.default_rng(0)
 _clean = _rng.integers(0, 256, (6, 10, 3), dtype=np.uint8)
@@ -27,41 +27,34 @@ mse_inside = Exercise(
     level="modify",
     solution=_mse_inside,
     trials=((_restored, _clean, _mask), (_clean, _restored, ~_mask)),
-    misconceptions=(
-        Misconception(
-            lambda restored, clean, mask: ((restored.astype(float) - clean) ** 2).mean(),
-            "This is the error of the whole photo; sound pixels hide what happens in the hole.",
+    misconceptions={
+        "This is the error of the whole photo; sound pixels hide what happens in the hole.": (
+            lambda restored, clean, mask: ((restored.astype(float) - clean) ** 2).mean()
         ),
-        Misconception(
-            lambda restored, clean, mask: ((restored.astype(float) - clean)[~mask] ** 2).mean(),
-            "This is the error OUTSIDE the hole.",
+        "This is the error OUTSIDE the hole.": (
+            lambda restored, clean, mask: ((restored.astype(float) - clean)[~mask] ** 2).mean()
         ),
-        Misconception(
+        "Sound pixels were set to 0 but still counted. Leave them out of the mean.": (
             lambda restored, clean, mask: (
                 ((restored.astype(float) - clean) * mask[..., None]) ** 2
-            ).mean(),
-            "Sound pixels were set to 0 but still counted. Leave them out of the mean.",
+            ).mean()
         ),
-        Misconception(
-            lambda restored, clean, mask: ((restored - clean)[mask].astype(float) ** 2).mean(),
-            "uint8 cannot go below 0: 3 - 5 gives 254. Convert the photo to float first.",
+        "uint8 cannot go below 0: 3 - 5 gives 254. Convert the photo to float first.": (
+            lambda restored, clean, mask: ((restored - clean)[mask].astype(float) ** 2).mean()
         ),
-        Misconception(
-            lambda restored, clean, mask: ((restored - clean)[mask] ** 2).mean(),
-            "uint8 ends at 255 and begins again at 0, in the difference and in its square. Turn "
-            "the photo into float first.",
+        "uint8 ends at 255 and begins again at 0, in the difference and in its square. Turn "
+        "the photo into float first.": (
+            lambda restored, clean, mask: ((restored - clean)[mask] ** 2).mean()
         ),
-        Misconception(
+        "You divide by the number of pixels, but each of them has three values.": (
             lambda restored, clean, mask: (
                 ((restored.astype(float) - clean)[mask] ** 2).sum() / mask.sum()
-            ),
-            "You divide by the number of pixels, but each of them has three values.",
+            )
         ),
-        Misconception(
-            lambda restored, clean, mask: np.abs(restored.astype(float) - clean)[mask].mean(),
-            "This is the mean absolute error. PSNR is made from squares.",
+        "This is the mean absolute error. PSNR is made from squares.": (
+            lambda restored, clean, mask: np.abs(restored.astype(float) - clean)[mask].mean()
         ),
-    ),
+    },
     hints=(
         "photo[mask] takes only the pixels where the mask is true.",
         "Choose the pixels after subtracting and before squaring and taking the mean.",
@@ -81,24 +74,20 @@ kept_share = Exercise(
     level="complete a line",
     solution=_kept_share,
     trials=((0.4 * _damage + 0.1 * _rng.normal(size=(5, 7)), _damage), (_damage, 2 * _damage)),
-    misconceptions=(
-        Misconception(
-            lambda left, damage: (left * damage).sum() / (left * left).sum(),
-            "This fits the damage to the remaining error. It must be the other way round.",
+    misconceptions={
+        "This fits the damage to the remaining error. It must be the other way round.": (
+            lambda left, damage: (left * damage).sum() / (left * left).sum()
         ),
-        Misconception(
-            lambda left, damage: np.abs(left).mean() / np.abs(damage).mean(),
-            "This counts every error, including errors unrelated to the damage.",
+        "This counts every error, including errors unrelated to the damage.": (
+            lambda left, damage: np.abs(left).mean() / np.abs(damage).mean()
         ),
-        Misconception(
-            lambda left, damage: (left * damage).sum(),
-            "A sum grows with the photo. Divide, so that 1 means all of the damage.",
+        "A sum grows with the photo. Divide, so that 1 means all of the damage.": (
+            lambda left, damage: (left * damage).sum()
         ),
-        Misconception(
-            lambda left, damage: 1 - (left * damage).sum() / (damage * damage).sum(),
-            "This is the fraction that was REMOVED.",
+        "This is the fraction that was REMOVED.": (
+            lambda left, damage: 1 - (left * damage).sum() / (damage * damage).sum()
         ),
-    ),
+    },
     hints=(
         "Set the derivative of the sum of (left - k * damage)**2 with respect to k to zero.",
         "k is a quotient of two sums: left times damage, and damage times damage.",
@@ -118,47 +107,35 @@ covered = Exercise(
     solution=_covered,
     trials=((_samples, _truth), (_samples + 0.2, _truth)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(
-            lambda samples, truth: (
-                ((truth - samples.mean(dim=0)).abs() <= samples.std(dim=0)).float().mean()
-            ),
-            "This is ONE standard deviation on each side; use two.",
+    misconceptions={
+        "This is ONE standard deviation on each side; use two.": lambda samples, truth: (
+            ((truth - samples.mean(dim=0)).abs() <= samples.std(dim=0)).float().mean()
         ),
-        Misconception(
+        "Values far below the mean are counted as near. Use the absolute distance.": (
             lambda samples, truth: (
                 ((truth - samples.mean(dim=0)) <= 2 * samples.std(dim=0)).float().mean()
-            ),
-            "Values far below the mean are counted as near. Use the absolute distance.",
+            )
         ),
-        Misconception(
+        "This is the mean and spread of all values together; each value has its own.": (
             lambda samples, truth: (
                 ((truth - samples.mean()).abs() <= 2 * samples.std()).float().mean()
-            ),
-            "This is the mean and spread of all values together; each value has its own.",
+            )
         ),
-        Misconception(
-            lambda samples, truth: (
-                ((truth - samples.mean(dim=0)).abs() > 2 * samples.std(dim=0)).float().mean()
-            ),
-            "This is the fraction OUTSIDE.",
+        "This is the fraction OUTSIDE.": lambda samples, truth: (
+            ((truth - samples.mean(dim=0)).abs() > 2 * samples.std(dim=0)).float().mean()
         ),
-        Misconception(
+        "Divided by the number of samples, the spread is too small, because the mean comes "
+        "from the same samples. Divide by one less, as torch does by default.": (
             lambda samples, truth: (
                 ((truth - samples.mean(dim=0)).abs() <= 2 * samples.std(dim=0, correction=0))
                 .float()
                 .mean()
-            ),
-            "Divided by the number of samples, the spread is too small, because the mean comes "
-            "from the same samples. Divide by one less, as torch does by default.",
+            )
         ),
-        Misconception(
-            lambda samples, truth: (
-                ((truth - samples.mean(dim=0)).abs() <= 2 * samples.var(dim=0)).float().mean()
-            ),
-            "This is the variance; the spread is its root.",
+        "This is the variance; the spread is its root.": lambda samples, truth: (
+            ((truth - samples.mean(dim=0)).abs() <= 2 * samples.var(dim=0)).float().mean()
         ),
-    ),
+    },
     hints=(
         "Over which dimension do you take mean and std to get one of each per value?",
         "Compare the distance from the mean with twice the std, and take the mean of the result.",
@@ -167,23 +144,15 @@ covered = Exercise(
 )
 
 
-def _honest_claim() -> str:
-    return "c"
-
-
 honest_claim = Exercise(
     title="what may be claimed",
     level="investigate",
-    solution=_honest_claim,
-    misconceptions=(
-        Misconception("a", "The eye was masked: the network has invented it."),
-        Misconception(
-            "b", "Samples that agree show that the network is certain, not that it is right."
-        ),
-        Misconception(
-            "d", "The record says what was done to the file. It cannot make the picture true."
-        ),
-    ),
+    solution="c",
+    misconceptions={
+        "The eye was masked: the network has invented it.": "a",
+        "Samples that agree show that the network is certain, not that it is right.": "b",
+        "The record says what was done to the file. It cannot make the picture true.": "d",
+    },
     hints=(
         "For each sentence: would it still be true if the original had looked different there?",
         "Only one of them says what was done, not what was there.",

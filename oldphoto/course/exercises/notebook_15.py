@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from oldphoto.course.exercises.engine import Exercise, Misconception, Sheet
+from oldphoto.course.exercises.engine import Exercise, Sheet
 
 _mask = torch.zeros(1, 1, 12, 16)
 _mask[..., 5, 4:9] = 1
@@ -23,23 +23,15 @@ scan_pixels = Exercise(
     level="complete a line",
     solution=_scan_pixels,
     trials=((15.0, 300), (10.0, 600), (2.54, 1200)),
-    misconceptions=(
-        Misconception(
-            lambda cm, dpi: round(cm * dpi), "Dots are counted per inch, the print in centimetres."
+    misconceptions={
+        "Dots are counted per inch, the print in centimetres.": lambda cm, dpi: round(cm * dpi),
+        "An inch is longer than a centimetre: a print has fewer inches than centimetres.": (
+            lambda cm, dpi: round(cm * 2.54 * dpi)
         ),
-        Misconception(
-            lambda cm, dpi: round(cm * 2.54 * dpi),
-            "An inch is longer than a centimetre: a print has fewer inches than centimetres.",
-        ),
-        Misconception(
-            lambda cm, dpi: round((cm / 2.54 * dpi) ** 2), "Return one side, not the area."
-        ),
-        Misconception(lambda cm, dpi: cm / 2.54 * dpi, "Pixels are whole numbers: round."),
-        Misconception(
-            lambda cm, dpi: int(cm / 2.54 * dpi),
-            "int() truncates; round to the nearest whole number.",
-        ),
-    ),
+        "Return one side, not the area.": lambda cm, dpi: round((cm / 2.54 * dpi) ** 2),
+        "Pixels are whole numbers: round.": lambda cm, dpi: cm / 2.54 * dpi,
+        "int() truncates; round to the nearest whole number.": lambda cm, dpi: int(cm / 2.54 * dpi),
+    },
     hints=(
         "dpi means dots per inch. How long is the side in inches?",
         "An inch is 2.54 cm. Multiply the inches by the dots of one inch, and round.",
@@ -58,33 +50,27 @@ grow = Exercise(
     solution=_grow,
     trials=((_mask, 2), (_mask, 1)),
     limits=(0.0, 1.0),
-    misconceptions=(
-        Misconception(lambda scratch_mask, pixels: scratch_mask, "The mask is as thin as before."),
-        Misconception(
+    misconceptions={
+        "The mask is as thin as before.": lambda scratch_mask, pixels: scratch_mask,
+        "These are grey values. A pixel is either damaged or sound.": (
             lambda scratch_mask, pixels: F.avg_pool2d(
                 scratch_mask, 2 * pixels + 1, stride=1, padding=pixels
-            ),
-            "These are grey values. A pixel is either damaged or sound.",
+            )
         ),
-        Misconception(
-            lambda scratch_mask, pixels: (
-                1 - F.max_pool2d(1 - scratch_mask, 2 * pixels + 1, stride=1, padding=pixels)
-            ),
-            "This widens what is SOUND, so the damage became thinner.",
+        "This widens what is SOUND, so the damage became thinner.": lambda scratch_mask, pixels: (
+            1 - F.max_pool2d(1 - scratch_mask, 2 * pixels + 1, stride=1, padding=pixels)
         ),
-        Misconception(
+        "Twice too wide: the window already extends to both sides.": (
             lambda scratch_mask, pixels: F.max_pool2d(
                 scratch_mask, 4 * pixels + 1, stride=1, padding=2 * pixels
-            ),
-            "Twice too wide: the window already extends to both sides.",
+            )
         ),
-        Misconception(
+        "The window is too narrow: it must extend that many pixels to both sides.": (
             lambda scratch_mask, pixels: F.max_pool2d(
                 scratch_mask, pixels + 1, stride=1, padding=pixels // 2
-            ),
-            "The window is too narrow: it must extend that many pixels to both sides.",
+            )
         ),
-    ),
+    },
     hints=(
         "A pixel becomes damaged if any pixel near it is: take the maximum in a window.",
         "The window extends that far to every side, so it is 2 * pixels + 1 wide; use padding.",
@@ -102,28 +88,23 @@ largest_side = Exercise(
     level="complete a line",
     solution=_largest_side,
     trials=((10**9, 32 * 2**20, 400), (4 * 10**9, 10**8, 1000)),
-    misconceptions=(
-        Misconception(
-            lambda budget, fixed, per_pixel: (budget - fixed) // per_pixel,
-            "This is the number of pixels. What is the side of a square with that many?",
+    misconceptions={
+        "This is the number of pixels. What is the side of a square with that many?": (
+            lambda budget, fixed, per_pixel: (budget - fixed) // per_pixel
         ),
-        Misconception(
-            lambda budget, fixed, per_pixel: math.isqrt(budget // per_pixel),
-            "You forgot the fixed bytes.",
+        "You forgot the fixed bytes.": (
+            lambda budget, fixed, per_pixel: math.isqrt(budget // per_pixel)
         ),
-        Misconception(
-            lambda budget, fixed, per_pixel: math.isqrt((budget + fixed) // per_pixel),
-            "Subtract the fixed bytes from the budget, do not add them.",
+        "Subtract the fixed bytes from the budget, do not add them.": (
+            lambda budget, fixed, per_pixel: math.isqrt((budget + fixed) // per_pixel)
         ),
-        Misconception(
-            lambda budget, fixed, per_pixel: math.sqrt((budget - fixed) / per_pixel),
-            "Pixels are whole numbers: which side still fits?",
+        "Pixels are whole numbers: which side still fits?": (
+            lambda budget, fixed, per_pixel: math.sqrt((budget - fixed) / per_pixel)
         ),
-        Misconception(
-            lambda budget, fixed, per_pixel: math.ceil(math.sqrt((budget - fixed) / per_pixel)),
-            "Rounded up, the photo needs more than the budget.",
+        "Rounded up, the photo needs more than the budget.": (
+            lambda budget, fixed, per_pixel: math.ceil(math.sqrt((budget - fixed) / per_pixel))
         ),
-    ),
+    },
     hints=(
         "First: how many pixels fit? Then: what is the side of a square with that many?",
         "Subtract the fixed bytes, divide by those of a pixel, take the square root, round down.",
@@ -145,27 +126,21 @@ weights_to_keep = Exercise(
     level="investigate",
     solution=_weights_to_keep,
     trials=((_trained, _rest), (_trained, _rest[::-1] - 1.0), (_trained, _trained - 3)),
-    misconceptions=(
-        Misconception(
-            lambda trained_on, rest: int(np.argmax(trained_on)),
-            "These are best on the training photos, which the network may have memorised.",
+    misconceptions={
+        "These are best on the training photos, which the network may have memorised.": (
+            lambda trained_on, rest: int(np.argmax(trained_on))
         ),
-        Misconception(
-            lambda trained_on, rest: len(rest) - 1, "The last are not always the best: overfitting."
+        "The last are not always the best: overfitting.": lambda trained_on, rest: len(rest) - 1,
+        "This is the score. Return the index of the measurement, from 0.": (
+            lambda trained_on, rest: float(np.max(rest))
         ),
-        Misconception(
-            lambda trained_on, rest: float(np.max(rest)),
-            "This is the score. Return the index of the measurement, from 0.",
+        "Do not use the training photos: their score nearly always rises.": (
+            lambda trained_on, rest: int(np.argmax(trained_on + rest))
         ),
-        Misconception(
-            lambda trained_on, rest: int(np.argmax(trained_on + rest)),
-            "Do not use the training photos: their score nearly always rises.",
+        "The first are the initial weights. Sometimes they are the best, but not here.": (
+            lambda trained_on, rest: 0
         ),
-        Misconception(
-            lambda trained_on, rest: 0,
-            "The first are the initial weights. Sometimes they are the best, but not here.",
-        ),
-    ),
+    },
     hints=(
         "Which of the two arrays tells you about photos that you have not scanned yet?",
         "Return the index of the largest value on the held-out photos.",

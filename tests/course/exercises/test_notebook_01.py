@@ -35,4 +35,4 @@ def test_smallest_margin_is_the_sum_of_the_packages_margins():
     from oldphoto.degradations import GaussianBlur
 
     wanted = GaussianBlur(7, 3.0).margin + BoxBlur(5).margin
-    assert exercises.smallest_margin.solution() == wanted
+    assert exercises.smallest_margin.solution == wanted

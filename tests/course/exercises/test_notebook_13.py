@@ -29,10 +29,10 @@ def test_tied_sum_by_counting():
     first = np.zeros((100, 6), bool)
     first[:, 0] = True
     first[:10, 1] = True  # ten rankings with two methods at place 1
-    assert exercises.tied_sum.solution() == pytest.approx(100 * first.mean(axis=0).sum())
+    assert exercises.tied_sum.solution == pytest.approx(100 * first.mean(axis=0).sum())
 
 
 def test_number_of_rankings_is_the_only_one_that_fits():
     shares = study_table.paper_table().shares
     fitting = [n for n in range(2, 601) if misfit(shares, n) < 0.01]
-    assert fitting == [exercises.num_rankings.solution()]
+    assert fitting == [exercises.num_rankings.solution]
