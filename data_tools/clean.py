@@ -24,7 +24,7 @@ from data_tools.examine import Finding, examine_all, find_photos, say_left_out, 
 from data_tools.filters import Limits, judge
 from data_tools.list_folder import SET_ASIDE, measured_row
 from data_tools.report import remove_sheets, write_report, write_sheets
-from data_tools.split import add_shares, require_shares, with_split
+from data_tools.split import add_percentages, require_percentages, with_split
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo, write_photo
 from oldphoto.system.files import sha256_of, shortened, written_whole
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"set photos with a shorter side aside as tiny (default {limits.min_side})",
     )  # fmt: skip
     parser.add_argument(
-        "--max-border", type=float, default=limits.max_border, metavar="SHARE",
+        "--max-border", type=float, default=limits.max_border, metavar="FRACTION",
         help=f"largest fraction of the area that may be border (default {limits.max_border:g})",
     )  # fmt: skip
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--trim-borders", action="store_true", help="cut off borders")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    add_shares(parser)
+    add_percentages(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         0, or 1 if files that look like photos were left out; each is named on stderr.
     """
     limits = Limits(args.min_side, args.max_border, args.distance)
-    require_shares(args.validation, args.test)
+    require_percentages(args.validation, args.test)
     require_apart(args.folder, args.output)
     photos, left_out = find_photos(args.folder)
     findings = examine_all(photos, args.trim_borders, args.workers)

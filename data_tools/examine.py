@@ -153,7 +153,7 @@ def trim_slices(
     (slice(105, 795, None), slice(0, 200, None))
     """
     height, width = size
-    top, bottom, left, right = (share + _SAFETY * (share > 0) for share in trim)
+    top, bottom, left, right = (fraction + _SAFETY * (fraction > 0) for fraction in trim)
     rows = slice(round(top * height), max(round((1 - bottom) * height), round(top * height) + 1))
     columns = slice(round(left * width), max(round((1 - right) * width), round(left * width) + 1))
     return rows, columns

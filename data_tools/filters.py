@@ -20,16 +20,16 @@ TONED = {"across_tone": (0.0, 1.7), "colour_spread": (0.0, 6.0)}
 CONTENT_RULES: tuple[tuple[str, Ranges], ...] = (
     # Mostly dark marks of the size of letters on light paper.
     ("text_page", {
-        "page_contrast": (70.0, inf), "glyph_share": (0.5, 1.0), "num_glyphs": (300.0, inf),
-        "paper_share": (0.6, 1.0), "solid_share": (0.0, 0.35),
+        "page_contrast": (70.0, inf), "glyph_fraction": (0.5, 1.0), "num_glyphs": (300.0, inf),
+        "paper_fraction": (0.6, 1.0), "solid_fraction": (0.0, 0.35),
     }),
     # Thin strokes on paper: a line drawing, an engraving, a plan.
     ("drawing", {
-        "page_contrast": (70.0, inf), "paper_share": (0.3, 1.0), "middle_share": (0.0, 0.35),
-        "solid_share": (0.0, 0.12),
+        "page_contrast": (70.0, inf), "paper_fraction": (0.3, 1.0), "middle_fraction": (0.0, 0.35),
+        "solid_fraction": (0.0, 0.12),
     }),
     # Nearly all of it is empty paper or backdrop.
-    ("blank", {"paper_share": (0.93, 1.0), "middle_share": (0.0, 0.05)}),
+    ("blank", {"paper_fraction": (0.93, 1.0), "middle_fraction": (0.0, 0.05)}),
     # The flattest of 337 old photos spans 92 grey levels, of 785 modern ones 49.
     ("blank", {"tone_range": (0.0, 20.0)}),
 )  # fmt: skip
@@ -79,8 +79,8 @@ def judge(size: tuple[int, int], measures: Measures, limits: Limits) -> str:
     for name, ranges in CONTENT_RULES:
         if _matches(measures, ranges):
             return f"{name}: {_page_text(measures)}"
-    if measures.framed and measures.border_share > limits.max_border:
-        return f"bordered: {measures.border_share:.0%} of the area is border"
+    if measures.framed and measures.border_fraction > limits.max_border:
+        return f"bordered: {measures.border_fraction:.0%} of the area is border"
     return ""
 
 
@@ -92,6 +92,6 @@ def _matches(measures: Measures, ranges: Ranges) -> bool:
 def _page_text(measures: Measures) -> str:
     """Return the measurements that make a photo look like a page, in words."""
     return (
-        f"{measures.paper_share:.0%} paper, {measures.solid_share:.0%} of the rest solid, "
+        f"{measures.paper_fraction:.0%} paper, {measures.solid_fraction:.0%} of the rest solid, "
         f"{measures.num_glyphs:.0f} marks per megapixel"
     )

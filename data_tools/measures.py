@@ -12,16 +12,16 @@ PAGE_SIDE = 700
 TONE_SIDE = 64
 PEEL_SIDE = 256
 PEEL_TOLERANCE = 20  # grey levels; paper is not perfectly even
-PEEL_SHARE = 0.8  # fraction of a row that must have the border's colour; the rest may be dust
+PEEL_FRACTION = 0.8  # fraction of a row that must have the border's colour; the rest may be dust
 EDGE_ROWS = 5  # rows of 256 within which the border must end in a straight edge
-EDGE_SHARE = 0.6  # fraction of the edge's length that must be visible
+EDGE_FRACTION = 0.6  # fraction of the edge's length that must be visible
 MIN_INSIDE = 0.4  # fraction of a side inside the border; with less it is a backdrop, no frame
 MAX_PEELS = 3  # borders around each other: scan bed, mount, printed frame
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Measurements of one photo; shares are fractions between 0 and 1.
+    """Measurements of one photo; fractions are between 0 and 1.
 
     Args:
         colour_spread: standard deviation of the colour among pixels of the same brightness, in
@@ -30,24 +30,24 @@ class Measures:
             for black-and-white and sepia, equal to colour_spread if the tone is not warm.
         tone_range: grey levels between the darkest and the brightest larger area.
         page_contrast: grey levels between the darkest and the brightest frequent tone.
-        paper_share: share of pixels as bright as the paper of a page.
-        middle_share: share of pixels between ink and paper in brightness.
-        solid_share: of the pixels that are not paper, the share at least 4 pixels away from any
+        paper_fraction: fraction of pixels as bright as the paper of a page.
+        middle_fraction: fraction of pixels between ink and paper in brightness.
+        solid_fraction: fraction at least 4 pixels away from paper, of the pixels that are no paper
             paper; near 0 for text and line drawings, which consist of thin strokes.
         num_glyphs: connected dark marks of the size of letters, per million pixels.
-        glyph_share: share of the dark pixels that lie in such marks.
-        border: shares that are border at the top, bottom, left and right.
+        glyph_fraction: fraction of the dark pixels that lie in such marks.
+        border: fractions that are border at the top, bottom, left and right.
     """
 
     colour_spread: float
     across_tone: float
     tone_range: float
     page_contrast: float
-    paper_share: float
-    middle_share: float
-    solid_share: float
+    paper_fraction: float
+    middle_fraction: float
+    solid_fraction: float
     num_glyphs: float
-    glyph_share: float
+    glyph_fraction: float
     border: tuple[float, float, float, float]
 
     @property
@@ -57,8 +57,8 @@ class Measures:
         return min(top, bottom) >= 0.01 or min(left, right) >= 0.01
 
     @property
-    def border_share(self) -> float:
-        """Share of the area that is border."""
+    def border_fraction(self) -> float:
+        """Fraction of the area that is border."""
         top, bottom, left, right = self.border
         return 1 - (1 - top - bottom) * (1 - left - right)
 
@@ -107,23 +107,23 @@ def tone_range(pixels: np.ndarray) -> float:
 
 
 def page_measures(pixels: np.ndarray) -> tuple[float, float, float, float, float, float]:
-    """Return the fields of ``Measures`` from page_contrast to glyph_share, in that order."""
+    """Return the fields of ``Measures`` from page_contrast to glyph_fraction, in that order."""
     grey = cv2.cvtColor(shrink(pixels, PAGE_SIDE), cv2.COLOR_RGB2GRAY)
     ink, paper = np.percentile(grey, (0.3, 90)).astype(float)
     contrast = max(paper - ink, 1.0)
-    middle = np.mean((grey > ink + 0.3 * contrast) & (grey < paper - 0.25 * contrast))
+    middle = float(np.mean((grey > ink + 0.3 * contrast) & (grey < paper - 0.25 * contrast)))
     marks = (grey < paper - 0.25 * contrast).astype(np.uint8)
     solid = cv2.erode(marks, np.ones((7, 7), np.uint8))
-    solid_share = solid.sum() / max(int(marks.sum()), 1)
+    solid_fraction = float(solid.sum()) / max(int(marks.sum()), 1)
     dark = (grey <= ink + 0.5 * contrast).astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
     width, height, area = (stats[1:, c] for c in (2, 3, 4))
     glyph = (height >= 4) & (height <= 40) & (width <= 60) & (area >= 6)
     glyph &= area >= 0.1 * width * height
     num_glyphs = float(glyph.sum()) / grey.size * 1e6
-    glyph_share = float(area[glyph].sum()) / max(float(area.sum()), 1.0)
-    paper_share = 1 - float(marks.mean())
-    return contrast, paper_share, float(middle), float(solid_share), num_glyphs, glyph_share
+    glyph_fraction = float(area[glyph].sum()) / max(float(area.sum()), 1.0)
+    paper_fraction = 1 - float(marks.mean())
+    return contrast, paper_fraction, middle, solid_fraction, num_glyphs, glyph_fraction
 
 
 def border_of(pixels: np.ndarray) -> tuple[float, float, float, float]:
@@ -162,14 +162,14 @@ def _peel(block: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _far(block: np.ndarray) -> np.ndarray:
-    """Return the share of pixels in each row whose colour differs from the first row, (H,)."""
+    """Return the fraction of pixels in each row whose colour differs from the first row, (H,)."""
     colour = np.median(block[0], axis=0)
     return (np.abs(block - colour).max(axis=2) > PEEL_TOLERANCE).mean(axis=1)
 
 
 def _flat_rows(block: np.ndarray) -> int:
     """Return the number of rows at the top that have the colour of the first row."""
-    flat = _far(block) <= 1 - PEEL_SHARE
+    flat = _far(block) <= 1 - PEEL_FRACTION
     return len(flat) if flat.all() else int(np.argmin(flat))
 
 
@@ -177,4 +177,4 @@ def _is_frame(block: np.ndarray, depth: int) -> bool:
     """Return whether the first ``depth`` rows end in a straight edge."""
     far = _far(block)
     edge, inside = far[depth : depth + EDGE_ROWS], far[depth:]
-    return len(edge) > 0 and bool(min(edge.max(), inside.mean()) >= EDGE_SHARE)
+    return len(edge) > 0 and bool(min(edge.max(), inside.mean()) >= EDGE_FRACTION)

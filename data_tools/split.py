@@ -16,11 +16,11 @@ DEFAULT_PERCENT = 5.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with a catalogue.csv")
-    add_shares(parser)
+    add_percentages(parser)
 
 
-def add_shares(parser: argparse.ArgumentParser) -> None:
-    """Declare the shares of validation and test; training gets the rest."""
+def add_percentages(parser: argparse.ArgumentParser) -> None:
+    """Declare the percentages of validation and test; training gets the rest."""
     for name in SPLITS[1:]:
         parser.add_argument(
             f"--{name}", type=float, default=DEFAULT_PERCENT, metavar="PERCENT",
@@ -30,7 +30,7 @@ def add_shares(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the split of each photo into the catalogue and print the number of photos in each."""
-    require_shares(args.validation, args.test)
+    require_percentages(args.validation, args.test)
     path = args.folder / CATALOGUE_NAME
     require_file(path, "a catalogue")
     with lock_folder(args.folder):
@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def require_shares(validation: float, test: float) -> None:
-    """Raise InputError unless both shares are percentages that leave photos for training."""
+def require_percentages(validation: float, test: float) -> None:
+    """Raise InputError unless both percentages are valid and leave photos for training."""
     if validation < 0 or test < 0 or validation + test >= 100:
         raise InputError(
             "validation and test must be at least 0 percent and together below 100, "

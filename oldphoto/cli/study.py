@@ -58,7 +58,7 @@ def print_table(args: argparse.Namespace) -> None:
     """Print the table in the paper's form, the same with intervals, and the agreement."""
     merged = merge(args.files)
     table = top_table(merged.rankings, confidence=args.confidence, seed=args.seed)
-    print(f"User study, share of selections in percent ({_counts(merged)})\n")
+    print(f"User study, percent of selections ({_counts(merged)})\n")
     print(table.markdown())
     print(f"\nWith {100 * args.confidence:g} % intervals (bootstrap over raters):\n")
     print(table.markdown(intervals=True))

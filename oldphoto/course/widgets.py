@@ -103,17 +103,17 @@ def before_after_view(before: Photo, after: Photo, alt: str) -> ipywidgets.Widge
     """Return a slider that uncovers ``after`` from the right; ``alt`` describes the photo."""
     left, right = as_pixels(before), as_pixels(after)
     picture = ipywidgets.HTML()
-    share = slider("before, in % of the width", 50, 0, 100)
+    percent = slider("before, in % of the width", 50, 0, 100)
     guard = Guard()
 
     @guard
     def draw(_change: object = None) -> None:
-        mixed = before_after(left, right, share.value / 100)
-        picture.value = photo_html(mixed, f"{alt} Left {share.value} %: before; the rest: after.")
+        mixed = before_after(left, right, percent.value / 100)
+        picture.value = photo_html(mixed, f"{alt} Left {percent.value} %: before; the rest: after.")
 
-    share.observe(draw, "value")
+    percent.observe(draw, "value")
     draw()
-    return ipywidgets.VBox([share, picture, guard.log])
+    return ipywidgets.VBox([percent, picture, guard.log])
 
 
 def recorded_view(

@@ -34,7 +34,7 @@ class PositionDataset(Dataset):
 
     Args:
         streams: each gives one photo of every sample.
-        grey_prob: share of the samples that are turned grey.
+        grey_prob: fraction of the samples that are turned grey.
     """
 
     def __init__(self, *streams: PhotoStream, grey_prob: float = GREY_PROB) -> None:
@@ -90,7 +90,7 @@ class CleanPhotos(PositionDataset):
         paths: photo files.
         crop: side of the random squares.
         seed: of the training.
-        grey_prob: share of grey samples.
+        grey_prob: fraction of grey samples.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
@@ -123,10 +123,10 @@ class DegradedPairs(PositionDataset):
         crop: side of the random squares.
         seed: of the training.
         recipe: of the degradation, a name or a recipe of your own.
-        hole_prob: share of the samples with an irregular hole mask. The others have only the damage
-            of the recipe.
-        grey_prob: share of grey samples, both partners.
-        hole_ratio: limits of the share of a sample that its holes cover.
+        hole_prob: fraction of the samples with an irregular hole mask. The others have only the
+            damage of the recipe.
+        grey_prob: fraction of grey samples, both partners.
+        hole_ratio: limits of the fraction of a sample that its holes cover.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
@@ -184,15 +184,15 @@ class MixedOld(DegradedPairs):
 
     Args:
         old_paths: real old photo files. ``alternate(grey_paths, colour_paths)`` gives grey and
-            colour equal shares, as the authors do.
+            colour equal parts, as the authors do.
         clean_paths: clean photo files, to be degraded. They define the epoch.
         crop: side of the random squares.
         seed: of the training.
         recipe: of the degradation.
-        hole_prob: share of the photos of either kind with white holes. The authors use none in this
-            stage. But a scratched old photo is painted white before it is restored, too.
-        grey_prob: share of grey samples.
-        hole_ratio: limits of the share of such a photo that its holes cover.
+        hole_prob: fraction of the photos of either kind with white holes. The authors use none in
+            this stage. But a scratched old photo is painted white before it is restored, too.
+        grey_prob: fraction of grey samples.
+        hole_ratio: limits of the fraction of such a photo that its holes cover.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
@@ -219,7 +219,7 @@ class MixedOld(DegradedPairs):
         return {"old": self._with_holes(old, position), "degraded": degraded}
 
     def _with_holes(self, stream: PhotoStream, position: int) -> Tensor:
-        """Return a random square of an old photo, with white holes in the share ``hole_prob``."""
+        """Return a random square of an old photo, with white holes at the rate ``hole_prob``."""
         photo = self._plain(stream, position)
         rng = np.random.default_rng((*stream.key(position), _HOLES))
         if rng.random() >= self.hole_prob:

@@ -12,7 +12,7 @@ from oldphoto.images.errors import reading
 from oldphoto.images.files import load_rgb
 
 HOLE_RATIO = (0.05, 0.20)
-"""Share of a test photo that its holes cover."""
+"""Fraction of a test photo that its holes cover."""
 
 
 @dataclass(frozen=True)

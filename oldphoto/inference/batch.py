@@ -70,7 +70,7 @@ class Outcome:
         warnings: warnings raised while it was restored; a TilingWarning among them means that the
             result differs from that in one piece.
         size: height and width in pixels.
-        masked_share: share of the pixels marked as damaged, in [0, 1].
+        masked_share: fraction of the pixels marked as damaged, in [0, 1].
         seconds: time that restoring took, without reading and writing.
         seen: result of the batch's ``look``.
     """
@@ -210,7 +210,7 @@ def restore_batch(
         jobs: photos and where to write them, see ``plan_jobs``.
         restore: called with pixels and mask, such as ``Restorer.restore_pixels``.
         masks: called with file and pixels, see ``choose_masks``.
-        record: written into every restored photo, with the masked share of each; None: no record.
+        record: written into every restored photo, with its masked fraction; None: no record.
         look: called with pixels, restored pixels and mask, for callers that show them.
 
     Yields:
@@ -257,12 +257,12 @@ def restore_one(
     started = time.perf_counter()
     restored = np.asarray(restore(photo.pixels, mask))
     seconds = time.perf_counter() - started
-    share = 0.0 if mask is None else float(mask.mean())
+    fraction = 0.0 if mask is None else float(mask.mean())
     with _writing(job) as path:
         if record is None:
             lost = write_photo(path, restored, photo.icc_profile)
         else:
-            record = replace(record, masked_share=share)
+            record = replace(record, masked_share=fraction)
             lost = write_recorded(path, restored, record, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
@@ -273,7 +273,7 @@ def restore_one(
         notes=tuple(notes),
         file_notes=photo.notes + lost,
         size=(height, width),
-        masked_share=share,
+        masked_share=fraction,
         seconds=seconds,
         seen=look(photo.pixels, restored, mask) if look else None,
     )
@@ -291,7 +291,7 @@ def _writing(job: Job) -> Iterator[Path]:
 
 
 def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:
-    """Return the record for the photos of a batch; only the masked share differs between them."""
+    """Return the record for the photos of a batch; they differ in the masked fraction alone."""
     return Provenance(source.label, network_sha256(restorer.network), masked_share=0.0)
 
 

@@ -23,8 +23,8 @@ MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
 """Takes a photo's file and pixels; returns bool (H, W), true = damaged, or None: no damage."""
 
 
-LARGEST_SHARE = 0.6
-"""Share of a photo above which a drawn mask is likely to be painted the other way round."""
+LARGEST_FRACTION = 0.6
+"""Fraction of a photo above which a drawn mask is likely to be painted the other way round."""
 
 
 class MaskError(InputError):
@@ -37,7 +37,7 @@ class MaskReading:
 
     Attributes:
         inverted: black is damaged and white is sound, as some paint tools write it.
-        accept_large: take masks that cover more than LARGEST_SHARE of their photo.
+        accept_large: take masks that cover more than LARGEST_FRACTION of their photo.
     """
 
     inverted: bool = False
@@ -232,11 +232,11 @@ def _read(path: Path, pixels: np.ndarray, reading: MaskReading) -> np.ndarray:
     except BROKEN as error:  # InputError is a ValueError, so it is among these
         raise MaskError(str(error)) from error
     mask = ~mask if reading.inverted else mask
-    share = float(mask.mean())
-    if share > LARGEST_SHARE and not reading.accept_large:
+    fraction = float(mask.mean())
+    if fraction > LARGEST_FRACTION and not reading.accept_large:
         other = "leave --inverted out" if reading.inverted else "add --inverted"
         raise MaskError(
-            f"{path} marks {100 * share:.0f} % of its photo as damaged: if it is painted the other "
-            f"way round, {other}; if it is meant so, add --accept-large-masks"
+            f"{path} marks {100 * fraction:.0f} % of its photo as damaged: if it is painted the "
+            f"other way round, {other}; if it is meant so, add --accept-large-masks"
         )
     return mask

@@ -64,8 +64,8 @@ class Provenance:
     @property
     def sentence(self) -> str:
         """The record as one sentence."""
-        share = f"{100 * self.masked_share:.1f} % of the pixels were in the mask"
-        return f"{self.statement} ({share}; {self.software}, weights {self.weights})"
+        masked = f"{100 * self.masked_share:.1f} % of the pixels were in the mask"
+        return f"{self.statement} ({masked}; {self.software}, weights {self.weights})"
 
 
 def network_sha256(network: nn.Module) -> str:

@@ -22,8 +22,8 @@ class Interval:
     Attributes:
         mean: of the values.
         low, high: ends of the interval.
-        confidence: nominal share of such intervals that hold the true mean. With fewer than about
-            20 photos the intervals are too short, and the share is lower.
+        confidence: nominal fraction of such intervals that hold the true mean. With fewer than
+            about 20 photos the intervals are too short, and the fraction is lower.
         num_photos: number of values.
     """
 

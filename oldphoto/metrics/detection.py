@@ -32,12 +32,12 @@ class Confusion:
 
     @property
     def precision(self) -> float:
-        """Share of the predicted pixels that are damaged: TP / (TP + FP)."""
+        """Fraction of the predicted pixels that are damaged: TP / (TP + FP)."""
         return _ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float:
-        """Share of the damaged pixels that are predicted: TP / (TP + FN)."""
+        """Fraction of the damaged pixels that are predicted: TP / (TP + FN)."""
         return _ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
@@ -54,7 +54,7 @@ class Confusion:
 
     @property
     def accuracy(self) -> float:
-        """Share of all pixels predicted correctly; high even if all are predicted as sound."""
+        """Fraction of all pixels predicted correctly; high even if all are predicted as sound."""
         right = self.true_positive + self.true_negative
         return _ratio(right, right + self.false_positive + self.false_negative)
 
@@ -77,7 +77,7 @@ class Curve:
     def average_precision(self) -> float:
         r"""Precision averaged over recall, in [0, 1]: :math:`\sum_n (R_n - R_{n-1}) P_n`.
 
-        Nothing is interpolated. Guessing gives about the share of damaged pixels.
+        Nothing is interpolated. Guessing gives about the fraction of damaged pixels.
         """
         return float(np.sum(np.diff(self.recall, prepend=0.0) * self.precision))
 

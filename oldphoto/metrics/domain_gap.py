@@ -68,7 +68,7 @@ def wasserstein_1d(first: Tensor, second: Tensor) -> Tensor:
     """
     first, second = _require_latents(first, second)
     n, m = len(first), len(second)
-    # Both quantile functions are step functions. They change at these shares t and nowhere else.
+    # Both quantile functions are step functions. They change at these fractions t and nowhere else.
     ends = torch.cat([torch.arange(1, n + 1) / n, torch.arange(1, m + 1) / m]).double()
     ends = ends.to(first).sort().values
     starts = torch.cat([ends.new_zeros(1), ends[:-1]])

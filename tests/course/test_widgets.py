@@ -125,12 +125,12 @@ def scene() -> attention.Scene:
 
 
 def test_row_of_the_hand_made_scene_is_the_predicted_one(scene):
-    share = scene.row((2, 3))
+    weight = scene.row((2, 3))
     # 22 sound positions of each kind; a score of 4 within the kind, 0 across.
     same = np.exp(4) / (22 * np.exp(4) + 22)
-    assert share[0, 0] == pytest.approx(same, rel=1e-5)
-    assert share[2:4, 3:5].max() == 0
-    assert share.sum() == pytest.approx(1, rel=1e-5)
+    assert weight[0, 0] == pytest.approx(same, rel=1e-5)
+    assert weight[2:4, 3:5].max() == 0
+    assert weight.sum() == pytest.approx(1, rel=1e-5)
 
 
 def test_xray_words_tell_hole_and_sound_apart(scene):

@@ -23,9 +23,9 @@ def test_old_photos_get_white_holes_as_often_as_degraded_ones(tmp_path, hole_pro
     options = dict(recipe=Recipe("none", (), ()), hole_ratio=(0.2, 0.3))
     mixed = MixedOld(flat, flat, 32, 0, hole_prob=hole_prob, **options)
     for kind in ("old", "degraded"):
-        shares = [float((mixed[p][kind] == 1).all(dim=0).float().mean()) for p in range(100)]
-        holed = [share for share in shares if share > 0]
-        assert all(0.19 <= share <= 0.31 for share in holed)
+        fractions = [float((mixed[p][kind] == 1).all(dim=0).float().mean()) for p in range(100)]
+        holed = [fraction for fraction in fractions if fraction > 0]
+        assert all(0.19 <= fraction <= 0.31 for fraction in holed)
         assert abs(len(holed) / 100 - hole_prob) < 0.15
     assert torch.equal(mixed[7]["old"], mixed[7]["old"])
 
@@ -40,6 +40,6 @@ def test_holes_of_old_and_of_degraded_photos_are_not_the_same(tmp_path):
 
 def test_holes_cover_the_share_that_is_asked_for():
     pairs = DegradedPairs(sample_paths("clean"), 64, 0, hole_prob=1.0, hole_ratio=(0.1, 0.15))
-    shares = [float(pairs[p]["scratch_mask"].mean()) for p in range(20)]
-    assert min(shares) > 0.09
-    assert max(shares) < 0.16
+    fractions = [float(pairs[p]["scratch_mask"].mean()) for p in range(20)]
+    assert min(fractions) > 0.09
+    assert max(fractions) < 0.16

@@ -71,10 +71,10 @@ def engraving() -> np.ndarray:
     return np.where(dark[..., None], 35, old_paper((900, 900))).astype(np.uint8)
 
 
-def mounted(name: str, share: float) -> np.ndarray:
-    """Return a sample photo on a grey-green mount that covers ``share`` on each side."""
+def mounted(name: str, fraction: float) -> np.ndarray:
+    """Return a sample photo on a grey-green mount that covers ``fraction`` on each side."""
     photo = sample_photo(name)
-    margin = round(256 * share / (1 - 2 * share))
+    margin = round(256 * fraction / (1 - 2 * fraction))
     border = cv2.copyMakeBorder(photo, *[margin] * 4, cv2.BORDER_CONSTANT, value=(160, 180, 165))
     noise = np.random.default_rng(0).normal(0, 3, border.shape)
     return np.clip(border + noise, 0, 255).astype(np.uint8)

@@ -15,7 +15,7 @@ def memory_chart(size: tuple[int, int], damaged_share: float) -> tuple[str, str]
 
     Args:
         size: height and width of the photo in pixels.
-        damaged_share: share of damaged positions, in [0, 1].
+        damaged_share: fraction of damaged positions, in [0, 1].
 
     Returns:
         SVG text, and one sentence.

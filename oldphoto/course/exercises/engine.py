@@ -227,7 +227,7 @@ def _array(value: Any) -> np.ndarray | None:
 
 
 def _difference(first: Any, second: Any) -> float:
-    """Return the largest difference as a share of the largest value; infinite if incomparable."""
+    """Return the largest difference over the largest value; infinite if incomparable."""
     if isinstance(first, dict) and isinstance(second, dict):
         return max(_difference(first[name], part) for name, part in second.items())
     if isinstance(first, str) or isinstance(second, str):

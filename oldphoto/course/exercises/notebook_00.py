@@ -16,14 +16,14 @@ _photo = 1.6 * torch.rand(1, 3, 4, 6, generator=_noise) - 0.8
 _scratch_mask = (torch.rand(1, 1, 4, 6, generator=_noise) < 0.3).float()
 
 
-def _damaged_share(mask: np.ndarray) -> float:
+def _damaged_fraction(mask: np.ndarray) -> float:
     return mask.mean()
 
 
-damaged_share = Exercise(
-    title="the damaged share of a photo",
+damaged_fraction = Exercise(
+    title="the damaged fraction of a photo",
     level="complete a line",
-    solution=_damaged_share,
+    solution=_damaged_fraction,
     trials=((_mask,), (np.zeros((3, 3), dtype=bool),)),
     misconceptions={
         "This is a number of pixels, not a fraction.": lambda mask: mask.sum(),
@@ -166,4 +166,4 @@ change_outside = Exercise(
     praise="Restoration changes more than the scratch. Now you can say how much.",
 )
 
-sheet = Sheet((to_tensor, damaged_share, paint_white, change_outside))
+sheet = Sheet((to_tensor, damaged_fraction, paint_white, change_outside))

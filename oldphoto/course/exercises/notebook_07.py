@@ -271,14 +271,14 @@ trains_alone = Exercise(
 )
 
 
-def _share_of_vae(psnr_limit: float, psnr_restored: float) -> float:
+def _fraction_of_vae(psnr_limit: float, psnr_restored: float) -> float:
     return 10 ** ((psnr_restored - psnr_limit) / 10)
 
 
-share_of_vae = Exercise(
+fraction_of_vae = Exercise(
     title="the fraction of the squared error that is the VAE's",
     level="complete a line",
-    solution=_share_of_vae,
+    solution=_fraction_of_vae,
     trials=((30.0, 20.0), (33.0, 30.0), (32.0, 25.0)),
     limits=(0.0, 1.0),
     misconceptions={
@@ -309,7 +309,7 @@ sheet = Sheet(
         fool_the_discriminator,
         match_features,
         trains_alone,
-        share_of_vae,
+        fraction_of_vae,
     )
 )
 """The exercises in the order of the notebook."""

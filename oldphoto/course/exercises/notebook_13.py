@@ -10,15 +10,15 @@ _few = np.array([_rng.permutation(4) + 1 for _ in range(7)])
 _raters = np.array([3, 1, 1, 2, 3, 3, 1, 2, 2, 3])
 
 
-def _top_share(places: np.ndarray, k: int) -> np.ndarray:
+def _top_percentage(places: np.ndarray, k: int) -> np.ndarray:
     among_the_best = places <= k
     return 100 * among_the_best.mean(axis=0)
 
 
-top_share = Exercise(
-    title="the share of the best k",
+top_percentage = Exercise(
+    title="how often among the best k",
     level="complete a line",
-    solution=_top_share,
+    solution=_top_percentage,
     trials=((_places, 2), (_places, 5), (_few, 1)),
     limits=(0.0, 100.0),
     misconceptions={
@@ -165,9 +165,9 @@ num_rankings = Exercise(
     },
     hints=(
         "Each percentage is a whole number of rankings divided by their total.",
-        "Try misfit(paper.shares, n) for every n from 2 to 600; where is it below 0.01?",
+        "Try misfit(paper.percentages, n) for every n from 2 to 600; where is it below 0.01?",
     ),
     praise="All thirty numbers fit, and the counts of column k add up to k times the total.",
 )
 
-sheet = Sheet((tied_sum, top_share, resampled, kendall, num_rankings))
+sheet = Sheet((tied_sum, top_percentage, resampled, kendall, num_rankings))

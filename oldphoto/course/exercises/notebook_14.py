@@ -63,16 +63,16 @@ mse_inside = Exercise(
 )
 
 
-def _kept_share(left: np.ndarray, damage: np.ndarray) -> float:
+def _kept_fraction(left: np.ndarray, damage: np.ndarray) -> float:
     return (left * damage).sum() / (damage * damage).sum()
 
 
 _damage = _rng.normal(size=(5, 7))
 
-kept_share = Exercise(
-    title="which share of a damage is left",
+kept_fraction = Exercise(
+    title="which fraction of a damage is left",
     level="complete a line",
-    solution=_kept_share,
+    solution=_kept_fraction,
     trials=((0.4 * _damage + 0.1 * _rng.normal(size=(5, 7)), _damage), (_damage, 2 * _damage)),
     misconceptions={
         "This fits the damage to the remaining error. It must be the other way round.": (
@@ -160,4 +160,4 @@ honest_claim = Exercise(
     praise="Report what was done, not what the result seems to show.",
 )
 
-sheet = Sheet((mse_inside, kept_share, covered, honest_claim))
+sheet = Sheet((mse_inside, kept_fraction, covered, honest_claim))

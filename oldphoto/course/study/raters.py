@@ -51,7 +51,7 @@ def simulate(
     ]
 
 
-def true_shares(weights: Mapping[str, float], num_columns: int | None = None) -> np.ndarray:
+def true_percentages(weights: Mapping[str, float], num_columns: int | None = None) -> np.ndarray:
     """Return the expected table for raters without individual preferences.
 
     The sum runs over all orders, so there may be at most 7 methods.
@@ -66,7 +66,7 @@ def true_shares(weights: Mapping[str, float], num_columns: int | None = None) ->
     Raises:
         InputError: if there are more than 7 methods, or a weight is not positive.
 
-    >>> true_shares({"a": 1, "b": 3})
+    >>> true_percentages({"a": 1, "b": 3})
     array([[25.],
            [75.]])
     """
@@ -74,11 +74,11 @@ def true_shares(weights: Mapping[str, float], num_columns: int | None = None) ->
     if len(values) > 7:
         raise InputError(f"expected at most 7 methods, got {len(values)}")
     columns = len(values) - 1 if num_columns is None else num_columns
-    shares = np.zeros((len(values), columns))
+    percentages = np.zeros((len(values), columns))
     for order, probability in _orders(values):
         for k in range(columns):
-            shares[list(order[: k + 1]), k] += probability
-    return 100 * shares
+            percentages[list(order[: k + 1]), k] += probability
+    return 100 * percentages
 
 
 def _orders(weights: np.ndarray) -> Iterator[tuple[tuple[int, ...], float]]:

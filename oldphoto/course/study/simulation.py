@@ -13,7 +13,7 @@ from oldphoto.checks import InputError, require_positive
 from oldphoto.course.figures import COLOURS, STYLE
 from oldphoto.course.study.raters import simulate
 from oldphoto.course.study.study import Study
-from oldphoto.course.study.table import TopTable, bootstrap_shares, places_of, top_shares
+from oldphoto.course.study.table import TopTable, bootstrap_percentages, places_of, top_percentages
 from oldphoto.degradations import paint_white, sample_hole_mask
 from oldphoto.evaluation.baselines.classical import TUNED_NLM, Classical
 from oldphoto.images.tensors import to_pixels, to_tensor
@@ -110,18 +110,18 @@ def restore_all(
     }
 
 
-def misfit(shares: np.ndarray, num_rankings: int) -> float:
+def misfit(percentages: np.ndarray, num_rankings: int) -> float:
     """Return the largest distance of percentages from whole numbers of rankings, in percent.
 
     Args:
-        shares: in percent, of any shape.
+        percentages: in percent, of any shape.
         num_rankings: how many they may have been counted from.
 
     >>> round(misfit(np.array([33.33, 50.0]), 3), 2)  # 50 % of 3 rankings is not possible
     16.67
     """
-    counts = np.round(shares * num_rankings / 100)
-    return float(np.abs(100 * counts / num_rankings - shares).max())
+    counts = np.round(percentages * num_rankings / 100)
+    return float(np.abs(100 * counts / num_rankings - percentages).max())
 
 
 def tables_html(tables: Mapping[str, TopTable], intervals: bool = False) -> str:
@@ -149,12 +149,12 @@ def draw_tops(tables: Mapping[str, TopTable]) -> tuple[Figure, str]:
     with pyplot.rc_context(STYLE):
         fig, axes = pyplot.subplots(1, len(tables), figsize=(11, 6), sharey=True, squeeze=False)
         for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
-            steps = np.arange(1, table.shares.shape[1] + 1)
+            steps = np.arange(1, table.percentages.shape[1] + 1)
             for row, method in enumerate(table.methods):
                 colour, dash, marker = _LINES[(row - len(table.methods)) % len(_LINES)]
                 axis.plot(
                     steps,
-                    table.shares[row],
+                    table.percentages[row],
                     dash,
                     color=COLOURS[colour],
                     marker=marker,
@@ -173,8 +173,8 @@ def top_words(title: str, table: TopTable) -> str:
     """Return a sentence on which method was first most often, and which least often."""
     best, worst = table.methods[-1], table.methods[0]
     return (
-        f"{title}: {best} is first in {table.shares[-1, 0]:.0f} percent of the rankings, "
-        f"{worst} in {table.shares[0, 0]:.0f} percent; all lines rise."
+        f"{title}: {best} is first in {table.percentages[-1, 0]:.0f} percent of the rankings, "
+        f"{worst} in {table.percentages[0, 0]:.0f} percent; all lines rise."
     )
 
 
@@ -183,17 +183,17 @@ class Repeated:
     """The same study repeated with new raters each time.
 
     Attributes:
-        shares: Top-1 percentage of one method in each study, (S,).
+        percentages: Top-1 percentage of one method in each study, (S,).
         intervals: unit of the bootstrap ("raters", "answers") to the ends of the intervals, (2, S).
     """
 
-    shares: np.ndarray
+    percentages: np.ndarray
     intervals: dict[str, np.ndarray]
 
     @property
     def truth(self) -> float:
         """The mean of all studies, close to the expected value."""
-        return float(self.shares.mean())
+        return float(self.percentages.mean())
 
     def covers(self, unit: str) -> np.ndarray:
         """Return which intervals contain the true value, bool (S,)."""
@@ -204,7 +204,7 @@ class Repeated:
         """Return a sentence on the coverage of both intervals."""
         parts = [f"over {u}: {100 * self.covers(u).mean():.0f} percent" for u in self.intervals]
         return (
-            f"Intervals of {len(self.shares)} studies that hold the truth, "
+            f"Intervals of {len(self.percentages)} studies that hold the truth, "
             f"bootstrap {'; '.join(parts)}."
         )
 
@@ -230,17 +230,17 @@ def repeat_study(
         Results for the Top-1 percentage of the last method of the study.
     """
     require_positive(num_studies=num_studies)
-    shares = []
+    percentages = []
     ends: dict[str, list[tuple[float, float]]] = {"raters": [], "answers": []}
     for number in range(num_studies):
         found = simulate(study, weights, num_raters, taste, seed=10_000 * (seed + 1) + number)
         places, _ = places_of(found, study.methods)
-        shares.append(top_shares(places)[-1, 0])
+        percentages.append(top_percentages(places)[-1, 0])
         for unit, values in ends.items():
             units = [r.rater for r in found] if unit == "raters" else range(len(found))
-            draws = bootstrap_shares(places, units, num_resamples, seed)[:, -1, 0]
+            draws = bootstrap_percentages(places, units, num_resamples, seed)[:, -1, 0]
             values.append(np.quantile(draws, (0.025, 0.975)))
-    return Repeated(np.array(shares), {unit: np.array(v).T for unit, v in ends.items()})
+    return Repeated(np.array(percentages), {unit: np.array(v).T for unit, v in ends.items()})
 
 
 def draw_repeated(repeated: Repeated, shown: int = 40) -> tuple[Figure, str]:
@@ -255,10 +255,10 @@ def draw_repeated(repeated: Repeated, shown: int = 40) -> tuple[Figure, str]:
             for hit, colour, dash in ((True, "blue", "-"), (False, "red", "--")):
                 these = np.flatnonzero(repeated.covers(unit)[:shown] == hit)
                 axis.vlines(these, *ends[:, these], color=COLOURS[colour], linestyle=dash)
-            axis.plot(repeated.shares[:shown], "o", color="black", markersize=4)
+            axis.plot(repeated.percentages[:shown], "o", color="black", markersize=4)
             axis.axhline(repeated.truth, color="black", linewidth=1)
             missed = int((~repeated.covers(unit)[:shown]).sum())
-            first = len(repeated.shares[:shown])
+            first = len(repeated.percentages[:shown])
             title = f"bootstrap over {unit}: {missed} of the first {first} miss"
             axis.set(title=title, xlabel="study")
         axes[0].set_ylabel("Top 1, percent")

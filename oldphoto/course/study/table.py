@@ -12,7 +12,7 @@ from oldphoto.course.study.study import Ranking
 
 MAX_COLUMNS = 5
 NUM_RESAMPLES = 10_000
-PAPER_SHARES: dict[str, tuple[float, ...]] = {
+PAPER_PERCENTAGES: dict[str, tuple[float, ...]] = {
     "DIP": (2.75, 6.99, 12.92, 32.63, 69.70),
     "CycleGAN": (3.39, 8.26, 15.68, 24.79, 52.12),
     "Sequential": (3.60, 20.97, 51.48, 83.47, 93.64),
@@ -30,15 +30,15 @@ class TopTable:
 
     Attributes:
         methods: rows, the least often first method on top, as in the paper's table.
-        shares: (M, K) in percent; column k - 1 belongs to "Top k". The last place is left out:
-            all methods are among the best M.
+        percentages: (M, K) in percent; column k - 1 belongs to "Top k". The last place is left
+            out: all methods are among the best M.
         low, high: (M, K), ends of the intervals, or None where the single answers are not known.
         confidence: of the intervals.
         num_raters, num_rankings: number behind the percentages; 0 where not known.
     """
 
     methods: tuple[str, ...]
-    shares: np.ndarray
+    percentages: np.ndarray
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     confidence: float = 0.95
@@ -48,11 +48,11 @@ class TopTable:
     @property
     def columns(self) -> list[str]:
         """The headings Top 1, Top 2 ..."""
-        return [f"Top {k}" for k in range(1, self.shares.shape[1] + 1)]
+        return [f"Top {k}" for k in range(1, self.percentages.shape[1] + 1)]
 
     def row(self, method: str) -> np.ndarray:
         """Return the percentages of one method, (K,)."""
-        return self.shares[self.methods.index(method)]
+        return self.percentages[self.methods.index(method)]
 
     def markdown(self, intervals: bool = False) -> str:
         """Return the table, with two decimals as in the paper, or rounded and with intervals."""
@@ -68,7 +68,7 @@ class TopTable:
 
     def cells(self, intervals: bool = False) -> list[list[str]]:
         """Return the texts of the table, row by row, the headings first."""
-        columns = range(self.shares.shape[1])
+        columns = range(self.percentages.shape[1])
         return [["method", *self.columns]] + [
             [method.replace("|", "/"), *(self._cell(row, column, intervals) for column in columns)]
             for row, method in enumerate(self.methods)
@@ -79,22 +79,22 @@ class TopTable:
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["method", "top", "share", "low", "high"])
-        for (row, column), share in np.ndenumerate(self.shares):
+        for (row, column), percent in np.ndenumerate(self.percentages):
             ends = [table[row, column] for table in (self.low, self.high) if table is not None]
-            numbers = [f"{value:.2f}" for value in (share, *ends)]
+            numbers = [f"{value:.2f}" for value in (percent, *ends)]
             writer.writerow([self.methods[row], column + 1, *numbers])
         return text.getvalue()
 
     def _cell(self, row: int, column: int, intervals: bool) -> str:
-        share = self.shares[row, column]
+        percent = self.percentages[row, column]
         if not intervals or self.low is None or self.high is None:
-            return f"{share:.2f}"
-        return f"{share:.0f} [{self.low[row, column]:.0f}, {self.high[row, column]:.0f}]"
+            return f"{percent:.2f}"
+        return f"{percent:.0f} [{self.low[row, column]:.0f}, {self.high[row, column]:.0f}]"
 
 
 def paper_table() -> TopTable:
     """Return the paper's own table, without intervals: only the percentages are known."""
-    return TopTable(tuple(PAPER_SHARES), np.array(list(PAPER_SHARES.values())))
+    return TopTable(tuple(PAPER_PERCENTAGES), np.array(list(PAPER_PERCENTAGES.values())))
 
 
 def top_table(
@@ -124,14 +124,14 @@ def top_table(
         raise InputError(f"confidence must be between 0 and 1, got {confidence}")
     places, names = places_of(rankings, methods)
     raters = [ranking.rater for ranking in rankings]
-    shares = top_shares(places)
-    draws = bootstrap_shares(places, raters, num_resamples, seed)
+    percentages = top_percentages(places)
+    draws = bootstrap_percentages(places, raters, num_resamples, seed)
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, (tail, 1 - tail), axis=0)
-    order = sorted(range(len(names)), key=lambda row: (tuple(shares[row]), names[row]))
+    order = sorted(range(len(names)), key=lambda row: (tuple(percentages[row]), names[row]))
     return TopTable(
         tuple(names[row] for row in order),
-        shares[order],
+        percentages[order],
         low[order],
         high[order],
         confidence,
@@ -163,7 +163,7 @@ def places_of(
     return np.array(places), names
 
 
-def top_shares(places: np.ndarray) -> np.ndarray:
+def top_percentages(places: np.ndarray) -> np.ndarray:
     """Return the percent of rankings in which each method is among the best k.
 
     Args:
@@ -172,7 +172,7 @@ def top_shares(places: np.ndarray) -> np.ndarray:
     Returns:
         (M, K) with K = M - 1, at most 5; a row never falls, a column sums to 100 k.
 
-    >>> top_shares(np.array([[1, 2, 3], [2, 1, 3]]))  # two rankings of three methods
+    >>> top_percentages(np.array([[1, 2, 3], [2, 1, 3]]))  # two rankings of three methods
     array([[ 50., 100.],
            [ 50., 100.],
            [  0.,   0.]])
@@ -186,13 +186,13 @@ def _among_best(places: np.ndarray) -> np.ndarray:
     return (places[:, :, None] <= columns).astype(float)
 
 
-def bootstrap_shares(
+def bootstrap_percentages(
     places: np.ndarray,
     units: Sequence[object],
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return the percentages of ``top_shares`` from bootstrap samples of units.
+    """Return the percentages of ``top_percentages`` from bootstrap samples of units.
 
     Args:
         places: (N, M), 1 = best.

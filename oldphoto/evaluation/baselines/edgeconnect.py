@@ -222,9 +222,9 @@ class FillingObjective(nn.Module):
         made = self.generator(filling_input(clean, edges, mask))
         with frozen(discriminators["photo"]):
             scores = discriminators["photo"](torch.cat([made, edges], dim=1))[0][-1]
-        share = mask.mean().clamp_min(1e-2)
+        fraction = mask.mean().clamp_min(1e-2)
         terms = {
-            "l1": L1_WEIGHT * losses.l1_loss(made, clean) / share,
+            "l1": L1_WEIGHT * losses.l1_loss(made, clean) / fraction,
             "adversarial": ADVERSARIAL_WEIGHT * gan_generator(scores),
         }
         shown = filling_input(clean, edges, mask)[:, :3]

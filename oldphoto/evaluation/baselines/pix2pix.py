@@ -37,7 +37,7 @@ class Pix2PixConfig:
     Attributes:
         width: channels after the first convolution; they double three times, up to 8 * width.
         depth: reductions by 2. A photo of 2 ** depth pixels becomes a single position.
-        dropout: share of features dropped in up to three inner layers of the decoder. It is the
+        dropout: fraction of features dropped in up to three inner layers of the decoder. It is the
             only randomness of the method, and is active when restoring, too.
     """
 

@@ -63,8 +63,8 @@ def test_generic_messages_tell_what_is_wrong():
 
 
 def test_a_single_number_out_of_range_is_called_one():
-    share = exercise_of(lambda x: float(x.mean()), limits=(0.0, 4.0))
-    assert "The number should lie in [0, 4], but it is 23." in share.check(lambda x: 23.0).message
+    mean = exercise_of(lambda x: float(x.mean()), limits=(0.0, 4.0))
+    assert "The number should lie in [0, 4], but it is 23." in mean.check(lambda x: 23.0).message
 
 
 def exercise_of(solution, **options):
@@ -196,5 +196,5 @@ def test_verdict_reads_as_a_sentence():
 
 
 def test_numbers_of_numpy_are_numbers():
-    assert exercises_00.damaged_share.check(lambda mask: np.float64(mask.mean())).right
-    assert exercises_00.damaged_share.check(lambda mask: float(mask.mean())).right
+    assert exercises_00.damaged_fraction.check(lambda mask: np.float64(mask.mean())).right
+    assert exercises_00.damaged_fraction.check(lambda mask: float(mask.mean())).right

@@ -52,9 +52,9 @@ def test_each_method_does_what_its_name_says():
 
 
 def test_only_472_rankings_fit_the_papers_table():
-    shares = paper_table().shares
-    assert [n for n in range(2, 900) if lab.misfit(shares, n) < 0.01] == [472]
-    counts = np.round(shares * 4.72)
+    percentages = paper_table().percentages
+    assert [n for n in range(2, 900) if lab.misfit(percentages, n) < 0.01] == [472]
+    counts = np.round(percentages * 4.72)
     assert counts.sum(axis=0).tolist() == [472 * k for k in range(1, 6)]
     assert lab.misfit(np.array([50.0, 26.0]), 4) == pytest.approx(1.0)
 
@@ -63,14 +63,14 @@ def test_intervals_over_answers_are_too_short(repeated):
     widths = {unit: (ends[1] - ends[0]).mean() for unit, ends in repeated.intervals.items()}
     assert widths["raters"] > 1.5 * widths["answers"]
     assert repeated.covers("raters").mean() > 0.8 > repeated.covers("answers").mean() + 0.1
-    assert (repeated.intervals["raters"][0] <= repeated.shares).all()
+    assert (repeated.intervals["raters"][0] <= repeated.percentages).all()
 
 
 def test_a_study_repeats_and_its_words_are_its_numbers(repeated):
     again = lab.repeat_study(STUDY, WEIGHTS, 15, 1.2, 2, seed=0)
-    assert np.array_equal(again.shares, repeated.shares[:2])
-    share = 100 * repeated.covers("answers").mean()
-    assert f"over answers: {share:.0f} percent" in repeated.words()
+    assert np.array_equal(again.percentages, repeated.percentages[:2])
+    percent = 100 * repeated.covers("answers").mean()
+    assert f"over answers: {percent:.0f} percent" in repeated.words()
 
 
 def test_without_taste_both_intervals_are_alike():

@@ -9,11 +9,11 @@ from scipy import stats
 
 from oldphoto.checks import InputError
 from oldphoto.course.study import table as st
-from oldphoto.course.study.raters import simulate, true_shares
+from oldphoto.course.study.raters import simulate, true_percentages
 from oldphoto.course.study.study import Ranking, Study
 from oldphoto.metrics.bootstrap import bootstrap
 
-SIX = tuple(st.PAPER_SHARES)
+SIX = tuple(st.PAPER_PERCENTAGES)
 
 
 def rankings_of(*orders, raters=None):
@@ -21,7 +21,7 @@ def rankings_of(*orders, raters=None):
     return [Ranking(rater, "boat", tuple(o)) for rater, o in zip(raters, orders, strict=True)]
 
 
-def slow_shares(rankings, methods):
+def slow_percentages(rankings, methods):
     """Count as one would on paper."""
     columns = min(len(methods) - 1, 5)
     return [
@@ -52,7 +52,7 @@ def test_the_papers_table_comes_out_in_the_papers_form():
     assert lines[7] == "| new model  | 64.83 | 81.35 | 90.68 | 96.40 | 98.72 |"
     assert st.paper_table().markdown(intervals=True) == st.paper_table().markdown()
     # Each ranking puts k methods among the best k; rounding to two decimals leaves 0.03.
-    sums = st.paper_table().shares.sum(axis=0)
+    sums = st.paper_table().percentages.sum(axis=0)
     assert np.allclose(sums, [100, 200, 300, 400, 500], atol=0.031)
 
 
@@ -62,26 +62,26 @@ def test_shares_agree_with_a_slow_count(num_methods):
     rng = np.random.default_rng(num_methods)
     found = rankings_of(*("".join(rng.permutation(list(methods))) for _ in range(37)))
     places, names = st.places_of(found)
-    shares = st.top_shares(places)
-    assert names == methods and np.allclose(shares, slow_shares(found, methods))
-    assert (np.diff(shares, axis=1) >= 0).all()
-    columns = np.arange(1, shares.shape[1] + 1)
-    assert np.allclose(shares.sum(axis=0), 100 * columns)
+    percentages = st.top_percentages(places)
+    assert names == methods and np.allclose(percentages, slow_percentages(found, methods))
+    assert (np.diff(percentages, axis=1) >= 0).all()
+    columns = np.arange(1, percentages.shape[1] + 1)
+    assert np.allclose(percentages.sum(axis=0), 100 * columns)
 
 
 def test_rows_are_sorted_as_in_the_paper_and_intervals_go_along():
     study = Study(tuple(f"p{n}" for n in range(9)), SIX)
     weights = dict(zip(SIX, (30, 1, 2, 3, 9, 5), strict=True))
     table = st.top_table(simulate(study, weights, 8, seed=1))
-    assert (np.diff(table.shares[:, 0]) >= 0).all() and table.methods[-1] == "DIP"
-    assert (table.low <= table.shares).all() and (table.shares <= table.high).all()
-    share, low, high = (array[-1, 0] for array in (table.shares, table.low, table.high))
+    assert (np.diff(table.percentages[:, 0]) >= 0).all() and table.methods[-1] == "DIP"
+    assert (table.low <= table.percentages).all() and (table.percentages <= table.high).all()
+    percent, low, high = (array[-1, 0] for array in (table.percentages, table.low, table.high))
     cells = table.cells(intervals=True)
-    assert cells[-1][:2] == ["DIP", f"{share:.0f} [{low:.0f}, {high:.0f}]"]
+    assert cells[-1][:2] == ["DIP", f"{percent:.0f} [{low:.0f}, {high:.0f}]"]
     assert " | ".join(cells[-1]) in re.sub(" +", " ", table.markdown(intervals=True))
     rows = table.as_csv().splitlines()
     assert rows[0] == "method,top,share,low,high" and len(rows) == 31
-    assert f"DIP,1,{share:.2f},{low:.2f},{high:.2f}" in rows
+    assert f"DIP,1,{percent:.2f},{low:.2f},{high:.2f}" in rows
 
 
 def test_interval_is_the_packages_own_where_all_rank_equally_many():
@@ -92,7 +92,7 @@ def test_interval_is_the_packages_own_where_all_rank_equally_many():
     own = [[r.methods[0] == "a" for r in found if r.rater == name] for name in names]
     reference = bootstrap([100 * np.mean(values) for values in own], 0.9, seed=5)
     row = table.methods.index("a")
-    assert table.shares[row, 0] == pytest.approx(reference.mean)
+    assert table.percentages[row, 0] == pytest.approx(reference.mean)
     assert table.low[row, 0] == pytest.approx(reference.low)
     assert table.high[row, 0] == pytest.approx(reference.high)
 
@@ -100,7 +100,7 @@ def test_interval_is_the_packages_own_where_all_rank_equally_many():
 def test_raters_who_did_less_count_less():
     found = rankings_of("ab", "ab", "ab", "ba", raters=["x", "x", "x", "y"])
     places, _ = st.places_of(found)
-    draws = st.bootstrap_shares(places, ["x", "x", "x", "y"], 400, seed=0)[:, 0, 0]
+    draws = st.bootstrap_percentages(places, ["x", "x", "x", "y"], 400, seed=0)[:, 0, 0]
     # Two of two raters: both x, both y, or one of each: 3 of 4 answers are for a.
     assert set(np.round(draws, 9)) == {0.0, 75.0, 100.0}
 
@@ -109,8 +109,8 @@ def test_raters_alike_in_themselves_make_wide_intervals():
     orders = ["ab"] * 50 + ["ba"] * 50
     raters = [f"k{number // 10}" for number in range(100)]  # ten raters, each of one mind
     places, _ = st.places_of(rankings_of(*orders, raters=raters))
-    over_raters = st.bootstrap_shares(places, raters, 4000)[:, 0, 0]
-    over_answers = st.bootstrap_shares(places, range(100), 4000)[:, 0, 0]
+    over_raters = st.bootstrap_percentages(places, raters, 4000)[:, 0, 0]
+    over_answers = st.bootstrap_percentages(places, range(100), 4000)[:, 0, 0]
     assert over_raters.std() == pytest.approx(100 * np.sqrt(0.25 / 10), rel=0.05)
     assert over_answers.std() == pytest.approx(100 * np.sqrt(0.25 / 100), rel=0.05)
 
@@ -182,10 +182,10 @@ def test_what_kendall_cannot_take_is_refused(places):
 
 
 def test_true_shares_by_hand():
-    shares = true_shares({"a": 3, "b": 2, "c": 1})
+    percentages = true_percentages({"a": 3, "b": 2, "c": 1})
     # c first 1/6; c second: a first 1/2 * 1/3, b first 1/3 * 1/4.
-    assert shares[2] == pytest.approx([100 / 6, 100 * (1 / 6 + 1 / 6 + 1 / 12)])
-    assert shares.sum(axis=0) == pytest.approx([100, 200])
+    assert percentages[2] == pytest.approx([100 / 6, 100 * (1 / 6 + 1 / 6 + 1 / 12)])
+    assert percentages.sum(axis=0) == pytest.approx([100, 200])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -193,10 +193,10 @@ def test_the_analysis_finds_what_was_put_in(seed):
     weights = dict(zip(SIX, (1, 2, 3, 5, 8, 30), strict=True))
     study = Study(tuple(f"p{n}" for n in range(50)), SIX)
     table = st.top_table(simulate(study, weights, 60, seed=seed), methods=SIX)
-    truth = true_shares(weights, 5)
+    truth = true_percentages(weights, 5)
     order = [SIX.index(method) for method in table.methods]
-    # 3000 rankings: the deviation of a share is at most 0.91 percent.
-    assert np.abs(table.shares - truth[order]).max() < 4 * 0.91
+    # 3000 rankings: the standard deviation of a percentage is at most 0.91 percent.
+    assert np.abs(table.percentages - truth[order]).max() < 4 * 0.91
     inside = (table.low <= truth[order]) & (truth[order] <= table.high)
     assert inside.mean() > 0.7
 
@@ -219,4 +219,4 @@ def test_impossible_raters_are_refused():
     with pytest.raises(InputError, match="taste must not be negative"):
         simulate(study, {"a": 1, "b": 1}, 3, taste=-1)
     with pytest.raises(InputError, match="at most 7 methods"):
-        true_shares(dict.fromkeys("abcdefgh", 1.0))
+        true_percentages(dict.fromkeys("abcdefgh", 1.0))

@@ -46,7 +46,7 @@ class AlbumPhoto:
         before, after: reduced, uint8 (h, w, 3).
         mask: reduced, bool (h, w), true where damaged; None where no mask was used.
         size: height and width of the photo, in pixels.
-        masked_share: share of the pixels marked as damaged, in [0, 1].
+        masked_share: fraction of the pixels marked as damaged, in [0, 1].
         change: mean change of a pixel, in grey levels of 255.
         seconds: time that restoring took, without reading and writing.
         notes: sentences about anything unusual.
@@ -92,7 +92,7 @@ def restore_album(
         output: folder for the results, made if missing; names are kept where they can be.
         restore: called with pixels and mask.
         masks: called with file and pixels.
-        record: written into every restored photo, with the masked share of each; None: no record.
+        record: written into every restored photo, with its masked fraction; None: no record.
 
     Returns:
         One entry for each photo, in their order.

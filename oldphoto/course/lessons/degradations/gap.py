@@ -80,16 +80,16 @@ def told_apart(
         )
     scale = np.maximum(np.vstack((first, second)).std(axis=0), 1e-9)
     rng = generator(seed)
-    shares = [_recognised(first / scale, second / scale, rng) for _ in range(num_splits)]
-    return float(np.mean(shares))
+    fractions = [_recognised(first / scale, second / scale, rng) for _ in range(num_splits)]
+    return float(np.mean(fractions))
 
 
 def _recognised(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> float:
     """Return the accuracy of one random split, mean over both sets."""
     halves = [np.array_split(photos[rng.permutation(len(photos))], 2) for photos in (first, second)]
     means = [known.mean(axis=0) for known, _ in halves]
-    shares = []
+    fractions = []
     for own, (_, unknown) in enumerate(halves):
         away = [np.linalg.norm(unknown - mean, axis=1) for mean in means]
-        shares.append((away[own] < away[1 - own]).mean())
-    return float(np.mean(shares))
+        fractions.append((away[own] < away[1 - own]).mean())
+    return float(np.mean(fractions))

@@ -26,7 +26,7 @@ def plain_scratches(side: int) -> Recipe:
     """Return a recipe of light scratches, 1 to 3 pixels wide: a network learns them in seconds.
 
     Args:
-        side: of the photo or crop in pixels; damage is drawn in shares of it.
+        side: of the photo or crop in pixels; damage is drawn in fractions of it.
     """
     require_positive(side=side)
     sample = partial(
@@ -57,8 +57,8 @@ class Crops:
         return self.scratch_mask.numpy() > 0.5
 
     @property
-    def share(self) -> float:
-        """Share of damaged pixels."""
+    def fraction(self) -> float:
+        """Fraction of damaged pixels."""
         return float(self.truth.mean())
 
 
@@ -162,21 +162,23 @@ def edge_strength(grey: np.ndarray) -> np.ndarray:
     return np.hypot(rows, columns)
 
 
-def alarms_at_edges(found: np.ndarray, grey: np.ndarray, share: float = 0.1) -> tuple[float, float]:
+def alarms_at_edges(
+    found: np.ndarray, grey: np.ndarray, fraction: float = 0.1
+) -> tuple[float, float]:
     """Return the fraction of false alarms at steep edges and elsewhere, of an undamaged photo.
 
     Args:
         found: bool (H, W), what a detector calls damaged.
         grey: (H, W) in levels, 0 to 255.
-        share: how many of the pixels count as steepest.
+        fraction: how many of the pixels count as steepest.
 
     Returns:
-        Of the steepest pixels, the share that is called damaged; of the others, theirs.
+        Of the steepest pixels, the fraction that is called damaged; of the others, theirs.
     """
     if found.shape != grey.shape:
         raise InputError(f"expected one size, got {found.shape} and {grey.shape}")
     edges = edge_strength(grey)
-    steepest = edges >= np.quantile(edges, 1 - share)
+    steepest = edges >= np.quantile(edges, 1 - fraction)
     if steepest.all():
         raise InputError("expected a photo with edges, all pixels of this one are equally steep")
     return float(found[steepest].mean()), float(found[~steepest].mean())

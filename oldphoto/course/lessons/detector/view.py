@@ -87,12 +87,12 @@ def twice(pixels: np.ndarray) -> Image.Image:
     return image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)
 
 
-def draw_curves(curves: Mapping[str, Curve], share: float) -> tuple[Figure, str]:
+def draw_curves(curves: Mapping[str, Curve], fraction: float) -> tuple[Figure, str]:
     """Draw precision over recall, with the point of the best F1 of each curve.
 
     Args:
         curves: name to curve.
-        share: of damaged pixels; the precision of guessing.
+        fraction: of damaged pixels; the precision of guessing.
 
     Returns:
         The figure, and its words.
@@ -108,7 +108,7 @@ def draw_curves(curves: Mapping[str, Curve], share: float) -> tuple[Figure, str]
             f"{name}: average precision {curve.average_precision:.2f}, best F1 {f1:.2f} at "
             f"threshold {threshold:.2f}."
         )
-    axis.axhline(share, color="black", linestyle=":", label="guessing")
+    axis.axhline(fraction, color="black", linestyle=":", label="guessing")
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axis.legend()
     return fig, " ".join(words)

@@ -69,7 +69,7 @@ def fit_projection(old: Tensor, degraded: Tensor) -> tuple[Tensor, Tensor]:
     both = torch.cat([old, degraded])
     mean = both.mean(dim=0)
     within = torch.cov(old.T) + torch.cov(degraded.T)
-    # A small share of the mean variance keeps the system solvable where a channel is constant.
+    # A small fraction of the mean variance keeps the system solvable where a channel is constant.
     within = within + 1e-3 * within.diagonal().mean() * torch.eye(len(within))
     first = torch.linalg.solve(within, old.mean(dim=0) - degraded.mean(dim=0))
     first = first / first.norm()

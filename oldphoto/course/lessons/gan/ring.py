@@ -33,7 +33,7 @@ class Coverage:
 
     Attributes:
         modes: clouds that get at least 2 % of the points, out of 8.
-        good: share of the points within three standard deviations of a cloud's middle.
+        good: fraction of the points within three standard deviations of a cloud's middle.
         width: root mean square distance of the points from their own mean; 2 for the ring.
     """
 
@@ -72,7 +72,7 @@ class Look:
             index goes up.
         coverage: of the points.
         gradient: length of the gradient of the generator's loss, over all its weights.
-        told: share of real and generated points that the discriminator puts on the right side.
+        told: fraction of real and generated points that the discriminator puts on the right side.
     """
 
     step: int

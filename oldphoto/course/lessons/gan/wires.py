@@ -45,7 +45,7 @@ class WireRun:
 
     @property
     def one_wire(self) -> float:
-        """Share of columns with exactly one pixel nearer to the wire's tone than to the sky's."""
+        """Fraction of columns with exactly one pixel nearer to the tone of wire than of sky."""
         dark = (self.columns < (SKY + WIRE) / 2).sum(dim=1)
         return float((dark == 1).float().mean())
 

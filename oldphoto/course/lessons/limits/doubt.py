@@ -112,7 +112,7 @@ class Doubt:
         correlation: of spread and error over blocks, ``rank_correlation``.
         spread_inside, spread_outside: mean spread in the hole and elsewhere, grey levels.
         error_inside, error_outside: mean error, grey levels.
-        covered_inside, covered_outside: share of the true values within two spreads of the mean.
+        covered_inside, covered_outside: fraction of the true values within two spreads of the mean.
     """
 
     correlation: float
@@ -136,7 +136,7 @@ def measure_doubt(samples: Tensor, clean: np.ndarray, mask: np.ndarray) -> Doubt
 
 
 def covered_map(samples: Tensor, clean: np.ndarray, width: float = 2.0) -> np.ndarray:
-    """Return the share of the colours of each pixel within ``width`` spreads, float (H, W)."""
+    """Return the fraction of the colours of each pixel within ``width`` spreads, float (H, W)."""
     mean, std = samples.mean(dim=0), samples.std(dim=0)
     within = (to_tensor(clean)[0] - mean).abs() <= width * std
     return within.float().mean(dim=0).numpy()

@@ -88,8 +88,8 @@ def layer_picture(overlays: Overlays, layer: str, threshold: float) -> np.ndarra
     return picture
 
 
-def doubted_shares(overlays: Overlays, threshold: float) -> tuple[float, float, float]:
-    """Return the doubted shares of the invented, of the other, and of the wrong pixels.
+def doubted_fractions(overlays: Overlays, threshold: float) -> tuple[float, float, float]:
+    """Return the doubted fractions of the invented, of the other, and of the wrong pixels.
 
     Returns:
         Three numbers in [0, 1]; the last is 0 where nothing is wrong.
@@ -100,9 +100,9 @@ def doubted_shares(overlays: Overlays, threshold: float) -> tuple[float, float, 
 
 
 def overlay_words(name: str, overlays: Overlays, threshold: float) -> str:
-    """Return sentences on the shares of a photo that are invented, doubted and wrong."""
+    """Return sentences on the fractions of a photo that are invented, doubted and wrong."""
     mask, wrong = overlays.mask, overlays.wrong
-    inside, outside, of_wrong = doubted_shares(overlays, threshold)
+    inside, outside, of_wrong = doubted_fractions(overlays, threshold)
     return (
         f"{name}: {100 * mask.mean():.0f} % of the pixels are invented. With a spread of "
         f"{threshold} levels or more, {100 * inside:.0f} % of them and {100 * outside:.0f} % of "
@@ -114,7 +114,7 @@ def overlay_words(name: str, overlays: Overlays, threshold: float) -> str:
 
 
 def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
-    """Return a widget to choose photo, layer and threshold; it shows the picture and its shares.
+    """Return a widget to choose photo, layer and threshold; it shows the picture and its fractions.
 
     Args:
         cases: layers by the name of the photo.

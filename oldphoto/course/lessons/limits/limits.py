@@ -212,10 +212,10 @@ def damage_photo(clean: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
 
 
-def kept_share(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> float:
-    """Return the share of the damage that restoring has left: 1 = all of it, 0 = nothing.
+def kept_fraction(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> float:
+    """Return the fraction of the damage that restoring has left: 1 = all of it, 0 = nothing.
 
-    The damage is ``damaged - clean``, the remaining error ``restored - clean``. The share is the
+    The damage is ``damaged - clean``, the remaining error ``restored - clean``. The fraction is the
     factor k for which ``k * damage`` is nearest to the error (least squares).
 
     Args:
@@ -226,7 +226,7 @@ def kept_share(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> 
 
     Example:
         >>> clean = np.full((2, 2, 3), 100, np.uint8)
-        >>> kept_share(clean, damaged=clean - 40, restored=clean - 10)
+        >>> kept_fraction(clean, damaged=clean - 40, restored=clean - 10)
         0.25
     """
     damage = damaged.astype(float) - clean
@@ -236,23 +236,25 @@ def kept_share(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> 
     return float((left * damage).sum() / (damage * damage).sum())
 
 
-def kept_shares(
+def kept_fractions(
     restore: Restore, photos: Sequence[np.ndarray], kinds: Sequence[str], seed: int = 0
 ) -> dict[str, list[float]]:
-    """Degrade and restore all photos; return the kept share of each, by kind of damage."""
-    shares: dict[str, list[float]] = {kind: [] for kind in kinds}
+    """Degrade and restore all photos; return the kept fraction of each, by kind of damage."""
+    fractions: dict[str, list[float]] = {kind: [] for kind in kinds}
     for kind in kinds:
         for index, clean in enumerate(photos):
             damaged = damage_photo(clean, kind, seed + index)
-            shares[kind].append(kept_share(clean, damaged, np.asarray(restore(damaged, None))))
-    return shares
+            fractions[kind].append(
+                kept_fraction(clean, damaged, np.asarray(restore(damaged, None)))
+            )
+    return fractions
 
 
-def draw_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the mean kept share of each damage as a bar with its interval, and a dot per photo."""
+def draw_fractions(fractions: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the mean fraction kept of each damage as a bar with its interval; a dot per photo."""
     with pyplot.rc_context(STYLE):
         fig, axis = pyplot.subplots(figsize=(6.5, 3.4))
-        for place, values in enumerate(shares.values()):
+        for place, values in enumerate(fractions.values()):
             found = bootstrap(values)
             reach = [[found.mean - found.low], [found.high - found.mean]]
             axis.bar(
@@ -260,15 +262,15 @@ def draw_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
             )
             axis.plot(place + np.linspace(-0.2, 0.2, len(values)), values, "ko", markersize=4)
         axis.axhline(1, color="black", linestyle=":", linewidth=1)
-        axis.set_xticks(range(len(shares)), list(shares))
-        axis.set(ylabel="share of the damage\nthat is still there", ylim=(0, None))
+        axis.set_xticks(range(len(fractions)), list(fractions))
+        axis.set(ylabel="fraction of the damage\nthat is still there", ylim=(0, None))
     return fig
 
 
-def share_words(shares: Mapping[str, Sequence[float]]) -> str:
-    """Return a sentence on the kept shares."""
+def fraction_words(fractions: Mapping[str, Sequence[float]]) -> str:
+    """Return a sentence on the kept fractions."""
     parts = []
-    for kind, values in shares.items():
+    for kind, values in fractions.items():
         found = bootstrap(values)
         low, high = 100 * found.low, 100 * found.high
         parts.append(f"{kind}: {100 * found.mean:.0f} % (from {low:.0f} to {high:.0f} %)")

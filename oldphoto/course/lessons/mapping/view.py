@@ -45,26 +45,28 @@ def draw_budget(budget: Mapping[str, Tensor]) -> Figure:
     return fig
 
 
-def blend(latent_degraded: Tensor, mapped: Tensor, share: float) -> Tensor:
+def blend(latent_degraded: Tensor, mapped: Tensor, fraction: float) -> Tensor:
     """Return the latent at a fraction of the straight line from one latent to another.
 
     Args:
         latent_degraded, mapped: (B, C, h, w).
-        share: 0 is the latent of the degraded photo, 1 what the mapping makes of it; more than
+        fraction: 0 is the latent of the degraded photo, 1 what the mapping makes of it; more than
             1 goes further in the same direction.
     """
-    return latent_degraded + share * (mapped - latent_degraded)
+    return latent_degraded + fraction * (mapped - latent_degraded)
 
 
-def decoded_blend(vae_clean: VAE, latent_degraded: Tensor, mapped: Tensor, share: float) -> Tensor:
+def decoded_blend(
+    vae_clean: VAE, latent_degraded: Tensor, mapped: Tensor, fraction: float
+) -> Tensor:
     """Return the photo of a blended latent, (B, 3, H, W) in [-1, 1]."""
     with torch.no_grad():
-        return vae_clean.decode(blend(latent_degraded, mapped, share))
+        return vae_clean.decode(blend(latent_degraded, mapped, fraction))
 
 
-def blend_words(share: float, photo: Tensor, clean: Tensor) -> str:
+def blend_words(fraction: float, photo: Tensor, clean: Tensor) -> str:
     """Return how far on the line a photo lies, and its PSNR, in words."""
-    return f"{100 * share:.0f} % of the way: {float(psnr_of(photo, clean).mean()):.1f} dB."
+    return f"{100 * fraction:.0f} % of the way: {float(psnr_of(photo, clean).mean()):.1f} dB."
 
 
 def blend_view(
@@ -82,9 +84,9 @@ def blend_view(
 
     @guard
     def draw(_change: object = None) -> None:
-        share = way.value / 100
-        photo = decoded_blend(vae_clean, latent_degraded, mapped, share)
-        words = blend_words(share, photo, clean)
+        fraction = way.value / 100
+        photo = decoded_blend(vae_clean, latent_degraded, mapped, fraction)
+        words = blend_words(fraction, photo, clean)
         picture.value = f"{photo_html(enlarged(photo, times=2), words)}<p>{words}</p>"
 
     way.observe(draw, "value")

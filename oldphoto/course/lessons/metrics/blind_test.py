@@ -49,8 +49,8 @@ def _lighter(photo: np.ndarray, levels: float) -> np.ndarray:
     return _pixels(photo + levels)
 
 
-def _flatter(photo: np.ndarray, share: float) -> np.ndarray:
-    return _pixels(photo + share * (photo.mean() - photo))
+def _flatter(photo: np.ndarray, fraction: float) -> np.ndarray:
+    return _pixels(photo + fraction * (photo.mean() - photo))
 
 
 def _checkered(photo: np.ndarray, levels: float) -> np.ndarray:

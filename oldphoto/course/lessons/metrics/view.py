@@ -233,7 +233,7 @@ def draw_brightness(photos: Mapping[str, np.ndarray]) -> Figure:
         fig, axis = pyplot.subplots(figsize=(7, 3.8))
         for name, values in photos.items():
             axis.plot(bins[1:], np.histogram(values, bins, density=True)[0], label=name)
-        axis.set(xlabel="normalised brightness", ylabel="share of the pixels, density")
+        axis.set(xlabel="normalised brightness", ylabel="fraction of the pixels, density")
         axis.legend()
     return fig
 

@@ -80,14 +80,14 @@ def scene_of(network: RestorationNetwork, degraded: Tensor, scratch_mask: Tensor
 def xray(scene: Scene, position: tuple[int, int]) -> np.ndarray:
     """Draw where one position borrows from.
 
-    Brightness is the share, with its square root taken so that small shares are seen as well;
+    Brightness is the weight, with its square root taken so that small weights are seen as well;
     the hole is pink, the chosen position carries a red cross.
 
     Returns:
         uint8 (H, W, 3), of the photo's size.
     """
-    share = scene.row(position)
-    strength = np.sqrt(share / max(share.max(), 1e-12))
+    weight = scene.row(position)
+    strength = np.sqrt(weight / max(weight.max(), 1e-12))
     height, width = scene.photo.shape[:2]
     strength = _enlarged(strength, (height, width))[..., None]
     grey = scene.photo.mean(axis=2, keepdims=True).repeat(3, axis=2)
@@ -100,21 +100,21 @@ def xray(scene: Scene, position: tuple[int, int]) -> np.ndarray:
 
 def xray_words(scene: Scene, position: tuple[int, int]) -> str:
     """Say in words what ``xray`` shows."""
-    share = scene.row(position)
+    weight = scene.row(position)
     row, column = position
     if not scene.is_damaged(position):
         return (
             f"Position ({row}, {column}) is sound. It keeps its own features; "
             "this row is computed, but the fusion multiplies it by 0."
         )
-    best_row, best_column = np.unravel_index(share.argmax(), share.shape)
-    sorted_share = np.sort(share.ravel())[::-1]
-    half = int(np.searchsorted(sorted_share.cumsum(), 0.5)) + 1
-    inside = share[scene.validity[0, 0].numpy() < 1].sum()
+    best_row, best_column = np.unravel_index(weight.argmax(), weight.shape)
+    sorted_weight = np.sort(weight.ravel())[::-1]
+    half = int(np.searchsorted(sorted_weight.cumsum(), 0.5)) + 1
+    inside = weight[scene.validity[0, 0].numpy() < 1].sum()
     return (
         f"Position ({row}, {column}) is damaged. It borrows most from ({best_row}, {best_column}):"
-        f" {100 * share.max():.1f} %. Half of what it borrows comes from {half} of"
-        f" {share.size} positions. From inside the hole: {100 * inside:.1f} %."
+        f" {100 * weight.max():.1f} %. Half of what it borrows comes from {half} of"
+        f" {weight.size} positions. From inside the hole: {100 * inside:.1f} %."
     )
 
 
@@ -134,7 +134,7 @@ def _xray_html(scene: Scene, position: tuple[int, int]) -> str:
 
 
 def memory_view() -> ipywidgets.Widget:
-    """Return two sliders, size of the photo and damaged share, and the memory it will take."""
+    """Return two sliders, size of the photo and damaged fraction, and the memory it will take."""
     side = slider("longer side in pixels (4:3)", 1024, 128, 4096, step=64)
     damaged = slider("damaged, in %", 10, 0, 100, step=5)
 

@@ -53,28 +53,28 @@ def fresh_folder(path: str | Path) -> Path:
     return folder
 
 
-def smoothed(values: np.ndarray, share: float) -> np.ndarray:
-    """Return a running mean: each value is ``share`` of the one before, the rest is new.
+def smoothed(values: np.ndarray, fraction: float) -> np.ndarray:
+    """Return a running mean: each value is ``fraction`` of the one before, the rest is new.
 
     Args:
         values: (N,).
-        share: 0 leaves the values as they are; must be below 1.
+        fraction: 0 leaves the values as they are; must be below 1.
     """
-    if not 0 <= share < 1:
-        raise InputError(f"share must be at least 0 and below 1, got {share}")
+    if not 0 <= fraction < 1:
+        raise InputError(f"fraction must be at least 0 and below 1, got {fraction}")
     result = np.array(values, dtype=float)
     for index in range(1, len(result)):
-        result[index] = share * result[index - 1] + (1 - share) * result[index]
+        result[index] = fraction * result[index - 1] + (1 - fraction) * result[index]
     return result
 
 
-def draw_curves(logs: Mapping[str, Log], terms: Sequence[str], share: float = 0.0) -> Figure:
+def draw_curves(logs: Mapping[str, Log], terms: Sequence[str], fraction: float = 0.0) -> Figure:
     """Draw terms over steps, one panel for each; a panel has one line for each log.
 
     Args:
         logs: name to log.
         terms: columns to draw; a log without the column is left out of its panel.
-        share: of the smoothing, see ``smoothed``; the raw values stay visible behind.
+        fraction: of the smoothing, see ``smoothed``; the raw values stay visible behind.
     """
     with pyplot.rc_context(STYLE):
         width = 4.2 * len(terms)
@@ -83,8 +83,8 @@ def draw_curves(logs: Mapping[str, Log], terms: Sequence[str], share: float = 0.
             for name, log in logs.items():
                 if term not in log:
                     continue
-                line = axis.plot(log["step"], smoothed(log[term], share), label=name)[0]
-                if share:
+                line = axis.plot(log["step"], smoothed(log[term], fraction), label=name)[0]
+                if fraction:
                     axis.plot(log["step"], log[term], color=line.get_color(), alpha=0.25, lw=1)
             axis.set(title=term, xlabel="step")
             shown = np.concatenate([log[term] for log in logs.values() if term in log])
@@ -109,14 +109,14 @@ def curves_view(logs: Mapping[str, Log]) -> ipywidgets.Widget:
     """Return a choice of stage and term, with smoothing, and the curve."""
     stage = ipywidgets.Dropdown(options=list(logs), description="stage")
     term = ipywidgets.Dropdown(options=_terms(logs[stage.value]), description="term")
-    share = slider("smoothing, in %", 0, 0, 95, step=5)
+    fraction = slider("smoothing, in %", 0, 0, 95, step=5)
     picture, guard = ipywidgets.HTML(), Guard()
 
     @guard
     def draw(_change: object = None) -> None:
         log = logs[stage.value]
         words = curve_words(log, term.value)
-        fig = draw_curves({stage.value: log}, [term.value], share.value / 100)
+        fig = draw_curves({stage.value: log}, [term.value], fraction.value / 100)
         picture.value = f"{figure_as_html(fig, words)}<p>{stage.value}: {words}</p>"
 
     @guard
@@ -126,11 +126,11 @@ def curves_view(logs: Mapping[str, Log]) -> ipywidgets.Widget:
         term.observe(draw, "value")
         draw()
 
-    for control in (term, share):
+    for control in (term, fraction):
         control.observe(draw, "value")
     stage.observe(change_stage, "value")
     draw()
-    return ipywidgets.VBox([ipywidgets.HBox([stage, term]), share, picture, guard.log])
+    return ipywidgets.VBox([ipywidgets.HBox([stage, term]), fraction, picture, guard.log])
 
 
 def _terms(log: Log) -> list[str]:

@@ -65,20 +65,20 @@ def tone_scores(vae: VAE, photos: Tensor) -> tuple[float, float]:
     return float(psnr_of(output, photos).mean()), float(psnr_of(matched, photos).mean())
 
 
-def noisy_psnr(vae: VAE, photos: Tensor, share: float) -> float:
+def noisy_psnr(vae: VAE, photos: Tensor, fraction: float) -> float:
     """Return the mean PSNR in dB when noise is added to the latents before the decoder.
 
     Args:
         vae: a trained VAE.
         photos: (N, 3, H, W) in [-1, 1].
-        share: size of the noise as a share of each channel's own spread, so that large latents
-            and small ones are disturbed alike.
+        fraction: size of the noise over each channel's own spread, so that large latents and
+            small ones are disturbed alike.
     """
     generator = torch.Generator().manual_seed(_NOISE_SEED)
     with torch.no_grad():
         latent = vae.eval().encode(photos)
         spread = latent.std((0, 2, 3), keepdim=True)
-        noise = share * spread * torch.randn(latent.shape, generator=generator)
+        noise = fraction * spread * torch.randn(latent.shape, generator=generator)
         output = vae.decode(latent + noise)
     return float(psnr_of(output, photos).mean())
 
@@ -91,8 +91,8 @@ def practised_noise(run: VAERun, photos: Tensor) -> float:
         photos: (N, 3, H, W) in [-1, 1], whose latents are measured.
 
     Returns:
-        Standard deviation of the noise as a share of each channel's own spread, averaged; the same
-        measure as ``share`` of ``noisy_psnr``. 0 for a plain autoencoder.
+        Standard deviation of the noise over each channel's own spread, averaged: what
+        ``noisy_psnr`` calls ``fraction``. 0 for a plain autoencoder.
     """
     if not run.noisy:
         return 0.0
@@ -112,14 +112,14 @@ def channel_kl(vae: VAE, photos: Tensor) -> Tensor:
     return kl.mean((0, 2, 3))
 
 
-def walk(vae: VAE, first: Tensor, second: Tensor, share: float, noise: float = 0.0) -> Tensor:
+def walk(vae: VAE, first: Tensor, second: Tensor, fraction: float, noise: float = 0.0) -> Tensor:
     """Decode a point on the straight line between the latents of two photos, with noise.
 
     Args:
         vae: a trained VAE.
         first: (1, 3, H, W) in [-1, 1].
         second: the same shape.
-        share: 0 is the first photo, 1 the second.
+        fraction: 0 is the first photo, 1 the second.
         noise: standard deviation of what is added to the latent; 1 is what training adds.
 
     Returns:
@@ -128,7 +128,7 @@ def walk(vae: VAE, first: Tensor, second: Tensor, share: float, noise: float = 0
     generator = torch.Generator().manual_seed(_NOISE_SEED)
     with torch.no_grad():
         one, other = vae.eval().encode(first), vae.encode(second)
-        latent = (1 - share) * one + share * other
+        latent = (1 - fraction) * one + fraction * other
         return vae.decode(latent + noise * torch.randn(latent.shape, generator=generator))
 
 

@@ -23,7 +23,7 @@ from oldphoto.course.lessons.vae.measures import (
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.networks.vae import VAE
 
-_SHARES = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # size of the noise, in the latent's own spread
+_FRACTIONS = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # size of the noise, in the latent's own spread
 _NAMES = {"unit": ("variance 1", "o-"), "learned": ("textbook", "s--")}
 
 
@@ -43,10 +43,10 @@ def draw_bounds(
     means = posterior.mean + torch.linspace(-1.5, 1.5, 61, dtype=log_evidence.dtype)
     fig, axis = pyplot.subplots(figsize=(7, 4))
     words = []
-    for share, style in ((1.0, "-"), (0.2, "--"), (4.0, "-.")):
-        bounds = [float(elbo(Normal(m, share**0.5 * posterior.stddev))) for m in means]
-        axis.plot(means, bounds, style, label=f"variance {share:g} times the true one")
-        words.append(f"{float(log_evidence) - max(bounds):.2f} below it at {share:g} times")
+    for factor, style in ((1.0, "-"), (0.2, "--"), (4.0, "-.")):
+        bounds = [float(elbo(Normal(m, factor**0.5 * posterior.stddev))) for m in means]
+        axis.plot(means, bounds, style, label=f"variance {factor:g} times the true one")
+        words.append(f"{float(log_evidence) - max(bounds):.2f} below it at {factor:g} times")
     axis.axhline(float(log_evidence), color="black", linestyle=":", label="log p(x)")
     top = float(log_evidence)
     axis.set(xlabel="mean of q", ylabel="ELBO", ylim=(top - 5, top + 0.5))
@@ -92,15 +92,15 @@ def draw_disturbed(runs: Mapping[str, VAERun], held_out: Tensor) -> tuple[Figure
     fig, axes = pyplot.subplots(1, 2, figsize=(11, 4))
     words = []
     for (name, run), marker in zip(runs.items(), "os^Dv", strict=False):
-        disturbed = [noisy_psnr(run.vae, held_out, share) for share in _SHARES]
+        disturbed = [noisy_psnr(run.vae, held_out, fraction) for fraction in _FRACTIONS]
         axes[0].plot(*zip(*run.psnr, strict=True), marker=marker, label=name)
-        axes[1].plot(_SHARES, disturbed, marker=marker, label=name)
+        axes[1].plot(_FRACTIONS, disturbed, marker=marker, label=name)
         words.append(
             f"{name}: {disturbed[0]:.1f} dB undisturbed, {disturbed[-1]:.1f} dB disturbed; "
             f"noise in training {100 * practised_noise(run, held_out):.0f} % of its spread."
         )
     axes[0].set(xlabel="step", ylabel="PSNR of held-out photos, dB")
-    axes[1].set(xlabel="noise, as a share of the latent's spread", ylabel="PSNR, dB")
+    axes[1].set(xlabel="noise, as a fraction of the latent's spread", ylabel="PSNR, dB")
     axes[1].legend()
     return fig, " ".join(words)
 
@@ -157,10 +157,10 @@ def draw_weights(
     return fig, " ".join(words)
 
 
-def walk_words(share: float, noise: float) -> str:
+def walk_words(fraction: float, noise: float) -> str:
     """Say in words what a setting of the walk shows."""
     return (
-        f"{100 * (1 - share):.0f} % of the first latent, {100 * share:.0f} % of the second; "
+        f"{100 * (1 - fraction):.0f} % of the first latent, {100 * fraction:.0f} % of the second; "
         f"noise of standard deviation {noise:.1f} on the latent."
     )
 

@@ -31,7 +31,7 @@ def network() -> ScratchUNet:
 def test_crops_are_damaged_where_the_mask_says_and_repeat(test_crops):
     assert test_crops.grey.shape == test_crops.scratch_mask.shape == (6, 1, 32, 32)
     assert test_crops.truth.dtype == bool
-    assert 0 < test_crops.share == test_crops.truth.mean() < 0.9
+    assert 0 < test_crops.fraction == test_crops.truth.mean() < 0.9
     again = lab.damaged_crops("held_out", 6, crop=32, seed=0)
     assert torch.equal(again.grey, test_crops.grey)
     other = lab.damaged_crops("held_out", 6, crop=32, seed=1)
@@ -126,7 +126,7 @@ def test_alarms_are_counted_at_edges_and_elsewhere():
     found = np.zeros(grey.shape, bool)
     found[:5, 9:11] = True
     found[0, :2] = True
-    assert lab.alarms_at_edges(found, grey, share=0.1) == (0.5, 2 / 180)
+    assert lab.alarms_at_edges(found, grey, fraction=0.1) == (0.5, 2 / 180)
     with pytest.raises(InputError, match="equally steep"):
         lab.alarms_at_edges(found, np.zeros(grey.shape))
     with pytest.raises(InputError, match="one size"):

@@ -131,14 +131,14 @@ def test_overlays_come_from_the_samples():
     np.testing.assert_array_equal(made.error, lab.error_of(samples, CLEAN))
 
 
-def test_shares_of_doubt_by_hand():
+def test_fractions_of_doubt_by_hand():
     made = made_up()
-    assert view.doubted_shares(made, 2) == (1, 1, 1)
-    assert view.doubted_shares(made, 4) == (1 / 2, 1 / 6, 1 / 2)
-    assert view.doubted_shares(made, 5) == (0, 1 / 6, 0)
-    assert view.doubted_shares(made, 7) == (0, 0, 0)
+    assert view.doubted_fractions(made, 2) == (1, 1, 1)
+    assert view.doubted_fractions(made, 4) == (1 / 2, 1 / 6, 1 / 2)
+    assert view.doubted_fractions(made, 5) == (0, 1 / 6, 0)
+    assert view.doubted_fractions(made, 7) == (0, 0, 0)
     nothing_wrong = view.Overlays(CLEAN, MASK, made.spread, 0 * made.error)
-    assert view.doubted_shares(nothing_wrong, 2) == (1, 1, 0)
+    assert view.doubted_fractions(nothing_wrong, 2) == (1, 1, 0)
     words = view.overlay_words("wall", made, 4)
     assert words.startswith("wall: 25 % of the pixels are invented. With a spread of 4 levels")
     assert "50 % of them and 17 % of the others are doubted." in words

@@ -1,4 +1,4 @@
-"""Limits as experiments: the same pixels are hidden at every place, shares have known values."""
+"""Limits as experiments: the same pixels are hidden at every place, fractions have known values."""
 
 import numpy as np
 import pytest
@@ -79,28 +79,28 @@ def test_light_is_soft_or_complex_and_never_brighter_than_the_lamp():
         lab.shading_field((64, 96), "deep")
 
 
-def test_kept_share_is_one_for_nothing_done_and_zero_for_all():
+def test_kept_fraction_is_one_for_nothing_done_and_zero_for_all():
     clean = sample_photo("lighthouse")[:64, :64]
     damaged = lab.damage_photo(clean, "complex", seed=1)
-    assert lab.kept_share(clean, damaged, damaged) == 1
-    assert lab.kept_share(clean, damaged, clean) == 0
+    assert lab.kept_fraction(clean, damaged, damaged) == 1
+    assert lab.kept_fraction(clean, damaged, clean) == 0
     half = np.rint((clean.astype(float) + damaged) / 2).astype(np.uint8)
-    assert lab.kept_share(clean, damaged, half) == pytest.approx(0.5, abs=0.02)
+    assert lab.kept_fraction(clean, damaged, half) == pytest.approx(0.5, abs=0.02)
     with pytest.raises(InputError, match="equals the clean one"):
-        lab.kept_share(clean, clean, clean)
+        lab.kept_fraction(clean, clean, clean)
 
 
 def test_all_kinds_of_damage_are_measured_on_all_photos():
     photos = [sample_photo("lighthouse")[:32, :32], sample_photo("pier")[:32, :32]]
-    shares = lab.kept_shares(keep, photos, ("noise", "soft"))
-    assert shares == {"noise": [1, 1], "soft": [1, 1]}
-    assert lab.share_words({"noise": [0.25]}).endswith("noise: 25 % (from 25 to 25 %)")
+    fractions = lab.kept_fractions(keep, photos, ("noise", "soft"))
+    assert fractions == {"noise": [1, 1], "soft": [1, 1]}
+    assert lab.fraction_words({"noise": [0.25]}).endswith("noise: 25 % (from 25 to 25 %)")
 
 
 def test_figures_have_a_line_for_each_place_and_a_bar_for_each_damage():
     scores = {p: {8: [20.0, 30.0], 16: [10.0, 20.0]} for p in (*lab.PLACES, "mean colour")}
     fig = lab.draw_holes(scores)
     assert len(fig.axes[0].get_legend().get_texts()) == 4
-    bars = lab.draw_shares({"noise": [0.2, 0.4], "soft": [1.0, 1.0]})
+    bars = lab.draw_fractions({"noise": [0.2, 0.4], "soft": [1.0, 1.0]})
     assert [patch.get_height() for patch in bars.axes[0].patches] == pytest.approx([0.3, 1.0])
     pyplot.close("all")

@@ -135,8 +135,8 @@ def test_pictures(network, pairs):
 
 def test_blend_goes_from_one_latent_to_the_other_and_beyond():
     start, end = torch.zeros(1, 2, 2, 2), torch.ones(1, 2, 2, 2)
-    for share in (0.0, 0.25, 1.0, 2.0):
-        assert torch.equal(view.blend(start, end, share), torch.full_like(start, share))
+    for fraction in (0.0, 0.25, 1.0, 2.0):
+        assert torch.equal(view.blend(start, end, fraction), torch.full_like(start, fraction))
 
 
 def test_blend_view_is_driven_through_its_range(network, pairs):

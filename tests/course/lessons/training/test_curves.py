@@ -71,9 +71,9 @@ def test_curves_have_a_panel_a_term_and_a_line_a_log():
 def test_curves_view_is_driven_through_its_range(monkeypatch):
     view = lab.curves_view({"first": LOG, "second": {n: LOG[n] for n in ("step", "discriminator")}})
     stage, term = find(view, ipywidgets.Dropdown)
-    share, picture = find(view, ipywidgets.IntSlider)[0], find(view, ipywidgets.HTML)[0]
+    fraction, picture = find(view, ipywidgets.IntSlider)[0], find(view, ipywidgets.HTML)[0]
     assert term.options == ("l1", "discriminator") and "first: l1 falls" in picture.value
-    share.value = share.max
+    fraction.value = fraction.max
     term.value = "discriminator"
     term.value = "l1"  # of the first stage alone
     drawn, genuine = [], lab.draw_curves

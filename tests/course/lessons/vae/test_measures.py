@@ -55,7 +55,7 @@ def test_tone_scores_are_before_and_after_matching(run, photos):
 
 
 def test_noise_is_a_share_of_the_spread_of_the_code(run, photos):
-    scores = [measures.noisy_psnr(run.vae, photos, share) for share in (0, 0.5, 2)]
+    scores = [measures.noisy_psnr(run.vae, photos, fraction) for fraction in (0, 0.5, 2)]
     assert scores[0] == pytest.approx(measures.mean_psnr(run.vae, photos), abs=1e-4)
     assert scores[0] > scores[1] > scores[2]
     louder = VAE(TINY)
@@ -95,8 +95,8 @@ def test_channel_kl_averages_to_the_kl_term_and_sees_a_dead_channel(photos):
 
 def test_walk_begins_and_ends_at_the_reconstructions(run, photos):
     first, second = photos[:1], photos[1:2]
-    for share, end in ((0, first), (1, second)):
-        ends = measures.walk(run.vae, first, second, share)
+    for fraction, end in ((0, first), (1, second)):
+        ends = measures.walk(run.vae, first, second, fraction)
         torch.testing.assert_close(ends, measures.reconstruct(run.vae, end))
     middle = measures.walk(run.vae, first, second, 0.5)
     code = (run.vae.encode(first) + run.vae.encode(second)) / 2
@@ -151,8 +151,8 @@ def test_bound_touches_the_evidence_with_the_true_variance_alone():
     fig, words = view.draw_bounds(
         lambda q: evidence - kl_divergence(q, posterior), posterior, evidence
     )
-    # KL of two normals with one mean: half of (share - 1 - log share).
-    gaps = [(share - 1 - math.log(share)) / 2 for share in (1.0, 0.2, 4.0)]
+    # KL of two normals with one mean: half of (fraction - 1 - log fraction).
+    gaps = [(fraction - 1 - math.log(fraction)) / 2 for fraction in (1.0, 0.2, 4.0)]
     told = ", ".join(
         f"{g:.2f} below it at {s} times" for g, s in zip(gaps, ("1", "0.2", "4"), strict=True)
     )
@@ -165,10 +165,10 @@ def test_bound_touches_the_evidence_with_the_true_variance_alone():
 def test_noise_on_codes_is_drawn_and_told(run, photos):
     plain = measures.VAERun(run.vae, psnr=run.psnr, noisy=False)
     fig, words = view.draw_disturbed({"plain": plain, "noisy": run}, photos)
-    quiet, loud = (measures.noisy_psnr(run.vae, photos, share) for share in (0, 1))
+    quiet, loud = (measures.noisy_psnr(run.vae, photos, fraction) for fraction in (0, 1))
     told = f"{quiet:.1f} dB undisturbed, {loud:.1f} dB disturbed; noise in training"
-    share = 100 * measures.practised_noise(run, photos)
-    assert words == (f"plain: {told} 0 % of its spread. noisy: {told} {share:.0f} % of its spread.")
+    noise = 100 * measures.practised_noise(run, photos)
+    assert words == (f"plain: {told} 0 % of its spread. noisy: {told} {noise:.0f} % of its spread.")
     assert [len(axis.lines) for axis in fig.axes] == [2, 2]
     assert fig.axes[0].lines[0].get_xdata().tolist() == [0, 25, 30]
     pyplot.close(fig)
