@@ -114,9 +114,8 @@ class RunLog:
         self._require_finite(table, names)
         self._require_no_jump(table.sum(dim=1).tolist())
         seconds = time.perf_counter() - self._time
-        self.speed = (
-            len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
-        )  # a step can be too fast for the clock
+        # A step can be too fast for the clock.
+        self.speed = len(self._pending) * self.photos_per_step / max(seconds, 1e-9)
         step = self._pending[-1][0]
         self.last = dict(zip(names, table.mean(dim=0).tolist(), strict=True))
         if self.writes:
@@ -187,6 +186,7 @@ class RunLog:
             names = list(reader.fieldnames or [])
             # A row cut off by a crash has no value in its last column.
             rows = [row for row in reader if row[names[-1]] and int(float(row["step"])) <= step]
+        # One header for the whole file: rows that follow have the names of today.
         names = [old_runs.today(name) for name in names]
         rows = [dict(zip(names, row.values(), strict=True)) for row in rows]
         if not rows:  # perhaps the header itself was cut off: start a new file

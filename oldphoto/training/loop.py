@@ -207,6 +207,7 @@ def _resume(
     report: Callable[[str], None],
 ) -> int:
     """Load the newest checkpoint, if resuming, and return the steps done."""
+    # Without --resume the command has made sure that there is nothing to lose here.
     if not settings.resume:
         return 0
     found = load_newest(checkpoints, state, settings.device, report)

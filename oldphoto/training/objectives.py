@@ -145,6 +145,7 @@ def photo_terms(
 
 
 def _beside(condition: Tensor | None, photo: Tensor) -> Tensor:
+    # Beside its condition: a restored photo must look real and fit the degraded one.
     if condition is None:
         return photo
     return torch.cat([condition, photo], dim=1)  # (B, C + 3, H, W)
@@ -196,6 +197,7 @@ class VAEObjective(PhotoObjective):
         mean, log_var = self.vae.encode_moments(photo)  # each (2B, C, H/4, W/4)
         # An old photo and a degraded one share a seed; they must not share their noise.
         seeds = torch.cat([2 * batch["seed"], 2 * batch["seed"] + 1]) if mixed else batch["seed"]
+        # Sampled in this form, the gradient reaches mean and variance through the noise.
         latent = mean + (0.5 * log_var).exp() * sample_noise(seeds, like=mean)
         recon = self.vae.decode(latent)  # (2B, 3, H, W)
 
@@ -215,6 +217,7 @@ class VAEObjective(PhotoObjective):
         return terms, outputs  # eq. 4: the loop minimises the sum of the terms
 
     def _kl(self, mean: Tensor, log_var: Tensor) -> Tensor:
+        # With noise of fixed size there is no variance to learn, and its term of the KL drops out.
         if self.vae.config.noise == "unit":
             return losses.kl_unit_variance(mean)
         return losses.kl_standard_normal(mean, log_var)

@@ -157,6 +157,7 @@ def moving_average(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor]
 
     @torch.no_grad()
     def update(averages: Sequence[Tensor], currents: Sequence[Tensor], num_updates: Any) -> None:
+        # In place, weight by weight: a second copy of the networks would cost their memory.
         n = float(num_updates)
         factor = min(decay, (1 + n) / (10 + n))  # n = 0: 0.1, n = 81: 0.9, n = 8991: 0.999
         for average, current in zip(averages, currents, strict=True):
@@ -176,6 +177,7 @@ def mean_terms(parts: Sequence[Terms]) -> Terms:
     >>> mean_terms([{"l1": torch.tensor(1.0)}, {"l1": torch.tensor(3.0)}])
     {'l1': tensor(2.)}
     """
+    # Parts have equal sizes, so the mean of means is the mean over the batch.
     return {name: torch.stack([terms[name] for terms in parts]).mean() for name in parts[0]}
 
 

@@ -92,6 +92,7 @@ class Plan:
 
     def starts_shared(self, stage: str) -> bool:
         """Whether a stage starts from the ``vae_degraded`` that this run has trained before."""
+        # One start gives both VAEs nearly the same latent space: the mapping has less to learn.
         return self.preset.shared_start and stage == "vae-clean" and self._has("vae_degraded")
 
     def _has(self, network_name: str) -> bool:
@@ -132,6 +133,7 @@ def stage_facts(plan: Plan, stage: str) -> dict[str, Any]:
         "seed": plan.seed,
         "num_old": len(plan.old),
         "num_clean": len(plan.clean),
+        # Of other stages labelled photos decide nothing: adding some must not refuse a resume.
         "num_labelled": len(plan.labelled) if stage == FINE_TUNING else 0,
         "started_from": started_from(plan, stage),
         "perceptual_features": features_used(plan, stage),
@@ -178,6 +180,7 @@ def describe(plan: Plan, stages: Sequence[str], with_files: bool = False) -> str
     Args:
         with_files: also list what each stage reads and writes.
     """
+    # For people, before hours of training: wrong folders show in the numbers of photos.
     lines = [
         f"preset {plan.preset.name}, {len(plan.old)} old and {len(plan.clean)} clean photos, "
         f"seed {plan.seed}, run folder {plan.run}"

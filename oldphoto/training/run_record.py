@@ -94,6 +94,7 @@ def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
 
 def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> None:
     """Compare setting by setting. One that the run did not know yet must not refuse it."""
+    # Inside nested settings too, so that the message names the one that differs.
     for name, value in now.items():
         old = before.get(name, value)  # an unknown setting had the effect of its default
         if isinstance(value, dict) and isinstance(old, dict):

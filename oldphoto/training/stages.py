@@ -56,6 +56,7 @@ class Numbered(PositionDataset):
 
     def __getitem__(self, position: int) -> dict[str, Tensor]:
         sample = self.dataset[position]
+        # One form for the objectives: a batch is a dictionary in every stage.
         named = {"clean": sample} if isinstance(sample, Tensor) else sample
         # The upper half tells runs apart, the lower half the samples of a run.
         return named | {"seed": torch.tensor((self.seed << 32) + position)}
@@ -172,7 +173,9 @@ def _discriminators(
         in_channels: of the photo discriminator.
         latent_channels: of the latent discriminator; None if the stage has none.
     """
-    found = nn.ModuleDict()  # the photo's first: the order in which random numbers are drawn
+    # The photo's first: the order in which random numbers are drawn is part of what a seed means.
+    # A discriminator whose terms all have the weight 0 would only cost memory and time.
+    found = nn.ModuleDict()
     if weights.adversarial_weight or weights.feature_matching_weight:
         found["photo"] = PatchDiscriminator(photo, in_channels)
     if latent is not None and latent_channels is not None and weights.latent_adversarial_weight:
@@ -181,6 +184,7 @@ def _discriminators(
 
 
 def _initial_vae(plan: Plan, stage: str) -> VAE:
+    # Weights that were asked for come first, then those of this run, then random ones.
     if plan.start_from:
         return plan.start_from.vae(plan.network_name(stage), plan.variant)
     if plan.starts_shared(stage):
@@ -266,6 +270,7 @@ def _write_weights(
 
 def _report_unreadable(stage: Stage, report: Callable[[str], None]) -> None:
     """Name the photos that no process could read."""
+    # From all processes: each read its own part of the photos.
     left_out: list[Path] = gather_paths(stage.dataset.unreadable())
     if left_out:
         number = "1 photo" if len(left_out) == 1 else f"{len(left_out)} photos"
