@@ -30,7 +30,7 @@ def _require_latents(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def to_one_scale(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Move and scale both sets alike, so that together each channel has mean 0 and deviation 1.
+    """Move and scale both sets alike, so that together each channel has mean 0 and std 1.
 
     An encoder that shrinks all its latents shrinks every distance without mixing the two sets.
     After this step that makes no difference.
@@ -43,8 +43,8 @@ def to_one_scale(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """
     first, second = _require_latents(first, second)
     both = torch.cat([first, second])
-    mean, deviation = both.mean(dim=0), both.std(dim=0).clamp_min(1e-12)
-    return (first - mean) / deviation, (second - mean) / deviation
+    mean, std = both.mean(dim=0), both.std(dim=0).clamp_min(1e-12)
+    return (first - mean) / std, (second - mean) / std
 
 
 def wasserstein_1d(first: Tensor, second: Tensor) -> Tensor:
@@ -174,9 +174,9 @@ def domain_accuracy(
     seen, unseen = _require_latents(*train), _require_latents(*test)
     _require_latents(seen[0], unseen[0])
     both = torch.cat(seen)
-    mean, deviation = both.mean(dim=0), both.std(dim=0).clamp_min(1e-12)
+    mean, std = both.mean(dim=0), both.std(dim=0).clamp_min(1e-12)
     first, second, new_first, new_second = (
-        ((latents - mean) / deviation).float() for latents in (*seen, *unseen)
+        ((latents - mean) / std).float() for latents in (*seen, *unseen)
     )
     network = _classifier(both.shape[1], seed).to(first.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02, weight_decay=1e-3)

@@ -185,8 +185,8 @@ layer_distance = Exercise(
 )
 
 
-def _frechet(mean_1: float, deviation_1: float, mean_2: float, deviation_2: float) -> float:
-    return (mean_1 - mean_2) ** 2 + (deviation_1 - deviation_2) ** 2
+def _frechet(mean_1: float, std_1: float, mean_2: float, std_2: float) -> float:
+    return (mean_1 - mean_2) ** 2 + (std_1 - std_2) ** 2
 
 
 frechet = Exercise(

@@ -23,7 +23,7 @@ THRESHOLD = 2.7  # of the first step, in standard deviations of the noise
 _BAND = 8  # rows of reference blocks that are worked on at once, to bound the memory
 
 # Luminance and two colour differences. Blocks are compared by luminance, which has least noise.
-# The rows have length 1, so that the noise of each channel keeps its deviation.
+# The rows have length 1, so that the noise of each channel keeps its standard deviation.
 _OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 _COSINES = dct(np.eye(BLOCK), axis=0, norm="ortho")
 _WINDOW = np.outer(np.kaiser(BLOCK, 2.0), np.kaiser(BLOCK, 2.0)).astype(np.float32)

@@ -31,7 +31,7 @@ class DIPConfig:
         skip_width: channels of the skip connection at each scale.
         depth: reductions by 2.
         noise_channels: channels of the input.
-        noise_sigma: deviation of the new noise that is added to the input at every step.
+        noise_sigma: standard deviation of the new noise that is added to the input at every step.
         learning_rate: of Adam.
         num_steps: largest number of steps.
         window: number of outputs for the moving variance.

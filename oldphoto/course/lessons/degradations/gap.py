@@ -23,11 +23,11 @@ def photo_features(photo: np.ndarray) -> np.ndarray:
     """Describe a photo, uint8 (H, W, 3), by six numbers, named in ``FEATURES``.
 
     Returns:
-        float64 (6,): the grey levels below which 1 % and 99 % of the pixels lie; the deviation of
-        the brightness; the mean deviation between the channels of a pixel; the mean size of the
-        finest detail (photo minus its 3 x 3 mean), in grey levels; and how alike that detail is
-        in neighbouring pixels (their correlation, -1 to 1): fresh noise differs from pixel to
-        pixel, while scanned grain hangs together.
+        float64 (6,): the grey levels below which 1 % and 99 % of the pixels lie; the
+        standard deviation of the brightness; that between the channels of a pixel, on average;
+        the mean size of the finest detail (photo minus its 3 x 3 mean), in grey levels; and how
+        alike that detail is in neighbouring pixels (their correlation, -1 to 1): fresh noise
+        differs from pixel to pixel, while scanned grain hangs together.
     """
     require_photo(photo)
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float64)

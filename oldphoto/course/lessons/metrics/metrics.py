@@ -63,13 +63,13 @@ def ssim_maps(output: np.ndarray, clean: np.ndarray) -> SsimMaps:
         raise InputError(f"expected sides of at least {WINDOW} pixels, got {clean.shape[:2]}")
     x, y = output.astype(float), clean.astype(float)
     mean_x, mean_y = _window_mean(x), _window_mean(y)
-    deviation_x = np.sqrt(np.maximum(_window_mean(x * x) - mean_x**2, 0))
-    deviation_y = np.sqrt(np.maximum(_window_mean(y * y) - mean_y**2, 0))
+    std_x = np.sqrt(np.maximum(_window_mean(x * x) - mean_x**2, 0))
+    std_y = np.sqrt(np.maximum(_window_mean(y * y) - mean_y**2, 0))
     covariance = _window_mean(x * y) - mean_x * mean_y
     return SsimMaps(
         (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1),
-        (2 * deviation_x * deviation_y + C2) / (deviation_x**2 + deviation_y**2 + C2),
-        (covariance + C2 / 2) / (deviation_x * deviation_y + C2 / 2),
+        (2 * std_x * std_y + C2) / (std_x**2 + std_y**2 + C2),
+        (covariance + C2 / 2) / (std_x * std_y + C2 / 2),
     )
 
 
