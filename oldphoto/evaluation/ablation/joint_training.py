@@ -45,7 +45,7 @@ from oldphoto.evaluation.ablation.variants import (
     used_parts,
 )
 from oldphoto.evaluation.baselines import pix2pix
-from oldphoto.evaluation.baselines.fitting import BaselineRun
+from oldphoto.evaluation.baselines.fitting import BaselinePreset, BaselineRun
 from oldphoto.evaluation.comparison import metrics
 from oldphoto.evaluation.test_photos import make_test_photos
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -181,7 +181,7 @@ def pix2pix_stage(run: AblationRun, seed: int) -> Stage:
     )
     # As in its paper, the U-Net reduces a crop to a single position.
     network = pix2pix.Pix2PixConfig(width=6, depth=int(math.log2(config.crop & -config.crop)))
-    sizes = pix2pix.Pix2PixPreset(network, preset.discriminator, config)
+    sizes = BaselinePreset(network, config, preset.discriminator)
     baseline = BaselineRun(run.folder, run.clean, run.old, seed=seed)
     return pix2pix.pix2pix_stage(baseline, sizes)
 

@@ -4,7 +4,7 @@ Every photo with unknown, mixed damage needs other filters. Each layer applies e
 parallel. Their attention weights sum to 1 and are computed from the features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import InputError, require_features, require_positive
-from oldphoto.config import StageConfig
+from oldphoto.config import TINY_STAGE, StageConfig
 from oldphoto.evaluation.baselines.fitting import (
+    BaselinePreset,
     BaselineRun,
     NetworkMethod,
     random_seed,
@@ -189,36 +190,21 @@ class AttentionObjective(nn.Module):
         return terms, samples | {"target": batch["clean"]}
 
 
-@dataclass(frozen=True)
-class AttentionPreset:
-    """One size: network and training."""
-
-    network: AttentionConfig
-    train: StageConfig
-
-
 # The paper: batch 32, patches of 63 pixels, Adam at 0.001 with a cosine schedule. Here the rate
 # falls linearly in the second half.
-PAPER = AttentionPreset(
+PAPER = BaselinePreset(
     AttentionConfig(),
     StageConfig(
         batch=32, crop=64, num_photos=100 * 230_139, learning_rate=1e-3, betas=(0.9, 0.999)
     ),
 )
-SMALL = AttentionPreset(
+SMALL = BaselinePreset(
     AttentionConfig(num_layers=16),
     StageConfig(batch=16, crop=64, num_photos=160_000, learning_rate=1e-3, betas=(0.9, 0.999)),
 )
-TINY = AttentionPreset(
+TINY = BaselinePreset(
     AttentionConfig(num_blocks=2, num_layers=4, group=2),
-    StageConfig(
-        batch=8,
-        crop=64,
-        num_photos=2_400,
-        learning_rate=2e-3,
-        betas=(0.9, 0.999),
-        ema_decay=0.98,
-    ),
+    replace(TINY_STAGE, betas=(0.9, 0.999)),
 )
 
 
@@ -235,7 +221,7 @@ class Attention(NetworkMethod):
         return cls(network, device)
 
 
-def attention_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
+def attention_stage(run: BaselineRun, preset: BaselinePreset[AttentionConfig] = TINY) -> Stage:
     """Return network, loss and data for the loop."""
     with random_seed(run.seed):
         network = AttentionNetwork(preset.network)
@@ -251,6 +237,6 @@ def attention_stage(run: BaselineRun, preset: AttentionPreset = TINY) -> Stage:
     )
 
 
-def fit(run: BaselineRun, preset: AttentionPreset = TINY) -> bool:
+def fit(run: BaselineRun, preset: BaselinePreset[AttentionConfig] = TINY) -> bool:
     """Train and save ``attention`` in the run's weights; return whether all steps are done."""
     return train_and_keep(run, attention_stage(run, preset))

@@ -6,7 +6,7 @@ between a restored photo and its content.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
-from oldphoto.config import DiscriminatorConfig, StageConfig
+from oldphoto.config import TINY_STAGE, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.data.stream import PhotoStream
 from oldphoto.evaluation.baselines.fitting import (
+    PAPER_PATCHGAN,
+    TINY_PATCHGAN,
+    BaselinePreset,
     BaselineRun,
     NetworkMethod,
     random_seed,
@@ -229,29 +232,20 @@ class UnpairedPhotos(DegradedPairs):
         return {"damaged": damaged, "clean": self._plain(clean, position)}
 
 
-@dataclass(frozen=True)
-class CycleGANPreset:
-    """One size: generators, discriminators (PatchGANs of 70 pixels), training."""
-
-    network: CycleGANConfig
-    discriminator: DiscriminatorConfig
-    train: StageConfig
-
-
-PAPER = CycleGANPreset(
+PAPER = BaselinePreset(
     CycleGANConfig(),
-    DiscriminatorConfig(width=64, num_layers=3, num_scales=1),
     StageConfig(batch=1, crop=256, num_photos=200 * 17_125, ema_decay=0.0),
+    PAPER_PATCHGAN,
 )
-SMALL = CycleGANPreset(
+SMALL = BaselinePreset(
     CycleGANConfig(width=24, num_blocks=6),
-    DiscriminatorConfig(width=24, num_layers=3, num_scales=1),
     StageConfig(batch=4, crop=128, num_photos=80_000),
+    replace(PAPER_PATCHGAN, width=24),
 )
-TINY = CycleGANPreset(
+TINY = BaselinePreset(
     CycleGANConfig(width=8, num_blocks=2),
-    DiscriminatorConfig(width=8, num_layers=2, num_scales=1),
-    StageConfig(batch=4, crop=64, num_photos=2_400, learning_rate=1e-3, ema_decay=0.98),
+    replace(TINY_STAGE, batch=4, learning_rate=1e-3),
+    TINY_PATCHGAN,
 )
 
 
@@ -267,7 +261,7 @@ class CycleGAN(NetworkMethod):
         return cls(load_network(folder, NAME, lambda c: Generator(CycleGANConfig(**c))), device)
 
 
-def cyclegan_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
+def cyclegan_stage(run: BaselineRun, preset: BaselinePreset[CycleGANConfig] = TINY) -> Stage:
     """Return networks, losses and data for the loop."""
     with random_seed(run.seed):
         discriminators = nn.ModuleDict(
@@ -293,6 +287,6 @@ def cyclegan_stage(run: BaselineRun, preset: CycleGANPreset = TINY) -> Stage:
     )
 
 
-def fit(run: BaselineRun, preset: CycleGANPreset = TINY) -> bool:
+def fit(run: BaselineRun, preset: BaselinePreset[CycleGANConfig] = TINY) -> bool:
     """Train and save ``cyclegan`` in the run's weights; return whether all steps are done."""
     return train_and_keep(run, cyclegan_stage(run, preset))

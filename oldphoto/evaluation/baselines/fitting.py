@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oldphoto.config import StageConfig
+from oldphoto.config import DiscriminatorConfig, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
@@ -19,6 +20,21 @@ from oldphoto.system.devices import choose_device
 from oldphoto.training.loop import LoopSettings, Stage, train
 from oldphoto.training.stages import Numbered
 from oldphoto.weights.store import save_network
+
+NetworkConfig = TypeVar("NetworkConfig")
+
+# The PatchGANs of the baselines score patches of 70 pixels; the tiny one, of 34.
+PAPER_PATCHGAN = DiscriminatorConfig(width=64, num_layers=3, num_scales=1)
+TINY_PATCHGAN = DiscriminatorConfig(width=8, num_layers=2, num_scales=1)
+
+
+@dataclass(frozen=True)
+class BaselinePreset(Generic[NetworkConfig]):
+    """One size of a baseline: network, training, and discriminators where it has any."""
+
+    network: NetworkConfig
+    train: StageConfig
+    discriminator: DiscriminatorConfig = PAPER_PATCHGAN
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 It learns from synthetic pairs alone, without masks, latent space or real old photos.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,9 +12,12 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
-from oldphoto.config import DiscriminatorConfig, StageConfig
+from oldphoto.config import TINY_STAGE, StageConfig
 from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, gan_generator
 from oldphoto.evaluation.baselines.fitting import (
+    PAPER_PATCHGAN,
+    TINY_PATCHGAN,
+    BaselinePreset,
     BaselineRun,
     NetworkMethod,
     random_seed,
@@ -161,30 +164,21 @@ class Pix2PixObjective(nn.Module):
         return terms, samples | {"real": torch.cat([degraded, clean], 1), "fake": fake.detach()}
 
 
-@dataclass(frozen=True)
-class Pix2PixPreset:
-    """One size: generator, discriminator (a PatchGAN of 70 pixels), training."""
-
-    network: Pix2PixConfig
-    discriminator: DiscriminatorConfig
-    train: StageConfig
-
-
 # The paper trains with batch 1 and crops that the U-Net reduces to a single position.
-PAPER = Pix2PixPreset(
+PAPER = BaselinePreset(
     Pix2PixConfig(),
-    DiscriminatorConfig(width=64, num_layers=3, num_scales=1),
     StageConfig(batch=1, crop=256, num_photos=200 * 17_125, ema_decay=0.0),
+    PAPER_PATCHGAN,
 )
-SMALL = Pix2PixPreset(
+SMALL = BaselinePreset(
     Pix2PixConfig(width=32, depth=7),
-    DiscriminatorConfig(width=32, num_layers=3, num_scales=1),
     StageConfig(batch=8, crop=128, num_photos=160_000),
+    replace(PAPER_PATCHGAN, width=32),
 )
-TINY = Pix2PixPreset(
+TINY = BaselinePreset(
     Pix2PixConfig(width=6, depth=6),
-    DiscriminatorConfig(width=8, num_layers=2, num_scales=1),
-    StageConfig(batch=8, crop=64, num_photos=2_400, learning_rate=1e-3, ema_decay=0.98),
+    replace(TINY_STAGE, learning_rate=1e-3),
+    TINY_PATCHGAN,
 )
 
 
@@ -206,7 +200,7 @@ class Pix2Pix(NetworkMethod):
         return cls(load_network(folder, name, lambda c: UNet(Pix2PixConfig(**c))), device)
 
 
-def pix2pix_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
+def pix2pix_stage(run: BaselineRun, preset: BaselinePreset[Pix2PixConfig] = TINY) -> Stage:
     """Return networks, losses and data for the loop."""
     with random_seed(run.seed):
         generator = UNet(preset.network)
@@ -222,6 +216,6 @@ def pix2pix_stage(run: BaselineRun, preset: Pix2PixPreset = TINY) -> Stage:
     )
 
 
-def fit(run: BaselineRun, preset: Pix2PixPreset = TINY) -> bool:
+def fit(run: BaselineRun, preset: BaselinePreset[Pix2PixConfig] = TINY) -> bool:
     """Train and save ``pix2pix`` in the run's weights; return whether all steps are done."""
     return train_and_keep(run, pix2pix_stage(run, preset))

@@ -4,14 +4,14 @@ Each part is good at its task. But BM3D leaves everything that is not white nois
 and EdgeConnect must draw its edges from that.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from oldphoto.config import DiscriminatorConfig, StageConfig
+from oldphoto.config import TINY_STAGE, StageConfig
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
 from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, require_photo_and_mask
@@ -26,7 +26,14 @@ from oldphoto.evaluation.baselines.edgeconnect import (
     edge_map,
     filling_input,
 )
-from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed, train_and_keep
+from oldphoto.evaluation.baselines.fitting import (
+    PAPER_PATCHGAN,
+    TINY_PATCHGAN,
+    BaselinePreset,
+    BaselineRun,
+    random_seed,
+    train_and_keep,
+)
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.networks.discriminators import PatchDiscriminator
@@ -40,18 +47,9 @@ INTACT = Recipe("intact", groups=(), shuffled=())
 """No damage besides the holes, because EdgeConnect learns from clean photos."""
 
 
-@dataclass(frozen=True)
-class SequentialPreset:
-    """One size: the edge generator (the filling one follows from it), discriminators, training."""
-
-    network: EdgeConnectConfig
-    discriminator: DiscriminatorConfig
-    train: StageConfig
-
-
-PAPER = SequentialPreset(
+# The network is the edge generator: the filling one follows from it.
+PAPER = BaselinePreset(
     EdgeConnectConfig(),
-    DiscriminatorConfig(width=64, num_layers=3, num_scales=1, spectral_norm=True),
     StageConfig(
         batch=8,
         crop=256,
@@ -60,18 +58,17 @@ PAPER = SequentialPreset(
         discriminator_learning_rate=1e-5,
         betas=(0.0, 0.9),
     ),
+    replace(PAPER_PATCHGAN, spectral_norm=True),
 )
-SMALL = SequentialPreset(
+SMALL = BaselinePreset(
     EdgeConnectConfig(width=24, num_blocks=4),
-    DiscriminatorConfig(width=24, num_layers=3, num_scales=1, spectral_norm=True),
     StageConfig(batch=8, crop=128, num_photos=80_000, learning_rate=4e-4, betas=(0.0, 0.9)),
+    replace(PAPER_PATCHGAN, width=24, spectral_norm=True),
 )
-TINY = SequentialPreset(
+TINY = BaselinePreset(
     EdgeConnectConfig(width=8, num_blocks=2),
-    DiscriminatorConfig(width=8, num_layers=2, num_scales=1, spectral_norm=True),
-    StageConfig(
-        batch=8, crop=64, num_photos=2_400, learning_rate=2e-3, betas=(0.0, 0.9), ema_decay=0.98
-    ),
+    replace(TINY_STAGE, betas=(0.0, 0.9)),
+    replace(TINY_PATCHGAN, spectral_norm=True),
 )
 
 
@@ -132,7 +129,9 @@ class Sequential:
         return cls(edges, filling, device)
 
 
-def sequential_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tuple[Stage, Stage]:
+def sequential_stages(
+    run: BaselineRun, preset: BaselinePreset[EdgeConnectConfig] = TINY
+) -> tuple[Stage, Stage]:
     """Return the stages of the edge and of the filling generator, which are independent."""
     return (
         _stage(run, preset, EDGES, preset.network, EdgeObjective, 2),
@@ -144,7 +143,7 @@ def sequential_stages(run: BaselineRun, preset: SequentialPreset = TINY) -> tupl
 
 def _stage(
     run: BaselineRun,
-    preset: SequentialPreset,
+    preset: BaselinePreset[EdgeConnectConfig],
     name: str,
     config: EdgeConnectConfig,
     objective: type[EdgeObjective] | type[FillingObjective],
@@ -166,7 +165,7 @@ def _stage(
     )
 
 
-def fit(run: BaselineRun, preset: SequentialPreset = TINY) -> bool:
+def fit(run: BaselineRun, preset: BaselinePreset[EdgeConnectConfig] = TINY) -> bool:
     """Train and save both generators in the run's weights; return whether both are finished."""
     finished = [train_and_keep(run, stage) for stage in sequential_stages(run, preset)]
     return all(finished)
