@@ -8,14 +8,9 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
-from oldphoto.inference.batch import (
-    Outcome,
-    plan_folders,
-    record_of,
-    require_writable,
-    restore_batch,
-)
+from oldphoto.inference.batch import Outcome, record_of, restore_batch
 from oldphoto.inference.inputs import left_out_lines, search_photos
+from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
 from oldphoto.inference.restorer import Restorer, TilingWarning
 from oldphoto.system.streams import printable

@@ -1,15 +1,14 @@
-"""Restore many photos: plan the output files, restore one after the other, report on each.
+"""Restore many photos, one after the other, and report on each; ``jobs`` plans the files.
 
 ``restore_batch`` is the one loop over photo files. It prints nothing: the command line prints what
 it yields, the album of notebook 15 draws it.
 """
 
 import contextlib
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,12 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.images.errors import reading
-from oldphoto.images.files import WRITERS, read_photo, write_photo
-from oldphoto.inference.inputs import FoundPhotos
+from oldphoto.images.files import read_photo, write_photo
 from oldphoto.inference.inputs import find_photos as find_photos  # scripts import it from here
+from oldphoto.inference.jobs import Job, source_of
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
-from oldphoto.system.files import sha256_of
-from oldphoto.system.outputs import OutputFolder, folded, photo_folder
 from oldphoto.weights.source import WeightsSource
 
 Restore = Callable[[np.ndarray, np.ndarray | None], Image.Image | np.ndarray]
@@ -36,23 +33,6 @@ Look = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 """Takes a photo, the restored photo and the mask; what it returns is kept in the outcome."""
 
 OUT_OF_MEMORY = "out of memory: set a lower --max-memory, or close other programs"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One photo to restore.
-
-    Attributes:
-        photo: its file.
-        output: the file that the result goes to.
-        note: a sentence if the output has another name than the photo, else "".
-        outputs: the folder that the output lies in, with the record of what was written there.
-    """
-
-    photo: Path
-    output: Path
-    note: str = ""
-    outputs: OutputFolder | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,116 +67,6 @@ class Outcome:
     seen: Any = None
 
 
-# --- where to ------------------------------------------------------------------
-
-
-def plan_jobs(photos: list[Path], output: Path, outputs: OutputFolder | None = None) -> list[Job]:
-    """Give each photo a file of its own in the output folder; it keeps its name if that is free.
-
-    A format that cannot be written becomes PNG. A second photo with the same name gets "_2". A
-    photo that already has such a name keeps it, wherever it stands in the list. A file that is
-    there already is replaced only if it is an earlier result of the same photo.
-
-    Args:
-        photos: files.
-        output: folder for the results.
-        outputs: the folder with the record, in which ``output`` lies; None: ``output`` itself.
-
-    Raises:
-        InputError: if a result would overwrite one of the photos.
-
-    Example:
-        >>> jobs = plan_jobs([Path("x/a.png"), Path("y/a.png"), Path("b.gif")], Path("out"))
-        >>> [job.output.name for job in jobs]
-        ['a.png', 'a_2.png', 'b.png']
-        >>> jobs[1].note
-        'saved as a_2.png, because another photo has its name'
-    """
-    outputs = outputs or photo_folder(output)
-    inside = output.relative_to(outputs.folder)
-    sources = {photo.resolve() for photo in photos}
-    keep_names = _first_of_each_name(photos)
-    reserved = {folded((inside / photo.name).as_posix()) for photo in keep_names}
-    jobs: dict[Path, Job] = {}
-    for photo in [*keep_names, *photos]:
-        if photo in jobs:
-            continue
-        wanted = (inside / _written_name(photo)).as_posix()
-        if outputs.path(wanted).resolve() in sources:
-            raise InputError(f"{output} would overwrite {photo}: choose another --output folder")
-        if photo in keep_names:
-            reserved.discard(folded(wanted))
-        other = "another photo" if folded(wanted) in reserved else f"a file in {output}"
-        source = _source_of(photo) if outputs.has_record else ""
-        name = outputs.free_name(wanted, source, reserved)
-        reserved.add(folded(name))
-        path = outputs.path(name)
-        note = f"saved as {path.name}, because {other} has its name" if name != wanted else ""
-        jobs[photo] = Job(photo, path, note, outputs)
-    return [jobs[photo] for photo in photos]
-
-
-def plan_folders(found: FoundPhotos, output: Path) -> list[Job]:
-    """Plan the photos of ``search_photos``: sub-folders have their like in the output folder.
-
-    Raises:
-        InputError: if a result would overwrite one of the photos.
-    """
-    by_folder: dict[Path, list[Path]] = {}
-    for photo in found.photos:
-        by_folder.setdefault(found.folders[photo], []).append(photo)
-    outputs = photo_folder(output)
-    jobs = {
-        job.photo: job
-        for folder, photos in by_folder.items()
-        for job in plan_jobs(photos, output / folder, outputs)
-    }
-    sources = {photo.resolve() for photo in found.photos}
-    for job in jobs.values():
-        if job.output.resolve() in sources:
-            raise InputError(
-                f"{output} would overwrite {job.output}: choose another --output folder"
-            )
-    return [jobs[photo] for photo in found.photos]
-
-
-def _first_of_each_name(photos: list[Path]) -> dict[Path, None]:
-    """Return the photos that keep their names: the first of each name, if it can be written."""
-    first: dict[str, Path] = {}
-    for photo in photos:
-        if photo.suffix.lower() in WRITERS:
-            first.setdefault(folded(photo.name), photo)
-    return dict.fromkeys(first.values())
-
-
-def _written_name(photo: Path) -> str:
-    """Return the photo's name, as PNG where it must be."""
-    return photo.name if photo.suffix.lower() in WRITERS else f"{photo.stem}.png"
-
-
-def _source_of(photo: Path) -> str:
-    """Return what the record of the output folder knows a photo by: its content."""
-    try:
-        return f"photo:{sha256_of(photo)}"
-    except OSError:  # it will be reported as unreadable
-        return f"photo:{photo.name}"
-
-
-def require_writable(output: Path) -> None:
-    """Make the output folder; raise InputError if no file can be written into it."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write into {output} ({error.strerror}): choose another --output folder"
-        ) from error
-
-
-# --- the loop ------------------------------------------------------------------------------------
-
-
 def restore_batch(
     jobs: Iterable[Job],
     restore: Restore,
@@ -207,7 +77,7 @@ def restore_batch(
     """Restore photo after photo and yield the outcome of each; a failed one never stops the others.
 
     Args:
-        jobs: photos and where to write them, see ``plan_jobs``.
+        jobs: photos and where to write them, see ``jobs.plan_jobs``.
         restore: called with pixels and mask, such as ``Restorer.restore_pixels``.
         masks: called with file and pixels, see ``choose_masks``.
         record: written into every restored photo, with its masked fraction; None: no record.
@@ -286,7 +156,7 @@ def _writing(job: Job) -> Iterator[Path]:
         yield job.output
         return
     name = job.output.relative_to(job.outputs.folder).as_posix()
-    with job.outputs.writing(name, _source_of(job.photo)) as path:
+    with job.outputs.writing(name, source_of(job.photo)) as path:
         yield path
 
 

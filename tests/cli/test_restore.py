@@ -17,7 +17,8 @@ from oldphoto.cli import restore
 from oldphoto.config import PRESETS
 from oldphoto.inference import batch
 from oldphoto.inference import restorer as restorer_module
-from oldphoto.inference.batch import find_photos, plan_jobs
+from oldphoto.inference.batch import find_photos
+from oldphoto.inference.jobs import plan_jobs
 from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping

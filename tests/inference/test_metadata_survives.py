@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from oldphoto.images.files import read_photo
-from oldphoto.inference.batch import Job, restore_one
+from oldphoto.inference.batch import restore_one
+from oldphoto.inference.jobs import Job
 from oldphoto.inference.provenance import Provenance, read_provenance
 
 EXIFTOOL = shutil.which("exiftool")

@@ -13,8 +13,9 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.images.files import load_rgb
-from oldphoto.inference.batch import Outcome, Restore, plan_jobs, restore_batch
+from oldphoto.inference.batch import Outcome, Restore, restore_batch
 from oldphoto.inference.inputs import HIDDEN, OTHER_ENDING, search_photos
+from oldphoto.inference.jobs import plan_jobs
 from oldphoto.inference.masks import MaskSource
 from oldphoto.inference.provenance import Provenance
 from oldphoto.system.outputs import OutputFolder, photo_folder
