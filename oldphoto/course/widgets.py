@@ -77,6 +77,25 @@ def slider(label: str, value: int, low: int, high: int, step: int = 1) -> ipywid
     )
 
 
+def picture_view(
+    controls: Sequence[ipywidgets.Widget], html: Callable[[], str]
+) -> ipywidgets.Widget:
+    """Return controls above a picture, the HTML that is drawn anew whenever one of them moves.
+
+    The controls lie one below the other: beside others a slider is too short.
+    """
+    picture, guard = ipywidgets.HTML(), Guard()
+
+    @guard
+    def draw(_change: object = None) -> None:
+        picture.value = html()
+
+    for control in controls:
+        control.observe(draw, "value")
+    draw()
+    return ipywidgets.VBox([*controls, picture, guard.log])
+
+
 def before_after(before: Photo, after: Photo, position: float) -> np.ndarray:
     """Return one photo whose left part is ``before`` and whose right part is ``after``.
 
@@ -102,18 +121,13 @@ def before_after(before: Photo, after: Photo, position: float) -> np.ndarray:
 def before_after_view(before: Photo, after: Photo, alt: str) -> ipywidgets.Widget:
     """Return a slider that uncovers ``after`` from the right; ``alt`` describes the photo."""
     left, right = as_pixels(before), as_pixels(after)
-    picture = ipywidgets.HTML()
     percent = slider("before, in % of the width", 50, 0, 100)
-    guard = Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         mixed = before_after(left, right, percent.value / 100)
-        picture.value = photo_html(mixed, f"{alt} Left {percent.value} %: before; the rest: after.")
+        return photo_html(mixed, f"{alt} Left {percent.value} %: before; the rest: after.")
 
-    percent.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([percent, picture, guard.log])
+    return picture_view([percent], html)
 
 
 def recorded_view(
@@ -136,18 +150,11 @@ def recorded_view(
         style={"description_width": "initial"},
         layout={"width": "min(100%, 32rem)"},
     )
-    picture, figure, guard, drawn = ipywidgets.HTML(), SteadyFigure(), Guard(), []
+    figure, drawn = SteadyFigure(), []
     for number in range(len(steps)):
         fig, words = draw(number)
         drawn.append(figure.html(fig, about + words, words))
-
-    @guard
-    def show_look(_change: object = None) -> None:
-        picture.value = drawn[choice.value]
-
-    choice.observe(show_look, "value")
-    show_look()
-    return ipywidgets.VBox([choice, picture, guard.log])
+    return picture_view([choice], lambda: drawn[choice.value])
 
 
 def photo_view(

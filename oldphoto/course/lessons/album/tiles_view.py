@@ -8,7 +8,7 @@ from oldphoto.course.diagrams.parts import svg, text
 from oldphoto.course.figures import COLOURS, figure_html
 from oldphoto.course.lessons.album.reports import scan_size
 from oldphoto.course.lessons.album.tiles import TilePlan, make_plan, plan_words
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 from oldphoto.inference.memory_plan import WorkingMemory
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.memory import GIB
@@ -77,18 +77,13 @@ def tiles_view(network: RestorationNetwork, memory: WorkingMemory) -> ipywidgets
     dpi = ipywidgets.Dropdown(options=RESOLUTIONS, value=600, description="dpi")
     masked = ipywidgets.Checkbox(value=True, description="with a mask")
     allowed = slider("memory allowed, in MiB", 1024, 256, 8192, step=256)
-    picture, guard = ipywidgets.HTML(), Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         size = scan_size(PRINTS[photo.value], dpi.value)
         plan = make_plan(network, memory, size, masked.value, allowed.value * _MIB)
         words = plan_words(plan)
         drawing = draw_plans({f"{photo.value}, {dpi.value} dpi, {plan.budget / GIB:g} GiB": plan})
         image = figure_html("image/svg+xml", drawing.encode(), words)
-        picture.value = f"{image}<p>{words}</p>"
+        return f"{image}<p>{words}</p>"
 
-    for control in (photo, dpi, masked, allowed):
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([photo, dpi, masked, allowed, picture, guard.log])
+    return picture_view([photo, dpi, masked, allowed], html)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from oldphoto.checks import InputError, require_in
 from oldphoto.course.figures import photo_html
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 
 Hash = Callable[[np.ndarray], str]
 """From uint8 (H, W, 3) to 16 hexadecimal digits."""
@@ -133,23 +133,16 @@ def hash_view(
     photo = ipywidgets.Dropdown(options=list(photos), description="photo")
     kind = ipywidgets.Dropdown(options=list(CHANGES), description="change")
     strength = slider("strength, %", 50, 0, 100, step=5)
-    picture, message = ipywidgets.HTML(), ipywidgets.HTML()
-    guard = Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         first = photos[photo.value]
         second = changed(first, kind.value, strength.value / 100)
         words = hash_words(hash_distance(first, second, perceptual_hash), limit)
         alt = f"{photo.value} and the same, {kind.value} by {strength.value} %: {words}"
-        picture.value = photo_html(hash_picture(first, second, perceptual_hash), alt)
-        message.value = escape(words)
+        drawn = photo_html(hash_picture(first, second, perceptual_hash), alt)
+        return f"<p>{escape(words)}</p>{drawn}"
 
-    for control in (photo, kind, strength):
-        control.observe(draw, "value")
-    draw()
-    controls = ipywidgets.HBox([photo, kind])
-    return ipywidgets.VBox([controls, strength, message, picture, guard.log])
+    return picture_view([photo, kind, strength], html)
 
 
 def hash_words(distance: int, limit: int) -> str:

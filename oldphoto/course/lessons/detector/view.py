@@ -11,7 +11,7 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.course.figures import COLOURS, Photo, as_pixels, photo_html
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 from oldphoto.metrics.detection import Curve, confusion, grown
 
 KINDS = {"found": "blue", "missed": "yellow", "false alarm": "red"}
@@ -65,20 +65,15 @@ def threshold_view(
     """
     percent = slider("threshold, in %", round(100 * threshold), 1, 99)
     wider = slider("widened by, in pixels", 0, 0, _WIDEST)
-    picture, guard = ipywidgets.HTML(), Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         level = percent.value / 100
         words = threshold_words(probability, truth, level, wider.value)
         painted = overlay(photo, grown(probability >= level, wider.value), truth)
         alt = f"{words} Blue: found; yellow: missed; red: false alarm."
-        picture.value = f"{photo_html(twice(painted), alt)}<p>{alt}</p>"
+        return f"{photo_html(twice(painted), alt)}<p>{alt}</p>"
 
-    for control in (percent, wider):
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([percent, wider, picture, guard.log])
+    return picture_view([percent, wider], html)
 
 
 def twice(pixels: np.ndarray) -> Image.Image:

@@ -12,7 +12,7 @@ from oldphoto.checks import require_in
 from oldphoto.course.common import enlarged
 from oldphoto.course.figures import STYLE, photo_html
 from oldphoto.course.lessons.limits.doubt import error_of, invented_overlay, rim_of, spread_of
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 from oldphoto.images.tensors import to_pixels
 
 LAYERS = ("restored", "invented", "spread", "doubted", "wrong")
@@ -122,18 +122,12 @@ def honesty_view(cases: Mapping[str, Overlays]) -> ipywidgets.Widget:
     photo = ipywidgets.Dropdown(options=list(cases), description="photo")
     layer = ipywidgets.RadioButtons(options=LAYERS, value="doubted", description="layer:")
     threshold = slider("doubted from a spread of ... levels", HIGHEST // 2, 0, HIGHEST)
-    picture, guard = ipywidgets.HTML(), Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         overlays = cases[photo.value]
         pixels = layer_picture(overlays, layer.value, threshold.value)
         words = overlay_words(photo.value, overlays, threshold.value)
         alt = f"Layer {layer.value}. {words}"
-        picture.value = f"{photo_html(enlarged(pixels, times=3), alt)}<p>{words}</p>"
+        return f"{photo_html(enlarged(pixels, times=3), alt)}<p>{words}</p>"
 
-    for control in (photo, layer, threshold):
-        control.observe(draw, "value")
-    draw()
-    # One below the other, because in a row with other controls a slider is too short.
-    return ipywidgets.VBox([photo, layer, threshold, picture, guard.log])
+    return picture_view([photo, layer, threshold], html)

@@ -11,7 +11,7 @@ from torch import Tensor
 from oldphoto.course.common import enlarged, psnr_of
 from oldphoto.course.figures import COLOURS, STYLE, photo_html
 from oldphoto.course.lessons.mapping.measures import MappingRun, Quality
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 from oldphoto.networks.vae import VAE
 
 
@@ -80,15 +80,11 @@ def blend_view(
         clean: (1, 3, 4 h, 4 w) in [-1, 1], to measure against.
     """
     way = slider("fraction of the mapping, in %", 100, 0, 200, step=10)
-    picture, guard = ipywidgets.HTML(), Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         fraction = way.value / 100
         photo = decoded_blend(vae_clean, latent_degraded, mapped, fraction)
         words = blend_words(fraction, photo, clean)
-        picture.value = f"{photo_html(enlarged(photo, times=2), words)}<p>{words}</p>"
+        return f"{photo_html(enlarged(photo, times=2), words)}<p>{words}</p>"
 
-    way.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([way, picture, guard.log])
+    return picture_view([way], html)

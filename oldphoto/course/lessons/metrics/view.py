@@ -22,7 +22,7 @@ from oldphoto.course.lessons.metrics.blind_test import (
     agreement,
     at_psnr,
 )
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import Guard, picture_view, slider
 from oldphoto.metrics.bootstrap import Interval
 from oldphoto.metrics.fidelity import psnr
 
@@ -46,19 +46,14 @@ def decibel_view(clean: np.ndarray) -> ipywidgets.Widget:
     """
     decibels = slider("PSNR, in dB", 20, 18, 40)
     change = ipywidgets.Dropdown(options=list(CHANGES), value="noise", description="change")
-    picture, guard = ipywidgets.HTML(), Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         changed = at_psnr(clean, change.value, decibels.value)
         words = f"{change.value} at {psnr(changed, clean):.1f} dB"
         alt = f"Left: the clean photo. Right: {words}."
-        picture.value = f"{exact_html(beside(clean, changed), alt)}<p>{escape(alt)}</p>"
+        return f"{exact_html(beside(clean, changed), alt)}<p>{escape(alt)}</p>"
 
-    for control in (decibels, change):
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([ipywidgets.HBox([decibels, change]), picture, guard.log])
+    return picture_view([decibels, change], html)
 
 
 # --- the blind test ------------------------------------------------------------------------------

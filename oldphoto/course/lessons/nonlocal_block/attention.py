@@ -1,6 +1,5 @@
 """Looking into the partial non-local block: where a position borrows from, and what it costs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import ipywidgets
@@ -13,7 +12,7 @@ from torch import Tensor
 from oldphoto.checks import InputError
 from oldphoto.course.diagrams.memory_chart import memory_chart
 from oldphoto.course.figures import as_pixels, photo_html
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 from oldphoto.networks.mapping import PartialNonlocalMapping
 from oldphoto.networks.partial_nonlocal import PartialNonlocal
 from oldphoto.networks.restoration import RestorationNetwork
@@ -123,7 +122,7 @@ def xray_view(scene: Scene, position: tuple[int, int]) -> ipywidgets.Widget:
     height, width = scene.size
     row = slider("row", position[0], 0, height - 1)
     column = slider("column", position[1], 0, width - 1)
-    return _view([row, column], lambda: _xray_html(scene, (row.value, column.value)))
+    return picture_view([row, column], lambda: _xray_html(scene, (row.value, column.value)))
 
 
 def _xray_html(scene: Scene, position: tuple[int, int]) -> str:
@@ -142,22 +141,7 @@ def memory_view() -> ipywidgets.Widget:
         chart, words = memory_chart((side.value * 3 // 4, side.value), damaged.value / 100)
         return f'<div role="img" aria-label="{words}">{chart}</div><p>{words}</p>'
 
-    return _view([side, damaged], html)
-
-
-def _view(controls: list[ipywidgets.Widget], html: Callable[[], str]) -> ipywidgets.Widget:
-    """Return controls above a picture, which is drawn anew whenever one of them moves."""
-    picture = ipywidgets.HTML()
-    guard = Guard()
-
-    @guard
-    def draw(_change: object = None) -> None:
-        picture.value = html()
-
-    for control in controls:
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([*controls, picture, guard.log])
+    return picture_view([side, damaged], html)
 
 
 def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

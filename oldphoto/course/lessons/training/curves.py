@@ -18,7 +18,7 @@ from oldphoto.checks import InputError, require_positive
 from oldphoto.config import Preset
 from oldphoto.course.common import Log, fall
 from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, figure_as_html
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import Guard, picture_view, slider
 from oldphoto.networks.mapping import scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
@@ -277,14 +277,11 @@ def _counted(photos: int) -> str:
 def memory_view(costs: Mapping[str, StepCost]) -> ipywidgets.Widget:
     """Return a slider of the photos at once, and the memory that a step takes with them."""
     photos = slider("photos in the networks at once", 8, 1, 64)
-    picture, figure, guard = ipywidgets.HTML(), SteadyFigure(), Guard()
+    figure = SteadyFigure()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         words = " ".join(memory_words(name, cost, photos.value) for name, cost in costs.items())
         drawn = figure.html(draw_memory(costs, photos.value), words)
-        picture.value = f"{drawn}<p>{words}</p>"
+        return f"{drawn}<p>{words}</p>"
 
-    photos.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([photos, picture, guard.log])
+    return picture_view([photos], html)

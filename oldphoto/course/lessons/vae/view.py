@@ -20,7 +20,7 @@ from oldphoto.course.lessons.vae.measures import (
     smoothed,
     walk,
 )
-from oldphoto.course.widgets import Guard, slider
+from oldphoto.course.widgets import picture_view, slider
 from oldphoto.networks.vae import VAE
 
 _FRACTIONS = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # size of the noise, in the latent's own spread
@@ -169,15 +169,10 @@ def walk_view(vae: VAE, first: Tensor, second: Tensor) -> ipywidgets.Widget:
     """Return two sliders, way and noise, and the decoded photo between two photos."""
     way = slider("way from the first to the second photo, in %", 50, 0, 100, step=5)
     noise = slider("noise on the latent, in tenths", 0, 0, 60, step=2)
-    picture, guard = ipywidgets.HTML(), Guard()
 
-    @guard
-    def draw(_change: object = None) -> None:
+    def html() -> str:
         words = walk_words(way.value / 100, noise.value / 10)
         photo = walk(vae, first, second, way.value / 100, noise.value / 10)
-        picture.value = f"{photo_html(enlarged(photo, 3), words)}<p>{words}</p>"
+        return f"{photo_html(enlarged(photo, 3), words)}<p>{words}</p>"
 
-    for control in (way, noise):
-        control.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([way, noise, picture, guard.log])
+    return picture_view([way, noise], html)

@@ -292,7 +292,7 @@ def test_judgements_must_belong_to_the_pairs():
 
 def test_slider_in_decibels_shows_what_it_says():
     widget = view.decibel_view(CLEAN)
-    (decibels, change), picture, log = widget.children[0].children, *widget.children[1:]
+    decibels, change, picture, log = widget.children
     assert isinstance(decibels, ipywidgets.IntSlider) and not decibels.continuous_update
     seen = set()
     for kind in change.options:
