@@ -4,11 +4,12 @@ import jinja2
 import pytest
 from markupsafe import Markup
 
-from oldphoto.system.pages import fill_template, html_page
+from oldphoto.system.pages import FRAME, fill_template
 
 
 def test_page_is_whole_and_escapes_its_title():
-    page = html_page("A < B", "<p>text</p>", style="p > b { color: red }")
+    body, style = Markup("<p>text</p>"), Markup("p > b { color: red }")
+    page = fill_template(FRAME, title="A < B", body=body, style=style)
     assert page.startswith("<!DOCTYPE html>\n") and page.endswith("</html>\n")
     assert "<title>A &lt; B</title>" in page
     assert "<p>text</p>" in page and "p > b { color: red }" in page
