@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from typing import Any
 
 import pytest
 
@@ -20,3 +21,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run also those notebooks in JupyterLab that take a minute or more; nbval runs all",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile``, give each notebook to the next free process.
+
+    All notebooks are one file of tests: one process would run them for ten minutes, while the
+    others have nothing left to do.
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileAndNotebook(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if "test_nbval.py::" in nodeid else super()._split_scope(nodeid)
+
+    return ByFileAndNotebook(config, log)
