@@ -6,6 +6,7 @@ import pytest
 
 from oldphoto.course.exercises import (
     notebook_01,
+    notebook_02,
     notebook_03,
     notebook_04,
     notebook_05,
@@ -22,6 +23,7 @@ from oldphoto.course.exercises.engine import NOT_DONE
 
 NOTEBOOKS = (
     notebook_01,
+    notebook_02,
     notebook_03,
     notebook_04,
     notebook_05,
