@@ -18,6 +18,7 @@ from oldphoto.course.exercises import (
     notebook_11,
     notebook_12,
     notebook_13,
+    notebook_16,
 )
 from oldphoto.course.exercises.engine import NOT_DONE
 
@@ -35,6 +36,7 @@ NOTEBOOKS = (
     notebook_11,
     notebook_12,
     notebook_13,
+    notebook_16,
 )
 EXERCISES = [exercise for notebook in NOTEBOOKS for exercise in notebook.sheet.exercises]
 ALL = [pytest.param(e, id=e.title) for e in EXERCISES]
