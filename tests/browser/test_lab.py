@@ -13,7 +13,7 @@ from oldphoto.samples import sample_photo
 
 SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
 NOTEBOOKS = tuple(notebook.path.stem for notebook in all_notebooks())
-LONG = ("04", "05", "06", "07", "09", "10", "12", "14", "15")
+LONG = ("04", "05", "06", "07", "09", "10", "12", "14", "15", "16")
 """Notebooks that take a minute or more: opened with ``--every-notebook``."""
 
 RUN_ALL_MS = 180_000

@@ -1,4 +1,7 @@
-"""Exercises of notebook 02: a point on a curve, blending, an exact mask, a spoilt pair."""
+"""Exercises of notebook 02: a curve, blending, an exact mask, a spoilt pair, an own damage."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +19,10 @@ _after[4, 1:4, 2] += 3  # only blue
 _after[0, 6, 0] += 3  # only red
 _after[4, 6] += np.array([3, 254, 255], dtype=np.uint8)  # red lighter, the others darker: 0 in sum
 _after[5, 5:7] -= np.minimum(_after[5, 5:7], 9)  # darker
+_photos = (
+    _rng.integers(0, 256, (40, 56, 3), dtype=np.uint8),
+    _rng.integers(0, 256, (61, 33, 3), dtype=np.uint8),
+)
 
 
 def _spline_point(
@@ -111,7 +118,7 @@ screen = Exercise(
     },
     hints=(
         "1 - photo is the darkness of the photo. Multiply both and subtract from 1.",
-        "Call that blended, and keep the last line: photo + coverage * (blended - photo).",
+        "Call that blended, and keep the last line as it is.",
     ),
     praise="Like two projectors on one screen: brighter, but never brighter than white.",
 )
@@ -155,10 +162,14 @@ changed_mask = Exercise(
 )
 
 
+def _spoilt_line() -> str:
+    return "c"
+
+
 spoilt_line = Exercise(
     title="find the line that spoils the pair",
     level="investigate",
-    solution="c",
+    solution=_spoilt_line,
     misconceptions={
         "Line a is right: the photo may be soft before it is scratched.": "a",
         "Line b is right: the mask is exact at this moment.": "b",
@@ -171,4 +182,139 @@ spoilt_line = Exercise(
     praise="The blur spread the scratch beyond its mask. So recipes blur first.",
 )
 
-sheet = Sheet((spline_point, screen, changed_mask, spoilt_line))
+
+Damage = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+
+
+def _own_damage(photo: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the photo with a strip of yellowed adhesive tape on it, and its mask."""
+    rng, size = np.random.default_rng(seed), np.array(photo.shape[:2])
+    rows, columns = np.indices(photo.shape[:2])
+    row, column = rng.uniform(0.3, 0.7, 2) * size
+    angle = rng.uniform(0, np.pi)
+    across = (rows - row) * np.cos(angle) + (columns - column) * np.sin(angle)
+    mask = np.abs(across) < 0.07 * size.min()
+    taped = 0.3 * photo + 0.7 * np.array([214, 186, 120])
+    return np.where(mask[..., None], np.rint(taped).astype(np.uint8), photo), mask
+
+
+def _kept_rules(answer: Damage, photo: np.ndarray) -> dict[str, Any] | None:
+    """Return in words which rules of a kind of damage an answer keeps."""
+    before, photo = photo, photo.copy()  # an answer may paint on the trial itself
+    first = answer(photo, 1)
+    if first is None or first is ...:
+        return None
+    damaged, mask = (np.asarray(part) for part in first)
+    found: dict[str, Any] = {
+        "The photo that you were given": _either(np.array_equal(photo, before), "changed"),
+        "The damaged photo": f"{damaged.dtype} {damaged.shape}",
+        "The mask": f"{mask.dtype} {mask.shape}",
+        "The part of the photo that the mask covers": _covered(float(np.mean(mask > 0))),
+    }
+    wanted = {"The damaged photo": f"uint8 {photo.shape}", "The mask": f"bool {photo.shape[:2]}"}
+    rest = dict.fromkeys(_RULES, "not looked at yet")
+    if any(found[name] != words for name, words in wanted.items()):
+        return found | rest
+    changed = (damaged != before).any(axis=2)
+    again, other = answer(before.copy(), 1), answer(before.copy(), 2)
+    kept = (
+        not changed[~mask].any(),
+        bool(changed[mask].sum() > mask.sum() / 2),
+        all(np.array_equal(*pair) for pair in zip(first, again, strict=True)),
+        not all(np.array_equal(*pair) for pair in zip(first, other, strict=True)),
+    )
+    return found | {rule: _either(k, "broken") for rule, k in zip(_RULES, kept, strict=True)}
+
+
+_RULES = (
+    "The rule that nothing changes outside the mask",
+    "The rule that most of the mask is damaged",
+    "The rule that the same seed gives the same damage",
+    "The rule that another seed gives another damage",
+)
+
+
+def _covered(share: float) -> str:
+    if share < 0.001:
+        return "almost nothing"
+    return "0.1 to 60 %" if share <= 0.6 else "more than 60 %"
+
+
+def _either(kept: bool, otherwise: str) -> str:
+    return "kept" if kept else otherwise
+
+
+def _in_place(photo: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    photo[:], mask = _own_damage(photo, seed)
+    return photo, mask
+
+
+def _blurred_after(photo: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    damaged, mask = _own_damage(photo, seed)
+    beside = np.roll(damaged, 1, axis=0)
+    return (damaged // 2 + beside // 2).astype(np.uint8), mask
+
+
+def _unseeded(photo: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    return _own_damage(photo, int(np.random.default_rng().integers(2**31)))
+
+
+def _changed(wrong: Callable[[Any], Any], part: int) -> Damage:
+    """Return a wrong answer that changes the damaged photo (0) or the mask (1) of the solution."""
+
+    def answer(photo: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        pair = list(_own_damage(photo, seed))
+        pair[part] = wrong(pair[part])
+        return pair[0], pair[1]
+
+    return answer
+
+
+own_damage = Exercise(
+    title="a damage of your own",
+    level="build",
+    solution=_own_damage,
+    trials=((_photos[0],), (_photos[1],)),
+    observe=_kept_rules,
+    misconceptions={
+        "You paint on the photo that you were given: its clean partner is lost. Copy it first.": (
+            _in_place
+        ),
+        "The damaged photo has numbers of another kind. Round them and make them uint8.": (
+            _changed(lambda damaged: damaged.astype(float), 0)
+        ),
+        "This is a picture of the mask. A mask is bool: True where the photo is damaged.": (
+            _changed(lambda mask: 255 * mask.astype(np.uint8), 1)
+        ),
+        "A mask has one value for each pixel, not for each channel: (H, W).": (
+            _changed(lambda mask: np.repeat(mask[..., None], 3, axis=2), 1)
+        ),
+        "A mask has the two axes (H, W). Drop the third one.": (
+            _changed(lambda mask: mask[..., None], 1)
+        ),
+        "The mask is inverted: True means damaged.": _changed(lambda mask: ~mask, 1),
+        "Pixels outside the mask have changed: something spreads the damage beyond it.": (
+            _blurred_after
+        ),
+        "The mask is empty, although the photo has changed.": _changed(np.zeros_like, 1),
+        "The mask marks the whole photo. It must say which part is damaged.": (
+            _changed(np.ones_like, 1)
+        ),
+        "The mask is there, but the photo is as before.": (
+            lambda photo, seed: (photo.copy(), _own_damage(photo, seed)[1])
+        ),
+        "The same seed gives another damage each time. Draw all random numbers from "
+        "np.random.default_rng(seed).": _unseeded,
+        "Every photo would get the same damage: the seed is not used.": (
+            lambda photo, seed: _own_damage(photo, 0)
+        ),
+    },
+    hints=(
+        "Make the mask first: a condition on rows and columns, from np.indices(photo.shape[:2]).",
+        "Draw place and direction from np.random.default_rng(seed). Copy the photo, and change "
+        "the copy only where the mask is True.",
+    ),
+    praise="Photo and mask come from the same drawing, so they always agree.",
+)
+
+sheet = Sheet((spline_point, screen, changed_mask, spoilt_line, own_damage))

@@ -1,11 +1,12 @@
 """Exercises of notebook 12: one term or step of each method, and how a table is read."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Sheet
 from oldphoto.evaluation.comparison_table import PAPER
@@ -65,7 +66,7 @@ energy = Exercise(
     praise="The loss ignores the holes, so the network fills them by its own structure.",
 )
 
-_scores = 2 * torch.randn(2, 4, 8, generator=_draw)
+_operation_scores = 2 * torch.randn(2, 4, 8, generator=_draw)
 
 
 def _shares(scores: Tensor) -> Tensor:
@@ -76,7 +77,7 @@ shares = Exercise(
     title="shares of the operations",
     level="complete a line",
     solution=_shares,
-    trials=((_scores,),),
+    trials=((_operation_scores,),),
     limits=(0.0, 1.0),
     misconceptions={
         "The softmax runs over the layers: now the layers compete, not the operations.": (
@@ -109,63 +110,134 @@ def _discriminator(six: Tensor) -> Tensor:
     return 2 * (second - 0.7 * first).mean(dim=(1, 2, 3)) + 0.3 * first.square().mean()
 
 
-def pull(loss: Tensor, weight: Tensor) -> Tensor:
-    """Return the gradient of a loss with respect to a weight, or 0 if it does not depend on it."""
-    if not loss.requires_grad:
-        return torch.zeros_like(weight)
-    (gradient,) = torch.autograd.grad(loss, weight, allow_unused=True)
-    return torch.zeros_like(weight) if gradient is None else gradient
+_Step = Callable[..., Tensor]
 
 
-def _generator_pull(weight: Tensor, degraded: Tensor, discriminator: Network) -> Tensor:
-    restored = weight * degraded
-    loss = F.softplus(-discriminator(torch.cat([degraded, restored], dim=1))).mean()
-    return pull(loss, weight)
+def _generator_step(
+    generator: nn.Module,
+    discriminator: Network,
+    optimizer: torch.optim.Optimizer,
+    degraded: Tensor,
+    clean: Tensor,
+) -> Tensor:
+    restored = generator(degraded)
+    scores = discriminator(torch.cat([degraded, restored], dim=1))
+    loss = F.softplus(-scores).mean() + 100 * (restored - clean).abs().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return restored.detach()
 
 
-def _wrong_pull(loss_of: Callable[[Tensor, Tensor, Network], Tensor]) -> Callable[..., Tensor]:
-    """Return a wrong answer, from its loss of (degraded, restored, discriminator)."""
-    return lambda weight, degraded, discriminator: pull(
-        loss_of(degraded, weight * degraded, discriminator), weight
-    )
+def _two_steps(answer: _Step, degraded: Tensor, clean: Tensor) -> dict[str, Any] | None:
+    """Return the photos and the weights after two steps, and whether the photos carry a gradient.
+
+    The second step shows whether the gradient of the first was thrown away.
+    """
+    generator = nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        generator.weight.copy_(torch.linspace(-0.4, 0.5, 9).view(3, 3, 1, 1))
+        generator.bias.fill_(0.1)
+    optimizer = torch.optim.SGD(generator.parameters(), lr=1e-2)
+    for _ in range(2):
+        restored = answer(generator, _discriminator, optimizer, degraded, clean)
+    if restored is None or restored is ...:
+        return None
+    return {
+        "The generator's weights after two steps": generator.weight.detach().flatten(),
+        "The restored photos": restored,
+        "Their gradient": "cut off" if not restored.requires_grad else "still there",
+    }
 
 
-generator_pull = Exercise(
+def _step_with(
+    loss_of: Callable[[Tensor, Tensor, Tensor], Tensor], clears: bool = True, detaches: bool = True
+) -> _Step:
+    """Return a wrong answer, from its loss of (degraded, restored, clean)."""
+
+    def step(
+        generator: nn.Module,
+        discriminator: Network,
+        optimizer: torch.optim.Optimizer,
+        degraded: Tensor,
+        clean: Tensor,
+    ) -> Tensor:
+        restored = generator(degraded)
+        if clears:
+            optimizer.zero_grad()
+        loss = loss_of(degraded, restored, clean)
+        loss.backward()
+        optimizer.step()
+        return restored.detach() if detaches else restored
+
+    return step
+
+
+def _scores(first: Tensor, second: Tensor) -> Tensor:
+    return _discriminator(torch.cat([first, second], dim=1))
+
+
+def _l1(restored: Tensor, clean: Tensor) -> Tensor:
+    return 100 * (restored - clean).abs().mean()
+
+
+def _right_loss(x: Tensor, made: Tensor, y: Tensor) -> Tensor:
+    return F.softplus(-_scores(x, made)).mean() + _l1(made, y)
+
+
+generator_step = Exercise(
     title="the generator's step",
-    level="modify",
-    solution=_generator_pull,
-    trials=((torch.tensor([0.8], requires_grad=True), _degraded, _discriminator),),
+    level="build",
+    solution=_generator_step,
+    trials=((_degraded, _clean), (_output, _degraded)),
+    tolerance=1e-5,
+    observe=_two_steps,
     misconceptions={
-        "Nothing arrives at the generator: its photo is detached on the way to the "
-        "discriminator. "
-        "That is right in the discriminator's step, and only there.": (
-            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y.detach()], dim=1))).mean())
+        "The scores teach the generator nothing: they are missing from the loss, "
+        "or the photo is detached on its way to the discriminator.": _step_with(
+            lambda x, made, y: F.softplus(-_scores(x, made.detach())).mean() + _l1(made, y)
         ),
         "This loss is low when the discriminator recognises the restored photo. That is the "
-        "discriminator's "
-        "goal; the generator has the opposite one.": (
-            _wrong_pull(lambda x, y, d: F.softplus(d(torch.cat([x, y], dim=1))).mean())
+        "discriminator's goal; the generator has the opposite one.": (
+            _step_with(lambda x, made, y: F.softplus(_scores(x, made)).mean() + _l1(made, y))
         ),
         "The discriminator sees the restored photo twice. It is conditional: the degraded one "
-        "belongs "
-        "before it.": _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, y], dim=1))).mean()),
-        "The two photos are swapped; the discriminator expects that the degraded "
-        "one "
-        "comes first.": (
-            _wrong_pull(lambda x, y, d: F.softplus(-d(torch.cat([y, x], dim=1))).mean())
+        "belongs before it.": (
+            _step_with(lambda x, made, y: F.softplus(-_scores(made, made)).mean() + _l1(made, y))
+        ),
+        "The two photos are swapped; the discriminator expects the degraded one first.": (
+            _step_with(lambda x, made, y: F.softplus(-_scores(made, x)).mean() + _l1(made, y))
         ),
         "This is the minimax form. Its gradient vanishes when the discriminator is certain; "
-        "the paper "
-        "uses the other form.": (
-            _wrong_pull(lambda x, y, d: -F.softplus(d(torch.cat([x, y], dim=1))).mean())
+        "the paper uses the other form.": (
+            _step_with(lambda x, made, y: -F.softplus(_scores(x, made)).mean() + _l1(made, y))
         ),
+        "The discriminator alone does not ask for *this* clean photo. The second term of the "
+        "equation is missing.": _step_with(lambda x, made, y: F.softplus(-_scores(x, made)).mean()),
+        "The mean difference counts too little: the equation multiplies it by a number.": (
+            _step_with(lambda x, made, y: F.softplus(-_scores(x, made)).mean() + _l1(made, y) / 100)
+        ),
+        "The restored photo is compared with the degraded one. The target is the clean one.": (
+            _step_with(lambda x, made, y: F.softplus(-_scores(x, made)).mean() + _l1(made, x))
+        ),
+        "These are squares; the equation has absolute differences, which blur less.": _step_with(
+            lambda x, made, y: (
+                F.softplus(-_scores(x, made)).mean() + 100 * (made - y).square().mean()
+            )
+        ),
+        "The second step still has the gradient of the first: clear it before `backward`.": (
+            _step_with(_right_loss, clears=False)
+        ),
+        "The step is right. Detach the photos that you return: the discriminator's step must "
+        "not reach the generator.": _step_with(_right_loss, detaches=False),
     },
     hints=(
-        "Two things are the discriminator's in this loss: the sign of the score, and the detach().",
-        "softplus(-score) is -log D. And the gradient must be able to reach the weight.",
+        "Restore, score the pair, add both terms of the equation. Then the three lines of each "
+        "step: clear the gradient, backward, step.",
+        "F.softplus(-score) is -log D. The discriminator gets the degraded and the restored photo, "
+        "joined by torch.cat along the channels.",
     ),
-    praise="The discriminator's own weights get a gradient as well: freeze them, or clear it "
-    "afterwards.",
+    praise="The discriminator's own weights get a gradient as well; its next step clears it.",
 )
 
 
@@ -236,49 +308,6 @@ cycle = Exercise(
     praise="A generator that hides the damage in faint patterns has a cycle loss of 0, too.",
 )
 
-WINDOW = 8
-_steps = np.arange(80)
-LOSS = 0.08 * np.exp(-_steps / 9) + 0.012 - 0.0001 * _steps
-"""Loss of a deep image prior after each of 80 steps."""
-
-PSNR = 26 - 14 * np.exp(-_steps / 7) - 0.0018 * np.maximum(_steps - 25, 0) ** 2
-"""PSNR against the clean photo, which is unknown in practice."""
-
-VARIANCE = 0.02 * np.exp(-_steps / 6) + 0.0004 + 0.000002 * np.maximum(_steps - 38, 0) ** 1.5
-VARIANCE[_steps < WINDOW - 1] = np.inf
-VARIANCE[WINDOW - 1 :] -= 0.0002 * np.exp(-((_steps[WINDOW - 1 :] - 41) ** 2) / 20)
-"""Variance of the last ``WINDOW`` outputs; infinite while there are fewer."""
-
-
-def _kept() -> int:
-    return int(np.argmin(VARIANCE)) - WINDOW + 1
-
-
-kept = Exercise(
-    title="the step that is kept",
-    level="investigate",
-    solution=_kept,
-    misconceptions={
-        "The loss falls to the end: it compares with the degraded photo, noise and all.": (
-            int(np.argmin(LOSS))
-        ),
-        "That is the best step. But to find it you have looked at the clean photo.": (
-            int(np.argmax(PSNR))
-        ),
-        "The window of least variance ends there. Its first output is kept.": (
-            int(np.argmin(VARIANCE))
-        ),
-        "There the outputs differ most from each other: the fit has not converged.": (
-            int(np.argmax(VARIANCE[WINDOW - 1 :])) + WINDOW - 1
-        ),
-    },
-    hints=(
-        "Which of the three curves does the method know, and which of them has a minimum?",
-        "np.argmin of the variance is the last step of a window of WINDOW outputs.",
-    ),
-    praise="It is a little later than the best step; the end would be much worse.",
-)
-
 
 def _beaten_everywhere() -> int:
     table = np.array(list(PAPER.values())) * [1, 1, -1, -1]  # now more is better throughout
@@ -303,5 +332,5 @@ beaten_everywhere = Exercise(
     praise="Which of the others is best depends on the metric that matters to you.",
 )
 
-sheet = Sheet((energy, kept, shares, generator_pull, cycle, beaten_everywhere))
+sheet = Sheet((energy, shares, generator_step, cycle, beaten_everywhere))
 """The exercises in the order of the notebook."""

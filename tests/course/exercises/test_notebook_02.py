@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: the solutions do what the package does."""
+"""Exercises of notebook 02: their solutions agree with the package."""
 
 import numpy as np
 
@@ -30,3 +30,22 @@ def test_mask_of_what_changed_lies_inside_the_mask_of_the_scratch():
     scratched, mask = apply_scratches(photo, scratches)
     changed = exercises.changed_mask.solution(photo, scratched)
     assert changed.any() and not changed[~mask].any()
+
+
+def test_a_damage_with_a_fixed_size_is_refused():
+    def of_one_size(photo, seed):
+        mask = np.zeros((256, 256), bool)
+        mask[100:120, seed : seed + 90] = True
+        damaged = photo.copy()
+        damaged[mask] = 255
+        return damaged, mask
+
+    verdict = exercises.own_damage.check(of_one_size)
+    assert not verdict.right and verdict.message.startswith("It stops with IndexError")
+
+
+def test_scratches_of_the_package_keep_the_rules_of_a_damage():
+    def scratched(photo, seed):
+        return apply_scratches(photo, sample_scratches(np.random.default_rng(seed), num=(5, 9)))
+
+    assert exercises.own_damage.check(scratched).right

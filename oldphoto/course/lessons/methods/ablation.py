@@ -1,6 +1,5 @@
 """The ablation: photos restored by the shipped micro-checkpoints, and the measured results."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +15,7 @@ from oldphoto.evaluation.ablation.results import (
     as_method,
     read_results,
 )
-from oldphoto.evaluation.ablation.variants import FOLDER, FULL, NONLOCAL, PARTS, load_micro, part_of
-from oldphoto.evaluation.comparison_table import PAPER
+from oldphoto.evaluation.ablation.variants import FOLDER, FULL, PARTS, load_micro, part_of
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.metrics.bootstrap import Interval
 from oldphoto.metrics.fidelity import psnr, psnr_within
@@ -31,40 +29,14 @@ SWITCHES = (NOTHING, *PARTS)
 SIDE = 128
 """Side of the photos on the switchboard, in pixels; small, so that it reacts at once."""
 
-WITHOUT, WITH = "ours without partial non-local", "ours with partial non-local"
 
-
-@dataclass(frozen=True)
-class Translation:
-    """One row of the paper's ablation of the latent translation; lower is better in both."""
-
-    method: str
-    wasserstein: float
-    brisque: float
-
-
-PAPER_TRANSLATION = (
-    Translation("Pix2Pix, no latent space", 1.837, 25.549),
-    Translation("VAEs, all trained at once", 1.048, 23.949),
-    Translation("VAEs, two stages", 0.765, 23.396),
-    Translation("full: with latent adversary", 0.581, 23.016),
-)
-"""Wan et al., CVPR 2020, section 4.4: old photos. The numbers are quoted from memory."""
-
-OUR_TRANSLATION = dict(
-    zip(
-        (row.method for row in PAPER_TRANSLATION),
-        (*STEPS, f"without {PARTS[0]}", FULL),
-        strict=True,
-    )
-)
-"""Our result for each row of the paper's ablation."""
-
-PAPER_NOTE = (
-    "The paper's figures are of its own old photos and networks trained for days; the Wasserstein "
-    "distances are of other codes, in other units. Compare the directions, not the numbers. We "
-    "quote the figures of the translation from memory: look them up before you cite them."
-)
+TRANSLATION = {
+    "Pix2Pix, no latent space": STEPS[0],
+    "VAEs, all trained at once": STEPS[1],
+    "VAEs, two stages": f"without {PARTS[0]}",
+    "full: with latent adversary": FULL,
+}
+"""The steps in which the paper builds up its latent translation, and our variant of each."""
 
 
 def variant_of(switch: str) -> str:
@@ -199,29 +171,14 @@ def clear_parts(results: Results, measure: str) -> list[str]:
 
 
 def translation_rows(results: Results) -> list[tuple[str, float | None, float | None]]:
-    """Return rows (method, Wasserstein, BRISQUE): the paper's four, then our four.
+    """Return rows (method, Wasserstein, BRISQUE) of ``TRANSLATION``; lower is better in both.
 
     BRISQUE is None where it was not measured.
     """
-    rows: list[tuple[str, float | None, float | None]] = [
-        (f"paper: {row.method}", row.wasserstein, row.brisque) for row in PAPER_TRANSLATION
+    return [
+        (method, _mean(results, variant, GAP), _mean(results, variant, "BRISQUE"))
+        for method, variant in TRANSLATION.items()
     ]
-    for method, variant in OUR_TRANSLATION.items():
-        gap, brisque = (_mean(results, variant, name) for name in (GAP, "BRISQUE"))
-        rows.append((f"ours: {method}", gap, brisque))
-    return rows
-
-
-def nonlocal_rows(results: Results) -> list[tuple[str, float, float]]:
-    """Return rows (method, PSNR, SSIM) without and with the partial non-local block."""
-    rows = []
-    for name in (WITHOUT, WITH):
-        psnr, ssim = PAPER[name][:2]
-        rows.append((f"paper: {name.removeprefix('ours ')}", psnr, ssim))
-    for words, variant in (("without", f"without {NONLOCAL}"), ("with", FULL)):
-        psnr, ssim = (interval_of(results, variant, name).mean for name in ("PSNR", "SSIM"))
-        rows.append((f"ours: {words} {NONLOCAL}", psnr, ssim))
-    return rows
 
 
 def shown_variants() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The switchboard of the ablation: photos and bars without a part, and figures of both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
@@ -13,13 +13,10 @@ from oldphoto.course.common import enlarged
 from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, photo_html, pixels_html
 from oldphoto.course.lessons.methods.ablation import (
     NOTHING,
-    OUR_TRANSLATION,
-    PAPER_TRANSLATION,
     SWITCHES,
     cases,
     column_of,
     interval_of,
-    nonlocal_rows,
     photo_words,
     restored,
     shown_variants,
@@ -27,8 +24,8 @@ from oldphoto.course.lessons.methods.ablation import (
     verdict,
 )
 from oldphoto.course.widgets import Guard, slider
-from oldphoto.evaluation.ablation.results import GAP, Column, Results
-from oldphoto.evaluation.ablation.variants import FULL, NONLOCAL
+from oldphoto.evaluation.ablation.results import Column, Results
+from oldphoto.evaluation.ablation.variants import FULL
 from oldphoto.metrics.bootstrap import Interval
 
 _GAP = 4  # white pixels between two photos
@@ -120,49 +117,6 @@ def _draw_intervals(axis: Axes, rows: Sequence[int], found: Sequence[Interval]) 
 def _title(column: Column) -> str:
     unit = {"PSNR": ", dB", "PSNR in holes": ", dB"}.get(column.name, "")
     return f"{column.name}{unit}"
-
-
-def draw_paper(results: Results) -> Figure:
-    """Draw the paper's two ablations, and ours of the same rows below them.
-
-    Left column: Wasserstein distance between the latents of old and degraded photos. Right
-    column: PSNR without and with the partial non-local block.
-    """
-    theirs = {row.method: row.wasserstein for row in PAPER_TRANSLATION}
-    block = {name.partition(": ")[2]: value for name, value, _ in nonlocal_rows(results)[:2]}
-    with pyplot.rc_context(STYLE):
-        fig, axes = pyplot.subplots(2, 2, figsize=(11, 5.6))
-        _plain_bars(axes[0, 0], theirs)
-        _plain_bars(axes[0, 1], block)
-        _our_bars(axes[1, 0], results, GAP, OUR_TRANSLATION)
-        parts = {f"without {NONLOCAL}": f"without {NONLOCAL}", f"with {NONLOCAL}": FULL}
-        _our_bars(axes[1, 1], results, "PSNR", parts)
-        axes[0, 0].set_title("paper: Wasserstein (lower is better)")
-        axes[0, 1].set_title("paper: PSNR, dB (higher is better)")
-        axes[1, 0].set_title("ours: Wasserstein")
-        axes[1, 1].set_title("ours: PSNR, dB")
-    return fig
-
-
-def _plain_bars(axis: Axes, values: Mapping[str, float]) -> None:
-    axis.barh(list(values), list(values.values()), color=COLOURS["orange"], edgecolor="black")
-    for row, value in enumerate(values.values()):
-        axis.annotate(
-            f"{value:.2f}",
-            (value, row),
-            (-4, 0),
-            va="center",
-            ha="right",
-            textcoords="offset points",
-        )
-    axis.invert_yaxis()
-
-
-def _our_bars(axis: Axes, results: Results, measure: str, rows: Mapping[str, str]) -> None:
-    """Draw a bar for each of ``rows``: what it is called, and the variant it stands for."""
-    _draw_means(axis, results, measure, tuple(rows.values()))
-    axis.set_yticks(range(len(rows)), list(rows))
-    axis.invert_yaxis()
 
 
 class MarkedBars:

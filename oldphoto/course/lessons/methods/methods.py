@@ -8,22 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from IPython.utils.capture import capture_output
-from torch import Tensor
 
 from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.config import PRESETS
 from oldphoto.course.common import Log, fall, one_thread, psnr_of, read_log, shortened, small_photos
 from oldphoto.degradations import paint_white
 from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
-from oldphoto.evaluation.baselines.attention import (
-    OPERATIONS,
-    AttentionConfig,
-    AttentionNetwork,
-    OperationAttention,
-)
-from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed, whitened
+from oldphoto.evaluation.baselines.attention import AttentionConfig
+from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed
 from oldphoto.evaluation.baselines.pix2pix import Pix2PixConfig
 from oldphoto.evaluation.comparison import ComparedMethod
 from oldphoto.evaluation.methods import Sources, compared_methods
@@ -170,7 +163,7 @@ def teach(name: str, folder: Path, times: int = 1, seed: int = 0) -> Lesson:
     require_positive(times=times)
     preset = lesson_preset(name, times)
     run = BaselineRun(folder, settings=_settings(preset.train.num_steps), seed=seed)
-    with _quiet(seed) as clock:
+    with quiet(seed) as clock:
         MODULES[name].fit(run, preset)
     logs = {path.parent.name: read_log(path.parent) for path in folder.glob(f"{name}*/log.csv")}
     return Lesson(preset.train.num_photos, clock[0], logs)
@@ -191,7 +184,7 @@ def teach_ours(folder: Path, times: int = 1, seed: int = 0) -> Lesson:
     run = folder / OURS
     plan = Plan(preset, sample_paths("old"), sample_paths("clean"), run, seed=seed)
     settings = _settings(preset.stages["mapping"].num_steps)
-    with _quiet(seed) as clock:
+    with quiet(seed) as clock:
         for stage, variant in STAGES_OF_OURS:
             train_stage(replace(plan, variant=variant), stage, settings)
     logs = {path.parent.name: read_log(path.parent) for path in run.glob("*/log.csv")}
@@ -204,7 +197,7 @@ def _settings(num_steps: int) -> LoopSettings:
 
 
 @contextmanager
-def _quiet(seed: int) -> Iterator[list[float]]:
+def quiet(seed: int) -> Iterator[list[float]]:
     """Hide progress bars, which would fill the page; the list gets the seconds that passed.
 
     The notebook's own random numbers stay as they are.
@@ -288,29 +281,3 @@ def trace_dip(
     kept = {*shown, fit.stop, fit.best, config.num_steps - 1}
     fit.outputs = {step: outputs[step] for step in sorted(kept)}
     return fit
-
-
-def operation_names() -> list[str]:
-    """Return the eight operations of a layer in words, in the order of their weights."""
-    names = [f"{k}x{k}" + (f", every {d}nd" if d > 1 else "") for k, d in OPERATIONS]
-    return [*names, "average"]
-
-
-def operation_weights(network: AttentionNetwork, photo: TestPhoto) -> Tensor:
-    """Return the attention weights of the operations in each layer for one photo, (layers, 8).
-
-    Each row is positive and adds up to 1.
-    """
-    found: list[Tensor] = []
-    hooks = [
-        module.register_forward_hook(lambda _module, _in, out: found.append(out[0]))
-        for module in network.modules()
-        if isinstance(module, OperationAttention)
-    ]
-    try:
-        with torch.no_grad():
-            network(whitened(photo.degraded, photo.scratch_mask))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.cat(found)

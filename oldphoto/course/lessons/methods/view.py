@@ -1,4 +1,4 @@
-"""Figures of several methods: training curves, attention weights, and a slider of results."""
+"""Figures of several methods: training curves, and a slider of results."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import Tensor
 
 from oldphoto.course.figures import COLOURS, STYLE, photo_html
-from oldphoto.course.lessons.methods.methods import Fit, Lesson, operation_names
+from oldphoto.course.lessons.methods.methods import Fit, Lesson
 from oldphoto.course.widgets import Guard
 from oldphoto.evaluation.comparison import MethodResult
 from oldphoto.evaluation.test_photos import TestPhoto
@@ -63,27 +62,6 @@ def draw_lesson(lesson: Lesson, terms: Mapping[str, str]) -> Figure:
         for axis, (stage, term) in zip(axes.flat, terms.items(), strict=False):
             axis.plot(lesson.logs[stage]["step"], lesson.logs[stage][term], "o-")
             axis.set(title=f"{stage}: {term}", xlabel="step")
-    return fig
-
-
-def draw_operations(weights: Mapping[str, Tensor]) -> Figure:
-    """Draw the attention weights of some photos: a row of the picture for each layer.
-
-    Args:
-        weights: name of a photo to its weights (layers, 8).
-    """
-    names = operation_names()
-    with pyplot.rc_context(STYLE):
-        fig, axes = pyplot.subplots(
-            1, len(weights), figsize=(5 * len(weights), 3.6), squeeze=False, sharey=True
-        )
-        top = max(float(table.max()) for table in weights.values())
-        for axis, (name, table) in zip(axes.flat, weights.items(), strict=True):
-            image = axis.imshow(table.numpy(), vmin=0, vmax=top, aspect="auto")
-            axis.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=11)
-            axis.set_yticks(range(len(table)), [f"layer {n + 1}" for n in range(len(table))])
-            axis.set_title(name)
-        fig.colorbar(image, ax=axes, label="weight")
     return fig
 
 

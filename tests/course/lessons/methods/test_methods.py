@@ -13,7 +13,6 @@ from oldphoto.checks import InputError
 from oldphoto.course.lessons.methods import methods as lab
 from oldphoto.course.lessons.methods import view
 from oldphoto.evaluation.baselines import dip
-from oldphoto.evaluation.baselines.attention import AttentionConfig, AttentionNetwork
 from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.comparison import ComparedMethod, MethodResult
 from oldphoto.evaluation.test_photos import HOLE_RATIO
@@ -155,22 +154,6 @@ def test_a_fit_in_words_and_its_picture():
     )
     fig = view.draw_fit(fit)
     assert [len(axis.lines) for axis in fig.axes] == [3, 2]
-    pyplot.close(fig)
-
-
-def test_weights_of_the_operations_are_those_that_the_network_uses(photos):
-    torch.manual_seed(0)
-    network = AttentionNetwork(AttentionConfig(width=4, num_blocks=1, num_layers=4, group=2))
-    weights = lab.operation_weights(network.eval(), photos[0])
-    assert weights.shape == (4, len(lab.operation_names())) == (4, 8)
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(4))
-    x = lab.whitened(photos[0].degraded, photos[0].scratch_mask)
-    with torch.no_grad():
-        first = network.groups[0].attention(network.blocks(network.first(x).relu()))[0]
-    torch.testing.assert_close(weights[:2], first)
-    assert not network.groups[0].attention._forward_hooks  # nothing is left behind
-    fig = view.draw_operations({"a": weights, "b": weights})
-    assert fig.axes[0].images[0].get_array().shape == (4, 8)
     pyplot.close(fig)
 
 
