@@ -2,7 +2,7 @@
 
 1. Pix2Pix, which has no latent space.
 2. Two VAEs and the mapping between them, trained jointly ("all at once").
-3. The same in two stages ("without latent adversary" in ``variants``).
+3. The same in two stages ("without latent discriminator" in ``variants``).
 4. With the latent discriminator on top (the whole method).
 
 This module trains the first two, of the same size, with the same seeds on the same photos.

@@ -51,7 +51,7 @@ TRAINED = STAGES[:3]
 VAE_STAGES, MAPPING_STAGE = TRAINED[:2], TRAINED[2:]
 
 TERMS = {
-    "latent adversary": ("latent_adversarial_weight", VAE_STAGES),
+    "latent discriminator": ("latent_adversarial_weight", VAE_STAGES),
     "adversarial loss": ("adversarial_weight", MAPPING_STAGE),
     "KL": ("kl_weight", VAE_STAGES),
     "feature matching": ("feature_matching_weight", MAPPING_STAGE),
@@ -62,7 +62,7 @@ The adversarial loss and feature matching are those of the mapping (eq. 5). The 
 these variants share the VAEs of the whole method, and nothing but the term differs."""
 
 NONLOCAL, MASK = "partial non-local", "mask"
-PARTS = ("latent adversary", NONLOCAL, MASK, "adversarial loss", "KL", "feature matching")
+PARTS = ("latent discriminator", NONLOCAL, MASK, "adversarial loss", "KL", "feature matching")
 """The parts in the order of the table."""
 
 VARIANTS = (FULL, *(f"without {part}" for part in PARTS))
@@ -174,7 +174,9 @@ def ablated(preset: Preset, variant: str) -> Preset:
 def checkpoint_name(variant: str, seed: int) -> str:
     """Return the file name, without suffix, of the micro-checkpoint of a variant and a seed."""
     part_of(variant)
-    return f"{variant.lower().replace(' ', '_').replace('-', '_')}_seed{seed}"
+    # Shipped files and folders of runs keep the name that this variant had at first.
+    name = variant.replace("latent discriminator", "latent adversary")
+    return f"{name.lower().replace(' ', '_').replace('-', '_')}_seed{seed}"
 
 
 def plan_of(run: AblationRun, variant: str, seed: int) -> Plan:

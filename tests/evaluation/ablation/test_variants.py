@@ -94,7 +94,7 @@ def test_a_variant_differs_from_the_whole_in_its_part_alone(variant, tmp_path):
     ("part", "term", "stages"),
     [
         ("KL", "kl", ("vae-degraded", "vae-clean")),
-        ("latent adversary", "latent_adversarial", ("vae-degraded",)),
+        ("latent discriminator", "latent_adversarial", ("vae-degraded",)),
         ("adversarial loss", "adversarial", ("mapping",)),
         ("feature matching", "feature_matching", ("mapping",)),
     ],
@@ -112,7 +112,7 @@ def test_vaes_are_shared_only_where_they_come_out_the_same(tmp_path):
     shared = {name: same_stages(plan_of(run, name, 0), whole) for name in VARIANTS[1:]}
     both = ["vae_degraded", "vae_clean"]
     # The clean VAE begins as a copy of the other one, so with that it is another one, too.
-    assert shared.pop("without latent adversary") == shared.pop("without KL") == []
+    assert shared.pop("without latent discriminator") == shared.pop("without KL") == []
     assert all(names == both for names in shared.values())
     other = replace(whole, preset=whole.preset.with_stages("vae-clean", num_photos=6))
     assert same_stages(other, whole) == ["vae_degraded"]
@@ -149,7 +149,7 @@ def test_shared_vaes_are_equal_and_others_are_not(trained):
 
     whole = digests(FULL)
     for variant in VARIANTS[1:]:
-        if variant in ("without latent adversary", "without KL"):
+        if variant in ("without latent discriminator", "without KL"):
             assert not set(digests(variant)) & set(whole)
         else:
             assert digests(variant) == whole

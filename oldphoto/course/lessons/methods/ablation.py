@@ -34,7 +34,7 @@ TRANSLATION = {
     "Pix2Pix, no latent space": STEPS[0],
     "VAEs, all trained at once": STEPS[1],
     "VAEs, two stages": f"without {PARTS[0]}",
-    "full: with latent adversary": FULL,
+    "full: with latent discriminator": FULL,
 }
 """The steps in which the paper builds up its latent translation, and our variant of each."""
 

@@ -55,7 +55,7 @@ def made_up() -> Results:
         noise -= noise.mean()
         table = photos + worth.get(variant, 0.0) + noise * (variant not in worth)
         values[variant] = {"PSNR": table.tolist(), "SSIM": (table / 40).tolist()}
-        values[variant][GAP] = [[0.2 + 0.1 * (variant == "without latent adversary")]] * 3
+        values[variant][GAP] = [[0.2 + 0.1 * (variant == "without latent discriminator")]] * 3
     columns = Column("PSNR", 2, True), Column("SSIM", 3, True), Column(GAP, 3, False)
     return Results(columns, tuple("abcdefgh"), values)
 
@@ -107,7 +107,7 @@ def test_the_whole_method_is_better_than_the_degraded_input():
 def test_switches_are_the_parts_and_name_their_variants():
     assert list(lab.SWITCHES) == ["nothing", *PARTS]
     assert lab.variant_of("nothing") == FULL and lab.variant_of("KL") == "without KL"
-    with pytest.raises(InputError, match="switch must be one of nothing, latent adversary"):
+    with pytest.raises(InputError, match="switch must be one of nothing, latent discriminator"):
         lab.variant_of("paint")
     with pytest.raises(InputError, match="seed must be one of 0, 1, 2; got 3"):
         lab.network_of(FULL, 3)
@@ -150,8 +150,8 @@ def test_verdicts_tell_losses_gains_and_luck():
     assert verdicts["feature matching"].endswith("that may be luck: 0 lies inside.")
     assert lab.clear_parts(results, "PSNR") == ["mask", "KL"]
     # Lower is better here.
-    assert lab.verdict(results, "latent adversary", GAP) == (
-        "Without latent adversary: Wasserstein changes by +0.100 [+0.100, +0.100], "
+    assert lab.verdict(results, "latent discriminator", GAP) == (
+        "Without latent discriminator: Wasserstein changes by +0.100 [+0.100, +0.100], "
         "worse without it."
     )
     assert lab.verdict(results, "nothing", GAP) == "The whole method: 0.200 [0.200, 0.200]."
