@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-large-masks",
         action="store_true",
-        help="take mask files that mark more than 60 %% of a photo",
+        help="take masks, from files or the detector, that mark more than 60 %% of a photo",
     )
     parser.add_argument(
         "--save-masks",

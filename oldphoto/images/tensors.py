@@ -1,4 +1,4 @@
-"""Convert pixels, uint8 (H, W, 3), to tensors (1, 3, H, W) in [-1, 1], and back."""
+"""Convert pixels, uint8 or uint16 (H, W, 3), to tensors (1, 3, H, W) in [-1, 1], and back."""
 
 import numpy as np
 import torch
@@ -18,20 +18,24 @@ def mask_to_tensor(mask: np.ndarray) -> Tensor:
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:
-    """Turn uint8 (H, W, 3) into float (1, 3, H, W) in [-1, 1].
+    """Turn uint8 or uint16 (H, W, 3) into float (1, 3, H, W) in [-1, 1].
 
     Example:
         >>> to_tensor(np.array([[[0, 255, 51]]], np.uint8)).flatten()
         tensor([-1.0000,  1.0000, -0.6000])
     """
     channels_first = _from_numpy(pixels).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    return channels_first.float().contiguous().div_(127.5).sub_(1)
+    half = float(np.iinfo(pixels.dtype).max) / 2
+    return channels_first.float().contiguous().div_(half).sub_(1)
 
 
-def to_pixels(tensor: Tensor) -> np.ndarray:
+def to_pixels(tensor: Tensor, deep: bool = False) -> np.ndarray:
     """Turn (3, H, W) or (1, 3, H, W) in [-1, 1] into uint8 (H, W, 3); other values are clipped.
 
     The range is fixed: an output is never stretched to its own minimum and maximum.
+
+    Args:
+        deep: return uint16, from 0 to 65535.
 
     Raises:
         InputError: if the tensor has another shape.
@@ -43,8 +47,9 @@ def to_pixels(tensor: Tensor) -> np.ndarray:
     photo = tensor[0] if tensor.ndim == 4 else tensor
     if photo.ndim != 3 or photo.shape[0] != 3 or (tensor.ndim == 4 and tensor.shape[0] != 1):
         raise InputError(f"expected one photo (3, H, W) in [-1, 1], got {tuple(tensor.shape)}")
-    levels = photo.detach().float().cpu().add(1).mul_(127.5).round_().clamp_(0, 255)
-    return levels.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()  # (H, W, 3)
+    kind, full = (torch.uint16, 65535) if deep else (torch.uint8, 255)
+    levels = photo.detach().float().cpu().add(1).mul_(full / 2).round_().clamp_(0, full)
+    return levels.permute(1, 2, 0).contiguous().to(kind).numpy()  # (H, W, 3)
 
 
 def _from_numpy(array: np.ndarray) -> Tensor:

@@ -24,7 +24,8 @@ MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
 
 
 LARGEST_FRACTION = 0.6
-"""Fraction of a photo above which a drawn mask is likely to be painted the other way round."""
+"""Fraction of a photo above which a mask is likely to be wrong: painted the other way round, or found
+on a picture of another kind than the detector knows."""
 
 
 class MaskError(InputError):
@@ -33,11 +34,11 @@ class MaskError(InputError):
 
 @dataclass(frozen=True)
 class MaskReading:
-    """How drawn masks are read.
+    """How masks are taken.
 
     Attributes:
-        inverted: black is damaged and white is sound, as some paint tools write it.
-        accept_large: take masks that cover more than LARGEST_FRACTION of their photo.
+        inverted: in mask files black is damaged and white is sound, as some paint tools write it.
+        accept_large: take masks, drawn or found, that cover more than LARGEST_FRACTION of their photo.
     """
 
     inverted: bool = False
@@ -62,7 +63,7 @@ def choose_masks(
         restorer: that will use the masks.
         source: of the restorer's weights; "auto" takes the detector from it.
         photos: all photos of the batch.
-        reading: how drawn masks are read.
+        reading: how masks are taken.
         folders: of each photo, its folder in the batch; a folder of masks has the same folders.
             None: all photos are in one.
 
@@ -84,7 +85,10 @@ def choose_masks(
         )
     if choice == "auto":
         detector = ScratchDetector.from_source(source, restorer.device)
-        return lambda _photo, pixels: detector(pixels), "scratches found by a detector"
+        return (
+            lambda photo, pixels: _found(detector(pixels), photo, reading),
+            "scratches found by a detector",
+        )
     path = Path(choice)
     if path.is_dir():
         pairs = pair_masks(photos, path, folders)
@@ -224,6 +228,16 @@ def _without_mask(photos: list[Path], pairs: Mapping[Path, Path]) -> str:
 
 def _no_mask(_photo: Path, _pixels: np.ndarray) -> None:
     return None
+
+
+def _found(mask: np.ndarray, photo: Path, reading: MaskReading) -> np.ndarray:
+    share = float(mask.mean())
+    if share > LARGEST_SHARE and not reading.accept_large:
+        raise MaskError(
+            f"{photo}: the detector marks {100 * share:.0f} % as damaged: give a painted mask or "
+            "--mask none; if it is meant so, add --accept-large-masks"
+        )
+    return mask
 
 
 def _read(path: Path, pixels: np.ndarray, reading: MaskReading) -> np.ndarray:

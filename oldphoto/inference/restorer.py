@@ -197,11 +197,12 @@ class Restorer:
         """Restore one photo given as an array, for programs that read and write files themselves.
 
         Args:
-            pixels: uint8 (H, W, 3), upright RGB, at least 16 pixels a side.
+            pixels: uint8 or uint16 (H, W, 3), upright RGB, at least 16 pixels a side. With uint16,
+                precision "auto" means "fp32", because bfloat16 has 8 bits.
             scratch_mask: bool (H, W), true where damaged; None: nothing is damaged.
 
         Returns:
-            uint8 (H, W, 3).
+            (H, W, 3), of the same type.
 
         Raises:
             InputError: if an array has another type or shape, or the photo does not fit into
@@ -216,7 +217,7 @@ class Restorer:
             >>> restored.shape, restored.dtype
             ((40, 60, 3), dtype('uint8'))
         """
-        require_photo(pixels)
+        require_photo(pixels, allow_deep=True)
         require_min_side(pixels, "the photo")
         if scratch_mask is not None:
             require_photo_mask(scratch_mask, pixels)
@@ -232,7 +233,8 @@ class Restorer:
         if damaged is not None:
             mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
             degraded = degraded.masked_fill(mask > 0, 1.0)
-        return to_pixels(self._restore(degraded, mask, tiling))
+        deep = pixels.dtype == np.uint16
+        return to_pixels(self._restore(degraded, mask, tiling, exactly=deep), deep)
 
     def restore_tensor(self, degraded: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
         """Restore a batch of tensors as it is; holes are not painted, masks not widened.
@@ -256,12 +258,21 @@ class Restorer:
         return self._restore(degraded, scratch_mask, tiling)
 
     @torch.no_grad()
-    def _restore(self, degraded: Tensor, mask: Tensor | None, tiling: Tiling | None) -> Tensor:
+    def _restore(
+        self,
+        degraded: Tensor,
+        mask: Tensor | None,
+        tiling: Tiling | None,
+        exactly: bool = False,
+    ) -> Tensor:
         photo = pad_to_multiple(degraded.to(self.device).float(), self.network.size_multiple)
         if mask is not None:
             mask = pad_to_multiple(mask.to(self.device).float(), self.network.size_multiple)
         deadline = time.monotonic() + self.max_seconds
-        infer = partial(self._infer, bf16=self.precision == "bf16", deadline=deadline)
+        precision = self.precision
+        if exactly and self._requested_precision == "auto":
+            precision = "fp32"
+        infer = partial(self._infer, bf16=precision == "bf16", deadline=deadline)
         if tiling is None:
             restored = infer(photo, mask)
         else:

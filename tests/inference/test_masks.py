@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,6 +158,23 @@ def test_a_mask_of_most_of_the_photo_must_be_meant(tmp_path):
     for choice in ("none", "auto"):
         with pytest.raises(InputError, match=f"--inverted is for masks from files, .* is {choice}"):
             choose_masks(choice, restorer(), SMALL, [photo], MaskReading(inverted=True))
+
+
+@pytest.mark.parametrize(("share", "is_questioned"), [(0.55, False), (0.65, True)])
+def test_a_found_mask_of_most_of_the_photo_must_be_meant_too(monkeypatch, share, is_questioned):
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    mask = np.arange(20)[:, None].repeat(20, axis=1) < 20 * share
+    detector = SimpleNamespace(from_source=lambda *_: lambda _pixels: mask)
+    monkeypatch.setattr(mask_choice, "ScratchDetector", detector)
+    photo = Path("a.jpg")
+    meant = choose_masks("auto", restorer(), SMALL, [photo], MaskReading(accept_large=True))[0]
+    assert np.array_equal(meant(photo, pixels), mask)
+    source = choose_masks("auto", restorer(), SMALL, [photo])[0]
+    if is_questioned:
+        with pytest.raises(MaskError, match=r"a\.jpg: the detector marks 65 %.*accept-large"):
+            source(photo, pixels)
+    else:
+        assert np.array_equal(source(photo, pixels), mask)
 
 
 def test_any_error_of_a_decoder_is_a_mask_error(tmp_path, monkeypatch):

@@ -24,7 +24,13 @@ def run_nbval(notebook: Path) -> subprocess.CompletedProcess[str]:
     """Run nbval on one notebook, with the kernel of this interpreter."""
     folder = notebook.parent
     environment = os.environ | kernel_environment(write_kernel(folder / "jupyter"))
-    options = ["--nbval-lax", "--nbval-sanitize-with", str(SANITIZE), "--nbval-cell-timeout", "120"]
+    options = [
+        "--nbval-lax",
+        "--nbval-sanitize-with",
+        str(SANITIZE),
+        "--nbval-cell-timeout",
+        "1800",
+    ]
     options += ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(folder)]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, notebook.name],

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -165,7 +166,8 @@ class _Run:
         cell_timeout: float | None,
     ) -> None:
         self.name = notebook.name
-        self.num_cells = len(notebook.node.cells) + bool(parameters)
+        self.cells = notebook.node.cells
+        self.num_cells = len(self.cells) + bool(parameters)
         self.cells_done = 0
         self.parameters = parameters
         self.environment = kernel_environment(kernel)
@@ -219,16 +221,41 @@ class _Run:
         if code == 0:
             return "; ".join(hidden_errors(nbformat.read(self.executed, as_version=4)))
         if code < 0:
-            return "its process was killed, most often out of memory; try again with --jobs 1"
+            return (
+                f"{self._reached(printed)}: its process was killed, most often for want of memory. "
+                "Close other programs and run it alone, with --jobs 1"
+            )
         if "CellTimeoutError" in printed:
-            return f"a cell took longer than {self.cell_timeout:g} s"
+            return (
+                f"{self._reached(printed)} took longer than {self.cell_timeout:g} s. Run it again "
+                "when the machine has less to do, or allow more with --cell-timeout"
+            )
         if "DeadKernelError" in printed:
-            return "the kernel died; most often the machine was out of memory"
+            return (
+                f"{self._reached(printed)}: Python itself ended, most often for want of memory. "
+                "Close other programs and run it alone, with --jobs 1"
+            )
         if self.executed.is_file():
             errors = cell_errors(nbformat.read(self.executed, as_version=4))
             if errors:
-                return errors[-1]
-        return f"it could not be run: {(printed.strip().splitlines() or ['no words'])[-1]}"
+                return (
+                    f"{errors[-1]}. Run this notebook alone; if it fails again, open it and run it "
+                    "up to this cell"
+                )
+        last = (printed.strip().splitlines() or ["no words"])[-1]
+        return f"it could not be run: {last}. `python -m oldphoto doctor` says what is missing"
+
+    def _reached(self, printed: str) -> str:
+        """Return the name of the cell that was running, counted by papermill's progress bar."""
+        counts = CELLS_DONE.findall(printed)
+        number = int(counts[-1]) if counts else 0
+        cells = list(self.cells)
+        if self.parameters:  # papermill adds a cell with their values behind the parameters
+            tags = [cell.metadata.get("tags", []) for cell in cells]
+            place = next((i for i, names in enumerate(tags) if "parameters" in names), 0)
+            cells.insert(place + 1, cells[place])
+        number = min(number, len(cells) - 1)
+        return cell_name(number + 1, cells[number])
 
 
 def _run_all(runs: list[_Run], jobs: int) -> list[Result]:
@@ -280,11 +307,23 @@ def cell_errors(node: nbformat.NotebookNode) -> list[str]:
     """Return the errors of cells; papermill's own remarks do not count as cells."""
     cells = [c for c in node.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
     return [
-        f"cell {number}: {output.ename}: {output.evalue}"
+        f"{cell_name(number, cell)}: {output.ename}: {output.evalue}"
         for number, cell in enumerate(cells, start=1)
         for output in cell.get("outputs", [])
         if output.output_type == "error"
     ]
+
+
+def cell_name(number: int, cell: nbformat.NotebookNode) -> str:
+    """Return how a reader finds a cell: its place and its first line of code.
+
+    Example:
+        >>> cell_name(4, nbformat.v4.new_code_cell("1 / 0"))
+        'cell 4 (1 / 0)'
+    """
+    lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
+    code = [line for line in lines if not line.startswith(("#", "import ", "from "))]
+    return f"cell {number} ({textwrap.shorten((code or lines or ['empty'])[0], 60)})"
 
 
 def hidden_errors(node: nbformat.NotebookNode) -> list[str]:

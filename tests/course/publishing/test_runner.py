@@ -15,6 +15,7 @@ from oldphoto.cli import main as cli
 from oldphoto.course.publishing.badges import Address
 from oldphoto.course.publishing.kernel import write_kernel
 from oldphoto.course.publishing.notebooks import all_notebooks
+from oldphoto.course.publishing.pages import write_pages
 from oldphoto.course.publishing.runner import check_parameters, run_notebooks
 
 BADGE = Address("o/p").badge("02_good.ipynb")
@@ -101,7 +102,28 @@ def test_files_of_a_notebook_land_in_its_own_folder(finished):
 
 
 def test_failing_cell_is_named(finished):
-    assert finished[1]["02_failing"].error == "cell 4: ZeroDivisionError: division by zero"
+    error = finished[1]["02_failing"].error
+    assert error.startswith("cell 4 (1 / 0): ZeroDivisionError: division by zero. Run this")
+
+
+@pytest.mark.parametrize(
+    ("source", "cell", "advice"),
+    [
+        (
+            "import time\ntime.sleep(3600)",
+            "cell 4 (time.sleep(3600)) took longer than 20 s",
+            "--cell",
+        ),
+        ("import os\nos._exit(1)", "cell 4 (os._exit(1)): Python itself ended", "--jobs 1"),
+    ],
+)
+def test_a_cell_that_does_not_end_is_named(tmp_path, source, cell, advice):
+    write_small(tmp_path / "01_small.ipynb", source)
+    notebooks = all_notebooks(tmp_path)
+    (result,) = run_notebooks(notebooks, tmp_path / "out", {"SEED": 7}, cell_timeout=20)
+    assert result.error.startswith(cell) and advice in result.error
+    page = write_pages(notebooks, [result], tmp_path / "out").read_text(encoding="utf-8")
+    assert cell in page
 
 
 def test_error_hidden_in_widget_state_fails(finished):
