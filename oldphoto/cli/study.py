@@ -13,11 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions ``merge`` and ``table`` and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     merger = actions.add_parser("merge", help="merge several files of answers into one CSV file")
+    named = "; a name that another file has gets a number"
     merger.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="CSV file to write; if another file has the name, it gets a number"
+        "--output", type=Path, required=True, metavar="FILE", help=f"CSV file to write{named}"
     )
     table = actions.add_parser("table", help="print the table Top 1 to Top 5 and the agreement")
-    table.add_argument("--output", type=Path, metavar="FILE", help="also write the table as CSV")
+    table.add_argument("--output", type=Path, metavar="FILE", help=f"also write it as CSV{named}")
     table.add_argument(
         "--confidence",
         type=float,
