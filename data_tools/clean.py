@@ -226,7 +226,7 @@ def _set_gone_aside(outputs: OutputFolder, findings: list[Finding]) -> list[Cata
         row = earlier.get(sha256, CatalogueRow(name, sha256=sha256))
         reason = "gone: the photo is no longer in the source folder"
         rows[name] = replace(row, path=name, status=SET_ASIDE, reason=reason)
-    return list(rows.values())
+    return [rows[name] for name in sorted(rows)]  # not in the order of the record
 
 
 def _remove_moved(outputs: OutputFolder, rows: list[CatalogueRow]) -> None:

@@ -58,7 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     with explained_disk_errors(run.folder, "choose another --run folder"), lock_folder(run.folder):
         if not (train_all(run, say) and train_steps(run, say, begun)):
-            say(f"stopped with a checkpoint in {run.folder}: repeat the command with --resume")
+            say(
+                f"stopped with a checkpoint: the same command with --resume goes on in {run.folder}"
+            )
             return 1
         results = measure_steps(run.weights, measure_all(run.weights, run.num_seeds, say), say)
         write_results(run.weights, results)

@@ -74,9 +74,7 @@ def test_the_tables_have_what_is_known_and_what_is_missing(tmp_path):
     write_results(tmp_path, results)  # its own files may be replaced
     (tmp_path / "results.json").write_text("{}", encoding="utf-8")
     for refused in (require_own_results, lambda folder: write_results(folder, results)):
-        with pytest.raises(
-            InputError, match=r"results\.json is not a file"
-        ):
+        with pytest.raises(InputError, match=r"results\.json is not a file"):
             refused(tmp_path)
     with pytest.raises(InputError, match="holds no results of an ablation"):
         read_results(tmp_path)
