@@ -48,7 +48,8 @@ class FileOperations:
                 self.happens(event)
 
         def opened(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
-            if not set(mode) & set("wax+") or not self._is_inside(file) or args:
+            is_ours = self._is_inside(file) and not args and not options.get("opener")
+            if not set(mode) & set("wax+") or not is_ours:
                 return plain_open(file, mode, *args, **options)
             raw = _File(file, mode.replace("b", "").replace("t", ""))
             raw.operations = self

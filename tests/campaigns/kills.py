@@ -52,6 +52,7 @@ from tests.data_tools.run_crawl import QUICK
 
 PICTURES = (".png", ".jpg")
 NUM_PHOTOS = 5
+ROW = "commands killed, on a full disk, or two at once"
 WAYS = KILLED, FULL, TWICE = "killed", "on a full disk", "two at once"
 SAID, CONFIRMED = "said.txt", "confirmed.txt"
 STUDY = Study(("mill",), ("A", "B", "C"))
@@ -340,6 +341,8 @@ def try_once(
         wrong = wrong or f"exit codes {codes} of two at once"
     elif set(codes) - {0, 1, 2, -signal.SIGKILL} or "Traceback" in said:
         wrong = wrong or f"exit code {codes[0]}: {said[-1000:]}"
+    elif len(codes) == 1 and seconds is None and not operations[0].moment and codes[0]:
+        wrong = wrong or f"exit code {codes[0]} without a disturbance: {said[-1000:]}"
     for _ in range(2):
         earlier = visible(world)
         code = wait(start(command, world))
@@ -387,7 +390,7 @@ def campaign(
         fault = tried("undisturbed", 0, [whole])
         seconds = (time.monotonic() - began) / (3 if name in UNUSED else 4)
         for way in ways:
-            found = outcomes[f"commands {way}: {name}"] = Counter[str]()
+            found = outcomes[f"{ROW}: {name}, {way}"] = Counter[str]()
             found |= {f"undisturbed: {fault}": 1} if fault else {}
             for number in range(max(1, count // 4) if way == TWICE else count):
                 share = (number + random.Random(f"{seed} {number}").random()) / count
