@@ -214,17 +214,19 @@ def _set_gone_aside(outputs: OutputFolder, findings: list[Finding]) -> list[Cata
     here = {_SOURCE + finding.sha256 for finding in findings}
     path = outputs.folder / CATALOGUE_NAME
     earlier = {row.sha256: row for row in read_catalogue(path)} if path.is_file() else {}
-    rows = []
+    rows: dict[str, CatalogueRow] = {}
     for name, source in outputs.sources().items():
-        if not source.startswith(_SOURCE) or source in here or not outputs.is_ours(name):
+        is_gone = source.startswith(_SOURCE) and source not in here
+        # After a kill before the rename both names are on record; the first one moves the file.
+        if not is_gone or name in rows or not outputs.is_ours(name):
             continue
         if not name.startswith(_GONE):
             name = outputs.move(name, _GONE + Path(name).name, source)
         sha256 = sha256_of(outputs.path(name))
         row = earlier.get(sha256, CatalogueRow(name, sha256=sha256))
         reason = "gone: the photo is no longer in the source folder"
-        rows.append(replace(row, path=name, status=SET_ASIDE, reason=reason))
-    return rows
+        rows[name] = replace(row, path=name, status=SET_ASIDE, reason=reason)
+    return [rows[name] for name in sorted(rows)]  # not in the order of the record
 
 
 def _remove_moved(outputs: OutputFolder, rows: list[CatalogueRow]) -> None:

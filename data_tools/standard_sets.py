@@ -7,6 +7,7 @@ torchvision looks for it.
 
 import argparse
 import hashlib
+import os
 import shutil
 import tarfile
 import zipfile
@@ -23,12 +24,15 @@ from oldphoto.checks import InputError, require_in
 from oldphoto.images.files import READABLE
 from oldphoto.system.download import RemoteFile, fetch
 from oldphoto.system.files import sha256_of
+from oldphoto.system.outputs import OutputFolder
 
 # isort: split
 import oldphoto.system.torchvision_compat  # noqa: F401  (before torchvision)
 
 # isort: split
 from torchvision.datasets import Imagenette, VOCDetection
+
+_STAGE = "unpacking"
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,6 @@ def _voc(year: str, archive: str, md5: str, num_photos: int, max_bytes: int) -> 
     )
 
 
-def _unpack_imagenette(folder: Path) -> None:
-    """Let torchvision check and unpack Imagenette at 320 px."""
-    shutil.rmtree(folder / "imagenette2-320", ignore_errors=True)  # left by a stopped run
-    Imagenette(folder, split="train", size="320px", download=True)
-
-
 def _unpack_div2k(folder: Path) -> None:
     """Unpack the validation photos of DIV2K."""
     with zipfile.ZipFile(folder / "DIV2K_valid_HR.zip") as file:
@@ -111,7 +109,7 @@ STANDARD_SETS = {
         num_photos=13_394,
         licence="ImageNet terms of access; non-commercial research and education",
         licence_url="https://www.image-net.org/download.php",
-        unpack=_unpack_imagenette,
+        unpack=partial(Imagenette, split="train", size="320px", download=True),
     ),
     "div2k-valid": StandardSet(
         title="DIV2K, validation",
@@ -152,6 +150,9 @@ def run(args: argparse.Namespace) -> int:
 def install(chosen: StandardSet, folder: Path) -> Path:
     """Download and unpack a set, unless it is already there.
 
+    It is unpacked elsewhere and then moved to its place. A folder there, such as a set from which
+    photos were removed, is moved aside, and that is printed.
+
     Returns:
         The folder of the photos; its ``catalogue.csv`` states source and licence of each.
 
@@ -164,11 +165,6 @@ def install(chosen: StandardSet, folder: Path) -> Path:
         require_md5(archive, chosen.md5)
         _unpack(chosen, folder, archive)
     found = _photos_in(photos)
-    if len(found) != chosen.num_photos:
-        raise InputError(
-            f"expected {chosen.num_photos} photos in {photos}, found {len(found)}; "
-            "delete the folder and run the command again"
-        )
     if not (photos / CATALOGUE_NAME).is_file():
         rows = [_row(path, photos, chosen) for path in tqdm(found, desc="list", unit="photo")]
         write_catalogue(photos / CATALOGUE_NAME, rows)
@@ -189,11 +185,40 @@ def require_md5(archive: Path, md5: str) -> None:
 
 
 def _unpack(chosen: StandardSet, folder: Path, archive: Path) -> None:
-    """Unpack the archive; raise InputError if it cannot be read."""
+    """Unpack the archive and move the set to its place.
+
+    Raises:
+        InputError: if the archive cannot be read, or does not hold the photos.
+    """
+    with OutputFolder(folder) as outputs:
+        outputs.fresh_folder(_STAGE)
+        stage = outputs.path(_STAGE)
+        try:
+            _put_into(archive, stage)
+            chosen.unpack(stage)
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
+            raise InputError(f"{archive} cannot be unpacked: {error}; is the disk full?") from error
+        found = len(_photos_in(stage / chosen.photos))
+        if found != chosen.num_photos:
+            raise InputError(
+                f"expected {chosen.num_photos} photos in {archive}, found {found} in {stage}"
+            )
+        top = "/".join(Path(chosen.photos).parts[:2])  # VOCdevkit alone holds sets of several years
+        if os.path.lexists(outputs.path(top)):
+            print(f"{outputs.path(top)} held another number of photos: it is now ", end="")
+            print(outputs.path(outputs.put_aside(top)))
+        outputs.path(top).parent.mkdir(parents=True, exist_ok=True)
+        (stage / top).rename(outputs.path(top))
+        outputs.fresh_folder(_STAGE)
+        stage.rmdir()
+
+
+def _put_into(archive: Path, folder: Path) -> None:
+    """Give a file a second name in a folder, where torchvision looks for it; else copy it."""
     try:
-        chosen.unpack(folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-        raise InputError(f"{archive} cannot be unpacked: {error}; is the disk full?") from error
+        (folder / archive.name).hardlink_to(archive)
+    except OSError:  # a drive without hard links
+        shutil.copyfile(archive, folder / archive.name)
 
 
 def _photos_in(folder: Path) -> list[Path]:

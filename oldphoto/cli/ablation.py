@@ -10,10 +10,17 @@ from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.config import Preset
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.ablation.joint_training import STEPS, measure_steps, train_steps
-from oldphoto.evaluation.ablation.results import as_markdown, measure_all, write_results
+from oldphoto.evaluation.ablation.results import (
+    as_markdown,
+    measure_all,
+    require_own_results,
+    write_results,
+)
 from oldphoto.evaluation.ablation.variants import MICRO, TRAINED, VARIANTS, AblationRun, train_all
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
+from oldphoto.system.files import explained_disk_errors
+from oldphoto.system.outputs import lock_folder
 from oldphoto.training.settings import LoopSettings
 
 
@@ -47,12 +54,16 @@ def run(arguments: argparse.Namespace) -> int:
     say = tqdm.write
     rows = len(VARIANTS) + len(STEPS)
     say(f"{rows} variants x {run.num_seeds} seeds, run folder {run.folder}")
+    require_own_results(run.weights)  # refused now rather than after the work
     begun = time.monotonic()
-    if not (train_all(run, say) and train_steps(run, say, begun)):
-        say(f"stopped with a checkpoint in {run.folder}: the same command with --resume goes on")
-        return 1
-    results = measure_steps(run.weights, measure_all(run.weights, run.num_seeds, say), say)
-    write_results(run.weights, results)
+    with explained_disk_errors(run.folder, "choose another --run folder"), lock_folder(run.folder):
+        if not (train_all(run, say) and train_steps(run, say, begun)):
+            say(
+                f"stopped with a checkpoint: the same command with --resume goes on in {run.folder}"
+            )
+            return 1
+        results = measure_steps(run.weights, measure_all(run.weights, run.num_seeds, say), say)
+        write_results(run.weights, results)
     print(as_markdown(results))
     print(f"done: micro-checkpoints, results.json and table.csv are in {run.weights}")
     return 0

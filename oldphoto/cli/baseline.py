@@ -11,6 +11,8 @@ from oldphoto.data import photo_paths
 from oldphoto.evaluation.baselines import attention, cyclegan, pix2pix, sequential
 from oldphoto.evaluation.baselines.fitting import BaselineRun
 from oldphoto.system.devices import choose_device
+from oldphoto.system.files import explained_disk_errors
+from oldphoto.system.outputs import lock_folder
 from oldphoto.training.settings import LoopSettings
 
 SIZES = ("tiny", "small", "paper")
@@ -74,7 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.photos is not None:
         require_positive(photos=arguments.photos)
         preset = replace(preset, train=replace(preset.train, num_photos=arguments.photos))
-    finished = baseline.fit(_baseline_run(arguments), preset)
+    run = _baseline_run(arguments)
+    with explained_disk_errors(run.folder, "choose another --run folder"), lock_folder(run.folder):
+        finished = baseline.fit(run, preset)
     where = arguments.run / "weights"
     if finished:
         print(f"done: the weights are in {where}")

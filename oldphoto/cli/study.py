@@ -1,25 +1,24 @@
 """``oldphoto study``: merge the answers of a class, and print the table."""
 
 import argparse
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from oldphoto.checks import InputError
 from oldphoto.course.study.store import Merged, merge, write_csv
 from oldphoto.course.study.table import agreement, paper_table, top_table
-from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import photo_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions ``merge`` and ``table`` and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     merger = actions.add_parser("merge", help="merge several files of answers into one CSV file")
+    named = "; a name that another file has gets a number"
     merger.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="CSV file to write"
+        "--output", type=Path, required=True, metavar="FILE", help=f"CSV file to write{named}"
     )
     table = actions.add_parser("table", help="print the table Top 1 to Top 5 and the agreement")
-    table.add_argument("--output", type=Path, metavar="FILE", help="also write the table as CSV")
+    table.add_argument("--output", type=Path, metavar="FILE", help=f"also write it as CSV{named}")
     table.add_argument(
         "--confidence",
         type=float,
@@ -49,9 +48,8 @@ def merge_answers(args: argparse.Namespace) -> None:
     if args.output.suffix.lower() != ".csv":
         raise InputError(f"expected a name that ends with .csv for --output, got {args.output}")
     merged = merge(args.files)
-    with _writing(args.output):
-        write_csv(args.output, merged.rankings, merged.methods)
-    print(f"{_counts(merged)}, files: {len(args.files)}; written to {args.output}")
+    written = write_csv(args.output, merged.rankings, merged.methods)
+    print(f"{_counts(merged)}, files: {len(args.files)}; written to {written}")
 
 
 def print_table(args: argparse.Namespace) -> None:
@@ -67,8 +65,9 @@ def print_table(args: argparse.Namespace) -> None:
         print("\nThe paper's own table (other photos, other people; 22 users):\n")
         print(paper_table().markdown())
     if args.output is not None:
-        with _writing(args.output), written_whole(args.output) as file:
-            file.write(table.as_csv().encode("utf-8"))
+        with photo_folder(args.output.parent) as outputs:
+            written = outputs.write_text(args.output.name, table.as_csv(), source="study table")
+        print(f"\nwritten to {written}")
 
 
 def _counts(merged: Merged) -> str:
@@ -76,14 +75,3 @@ def _counts(merged: Merged) -> str:
     return text + (
         f", duplicates left out: {merged.num_duplicates}" if merged.num_duplicates else ""
     )
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn an error of writing into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}): choose another --output") from (
-            error
-        )

@@ -22,6 +22,7 @@ from oldphoto.training.distributed import Place, any_process, joined
 from oldphoto.training.loop import Stage
 from oldphoto.training.memory_estimate import StepCost, measure_step, settings_that_fit
 from oldphoto.training.plan import (
+    ALL_STAGES,
     FINE_TUNING,
     Plan,
     describe,
@@ -30,6 +31,7 @@ from oldphoto.training.plan import (
     stages_of,
 )
 from oldphoto.training.run_record import (
+    require_own_weights,
     require_same_run,
     require_same_stage,
     write_run_config,
@@ -156,6 +158,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError(
                 f"{plan.run} already holds a run: add --resume, or choose another folder"
             )
+        for stage in stages:
+            name = plan.network_name(stage)
+            same = [plan.folder(s) for s in ALL_STAGES if plan.network_name(s) == name]
+            require_own_weights(same, plan.weights, [name])
         if arguments.compile:
             say("compiling: the first steps of each stage can take minutes")
             require_compiler(place.device)

@@ -12,6 +12,7 @@ from oldphoto.checks import InputError
 from oldphoto.system.files import written_whole
 
 CHUNK_BYTES = 1 << 20
+MAX_RATIO = 100  # photos and weights hardly shrink; a file that does is made to fill the disk
 
 
 def find_members(archive: Path, members: tuple[str, ...]) -> dict[str, str]:
@@ -44,7 +45,8 @@ def unzip(archive: Path, folder: Path, members: tuple[str, ...]) -> list[Path]:
     Names in the archive are never used as paths, and nothing else is unpacked.
 
     Raises:
-        InputError: as find_members, or if a member is damaged or the disk is full.
+        InputError: as find_members, or if a member is damaged or far larger than its packed form,
+            or the disk is full.
     """
     names = find_members(archive, members)
     with zipfile.ZipFile(archive) as file:
@@ -56,7 +58,13 @@ def unzip(archive: Path, folder: Path, members: tuple[str, ...]) -> list[Path]:
 def _unpack_one(file: zipfile.ZipFile, name: str, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        require_space(target.parent, file.getinfo(name).file_size)
+        info = file.getinfo(name)
+        if info.file_size > MAX_RATIO * info.compress_size + CHUNK_BYTES:
+            raise InputError(
+                f"{name} in {file.filename} would unpack from {info.compress_size:,} to "
+                f"{info.file_size:,} bytes, as no photos or weights do: delete the archive"
+            )
+        require_space(target.parent, info.file_size)
         with file.open(name) as source, written_whole(target) as sink:
             shutil.copyfileobj(source, sink, CHUNK_BYTES)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:

@@ -15,7 +15,9 @@ import http.client
 import itertools
 import json
 import os
+import queue
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -31,8 +33,10 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError
 from oldphoto.system.archives import disk_sentence, find_members, require_space
 from oldphoto.system.files import sha256_of, write_json
+from oldphoto.system.streams import printable
 
 TIMEOUT_SECONDS = 30.0  # without receiving a byte
+ANSWER_SECONDS = 60.0  # until all headers have come
 SLOW_SECONDS = 60.0  # a server that sends less than SLOW_BYTES in this time is left
 SLOW_BYTES = 60 << 10
 MAX_STALLED = 5  # attempts in a row without new bytes
@@ -195,12 +199,12 @@ def _request(url: str, start: int, validator: str) -> http.client.HTTPResponse:
         headers |= {"Range": f"bytes={start}-", "If-Range": validator}
     try:
         request = urllib.request.Request(url, headers=headers)
-        return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        return _opened(request)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             return _request(url, 0, "")  # the file there is shorter than what we have
-        answer = f"the server answered {error.code} {error.reason}"
+        answer = f"the server answered {error.code} {_reason(error.reason)}"
         if error.code in TEMPORARY_STATUS:
             wait = _retry_after(error.headers.get("Retry-After", ""))
             raise _TemporaryError(answer, wait) from error
@@ -210,6 +214,29 @@ def _request(url: str, start: int, validator: str) -> http.client.HTTPResponse:
             raise _TemporaryError(f"the connection broke: {_reason(error.reason)}") from error
         # No network, no such host, no server, a bad certificate: waiting does not help.
         raise _AddressError(f"no connection: {_reason(error.reason)}") from error
+
+
+def _opened(request: urllib.request.Request) -> http.client.HTTPResponse:
+    """Open an address; a server that sends its headers too slowly is left.
+
+    The time limit of a socket begins anew with each byte, so a thread of its own waits for it.
+    """
+    answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
+
+    def wait() -> None:
+        try:
+            answers.put(urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS))
+        except Exception as error:  # noqa: BLE001 - raised again below
+            answers.put(error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        answer = answers.get(timeout=ANSWER_SECONDS)
+    except queue.Empty:
+        raise _AddressError(f"too slow: no answer in {ANSWER_SECONDS:.0f} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _total_size(response: http.client.HTTPResponse, remote: RemoteFile, start: int) -> int | None:
@@ -337,7 +364,8 @@ def _refuse_wrong_content(remote: RemoteFile, path: Path, sha256: str, record_fi
 
 def _reason(error: object) -> str:
     strerror = getattr(error, "strerror", None)
-    return strerror or str(error) or type(error).__name__
+    # Parts of what a server sent: it must not reach a terminal as it is.
+    return printable(strerror or str(error) or type(error).__name__)
 
 
 def _retry_after(header: str) -> float:

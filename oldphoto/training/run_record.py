@@ -62,6 +62,12 @@ def require_same_run(plan: Plan) -> None:
     Photos and length may differ between the stages of one run: see ``require_same_stage``.
     """
     if not (plan.weights.is_dir() or any(plan.run.glob("*/checkpoints"))):
+        found = _read(plan.run / _NAME)
+        if found is not None and "preset" not in found:  # else a run that was killed at its start
+            raise InputError(
+                f"{plan.run / _NAME} was not written by training and would be replaced: choose "
+                "another --run folder"
+            )
         return  # nothing was trained yet
     before = _read(plan.run / _NAME)
     # A folder with weights alone, copied from elsewhere, has no record to compare with.
@@ -90,6 +96,24 @@ def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
             del settings["learning_rate"]
         _require_same(folder, before.pop("stage", {}), settings)
         _require_same(folder, before, now)
+
+
+def require_own_weights(stages: Iterable[Path], weights: Path, names: Iterable[str]) -> None:
+    """Raise InputError if a stage that begins would write over weights of another origin.
+
+    Args:
+        stages: folders of the stages that train the networks; one with checkpoints has begun.
+        weights: folder of the run's weights.
+        names: of the networks.
+    """
+    if any((folder / "checkpoints").is_dir() for folder in stages):
+        return
+    for path in (weights / f"{name}{end}" for name in names for end in (".safetensors", ".json")):
+        if path.exists():
+            raise InputError(
+                f"{path} was not trained in this run and would be replaced: choose another --run "
+                "folder"
+            )
 
 
 def _require_same(folder: Path, before: dict, now: dict, prefix: str = "") -> None:

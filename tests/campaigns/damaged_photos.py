@@ -1,11 +1,10 @@
 """Photos with random damage through the reader and the writer: each is read or refused as bad.
 
-    python tests/campaigns/damaged_photos.py --seed 0 --count 2000
+    python -m tests.campaigns.damaged_photos --seed 0 --count 2000
 
 A photo holds if it is read and written, or refused by ``BadFileError``, within ``--seconds``.
 """
 
-import argparse
 import io
 import random
 import sys
@@ -20,6 +19,7 @@ from PIL import Image, features
 from oldphoto.images.errors import BadFileError
 from oldphoto.images.files import read_photo
 from oldphoto.inference.provenance import Provenance, write_recorded
+from tests.campaigns.report import HELD, campaign_parser, finish
 
 RECORD = Provenance("small", "ab" * 32, 0.25)
 
@@ -97,9 +97,7 @@ def outcome_of(content: bytes, suffix: str, folder: Path, max_seconds: float = 1
 
 def main() -> int:
     """Run the campaign and print its report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=2000)
+    parser = campaign_parser(__doc__, count=2000)
     parser.add_argument("--seconds", type=float, default=10.0, help="time limit of one photo")
     args = parser.parse_args()
     photos, outcomes = sorted(sound_photos().items()), Counter[str]()
@@ -109,15 +107,9 @@ def main() -> int:
             suffix, content = photos[number % len(photos)]
             content = damaged(content, chance)
             outcome = outcome_of(content, suffix, Path(folder), args.seconds)
-            outcomes[outcome if outcome in ("read", "refused") else "failed"] += 1
-            if outcome not in ("read", "refused"):
-                print(f"number {number}, {suffix}: {outcome}")
-    held = args.count - outcomes["failed"]
-    print(
-        f"damaged photos, seed {args.seed}: {args.count} tried, {held} held "
-        f"({outcomes['read']} read, {outcomes['refused']} refused)"
-    )
-    return 1 if outcomes["failed"] else 0
+            is_good = outcome in ("read", "refused")
+            outcomes[HELD if is_good else f"number {number}, {suffix}: {outcome}"] += 1
+    return finish({"photos: with random damage": outcomes}, args)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Photos with odd EXIF: every field in every type, with true and absurd counts, in four formats.
 
-    python tests/campaigns/exif_fields.py --seed 0 --count 4000
+    python -m tests.campaigns.exif_fields --seed 0 --count 4000
 
 Each photo is read, written with its record as ``oldphoto restore`` writes it, and read again. It
 holds if its pixels are those of the sound photo, the record is found, and it took at most
 ``--seconds``. The exit code is 1 if one did not hold.
 """
 
-import argparse
 import io
 import itertools
 import random
@@ -15,6 +14,7 @@ import struct
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from PIL import Image
 
 from oldphoto.images.files import read_photo
 from oldphoto.inference.provenance import Provenance, read_provenance, write_recorded
+from tests.campaigns.report import HELD, campaign_parser, finish
 
 # Where a field stands, and its tag: texts, dates, numbers, pointers, and what is read specially.
 MAIN = (0x10E, 0x10F, 0x110, 0x112, 0x11A, 0x11B, 0x128, 0x131, 0x132, 0x13B, 0x8298)
@@ -160,20 +161,15 @@ def fault_of(case: Case, folder: Path, max_seconds: float = 5.0) -> str:
 
 def main() -> int:
     """Run the campaign and print its report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=4000)
+    parser = campaign_parser(__doc__, count=4000)
     parser.add_argument("--seconds", type=float, default=5.0, help="time limit of one photo")
     args = parser.parse_args()
-    failed = 0
+    outcomes = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(args.seed, args.count):
             fault = fault_of(case, Path(folder), args.seconds)
-            if fault:
-                failed += 1
-                print(f"{case}: {fault}")
-    print(f"EXIF fields, seed {args.seed}: {args.count} tried, {args.count - failed} held")
-    return 1 if failed else 0
+            outcomes[f"{case}: {fault}" if fault else HELD] += 1
+    return finish({"photos: with odd EXIF": outcomes}, args)
 
 
 if __name__ == "__main__":

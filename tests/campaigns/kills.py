@@ -1,18 +1,19 @@
-"""Commands killed at random moments, or started twice at once, in folders with files of the user.
+"""Commands killed, on a full disk, or started twice at once, in folders with files of the user.
 
-    python tests/campaigns/kills.py --seed 0 --count 40
+    python -m tests.campaigns.kills --seed 0 --count 40
 
 The output folders hold originals under the names of results, also in other case, links, a record
-that claims files outside, and a result that the user has changed. A trial holds if after the kill
+that claims files outside, and a result that the user has changed. A command is killed at its file
+operations, or the disk is full from one on: ``--count`` of them, evenly from the first to the last.
+A trial holds if
 
 * each file of the user has its place and its bytes, and no picture that was there is gone;
-* each result is whole, and the next run ends, leaves nothing half, and changes nothing when it is
-  repeated.
+* each result is whole, and a full disk is told in one sentence;
+* the next run ends, leaves nothing half, and changes nothing when it is repeated.
 
 Needs ``fork``. Each command starts in a copy of this process, so that no time goes into imports.
 """
 
-import argparse
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,27 +31,31 @@ import numpy as np
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data_tools"))
-
-import archive_server
-import fake_archives
-from run_crawl import QUICK
-
 from data_tools import cli as data_tools_cli
 from data_tools.collectors.crawl import crawl
 from data_tools.collectors.sources import SPIDERS
 from oldphoto.checks import InputError
-from oldphoto.cli import evaluate, restore  # noqa: F401  (loaded before the forks)
+from oldphoto.cli import evaluate, restore, study, train  # noqa: F401  (loaded before the forks)
 from oldphoto.cli.main import main as oldphoto
 from oldphoto.config import PRESETS
+from oldphoto.course.study.store import AnswerFile, read_answers
+from oldphoto.course.study.study import Ranking, Study
 from oldphoto.networks.mapping import PlainMapping
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import PARTIAL, sha256_of
 from oldphoto.system.outputs import HIDDEN, UNFINISHED, OutputFolder, photo_folder
 from oldphoto.weights.store import save_network
+from tests.campaigns.file_operations import FileOperations
+from tests.campaigns.report import HELD, campaign_parser, finish
+from tests.data_tools import archive_server, fake_archives
+from tests.data_tools.run_crawl import QUICK
 
 PICTURES = (".png", ".jpg")
 NUM_PHOTOS = 5
+ROW = "commands killed, on a full disk, or two at once"
+WAYS = KILLED, FULL, TWICE = "killed", "on a full disk", "two at once"
+SAID, CONFIRMED = "said.txt", "confirmed.txt"
+STUDY = Study(("mill",), ("A", "B", "C"))
 TIME_LIMIT = 120.0  # seconds; a command that takes longer hangs
 
 
@@ -103,12 +109,33 @@ def run_collect(world: World) -> int:
     return 1 if summary.problem else 0
 
 
+def run_train(world: World) -> int:
+    words = ["train", "--stage", "vae-degraded", "--photos", "24", "--save-minutes", "0"]
+    return oldphoto([*words, "--resume", "--device", "cpu", "--run", str(world.out)])
+
+
+def run_study(world: World) -> int:
+    answers = AnswerFile(world.out / "answers.sqlite", STUDY)
+    for number in range(12):
+        answers.save(Ranking(f"rater-{number}", "mill", STUDY.methods))
+        try:
+            with (world.root / CONFIRMED).open("a", encoding="utf-8") as file:
+                file.write(f"rater-{number}\n")
+        except OSError:  # the disk is full for this line as well
+            return 2
+    return oldphoto(["study", "merge", str(answers.path), "--output", str(world.out / "all.csv")])
+
+
 COMMANDS: dict[str, Command] = {
     "restore": run_restore,
     "clean": run_clean,
     "evaluate": run_evaluate,
     "collect": run_collect,
+    "train": run_train,
+    "study": run_study,
 }
+UNUSED = ("train", "study")  # they are disturbed in their first run
+TIMED = ("study",)  # killed at any time: SQLite writes without Python
 
 
 # --- the world -----------------------------------------------------------------------------------
@@ -135,7 +162,7 @@ def make_world(root: Path, weights: Path, server: archive_server.ArchiveServer) 
 def add_files_of_the_user(world: World, rng: random.Random) -> None:
     """Put originals, links, a changed result and a lying record into the output folder."""
     world.out.mkdir(exist_ok=True)
-    for number, name in enumerate(("A.PNG", "b.png", "scores.csv", "mine.png")):
+    for number, name in enumerate(("A.PNG", "b.png", "scores.csv", "all.csv", "mine.png")):
         path = world.out / name
         if path.exists() and rng.random() < 0.5:
             continue
@@ -165,19 +192,17 @@ def change_the_source(world: World, rng: random.Random) -> None:
 # --- what must hold ------------------------------------------------------------------------------
 
 
-def files_of_the_user(world: World) -> dict[str, str]:
-    """Return what stands for the content of each file that no command has written."""
-    records = OutputFolder(world.out), photo_folder(world.out)
+def files(world: World) -> dict[str, str]:
+    """Return what stands for the content of each file, without those that commands hide."""
     found = {}
     for path in world.root.rglob("*"):
-        if HIDDEN in path.parts or ".collect" in path.parts or "report" in path.parts:
-            continue
-        if path.name.startswith(UNFINISHED):
+        hidden = {HIDDEN, ".collect", "report"} & set(path.parts)
+        if hidden or path.name.startswith(UNFINISHED) or path.name in (SAID, CONFIRMED):
             continue
         name = path.relative_to(world.root).as_posix()
         if path.is_symlink():
             found[name] = f"link to {path.readlink()}"
-        elif path.is_file() and not any(r.is_ours(name.removeprefix("out/")) for r in records):
+        elif path.is_file():
             found[name] = sha256_of(path)
     return found
 
@@ -195,8 +220,6 @@ def what_is_wrong(world: World, mine: dict[str, str], before: set[str]) -> str:
     """Return what does not hold at any moment; empty if all does."""
     for name, content in mine.items():
         path = world.root / name
-        if path.name == "catalogue.csv":  # the table of a folder is written in place, or kept aside
-            continue
         now = f"link to {path.readlink()}" if path.is_symlink() else ""
         now = now or (sha256_of(path) if path.is_file() else "gone")
         if now != content:
@@ -206,13 +229,17 @@ def what_is_wrong(world: World, mine: dict[str, str], before: set[str]) -> str:
     for path in world.root.rglob("*"):
         hidden = HIDDEN in path.parts or ".collect" in path.parts
         hidden = hidden or path.name.startswith(UNFINISHED)
-        if path.suffix == PARTIAL and not hidden:
+        if path.suffix == PARTIAL and set(path.suffixes) & set(PICTURES) and not hidden:
             return f"{path.name} was left in sight"
         if path.suffix.lower() in PICTURES and path.is_file() and not hidden:
             try:
                 Image.open(path).load()
             except (OSError, SyntaxError) as error:
                 return f"{path.name} is half a picture ({error})"
+    if (world.root / CONFIRMED).exists():
+        confirmed = set((world.root / CONFIRMED).read_text(encoding="utf-8").splitlines())
+        saved = {ranking.rater for ranking in read_answers(world.out / "answers.sqlite")}
+        return f"answers of {len(confirmed - saved)} raters are gone" if confirmed - saved else ""
     return ""
 
 
@@ -227,26 +254,32 @@ def leftovers(world: World) -> list[str]:
 def visible(world: World) -> dict[str, str]:
     """Return the contents of the output folder by name."""
     paths = [path for path in world.out.rglob("*") if path.is_file()]
-    inside = [path for path in paths if not {HIDDEN, ".collect"} & set(path.parts)]
+    logs = {HIDDEN, ".collect", "tensorboard"}
+    inside = [path for path in paths if not logs & set(path.parts)]
     return {path.relative_to(world.out).as_posix(): sha256_of(path) for path in inside}
 
 
 # --- trials --------------------------------------------------------------------------------------
 
 
-def start(command: Command, world: World) -> int:
+def start(command: Command, world: World, operations: FileOperations | None = None) -> int:
     """Start a command in a copy of this process and return its number."""
     number = os.fork()
     if number:
         return number
     code = 99
     try:
-        with (world.root / "said.txt").open("a", encoding="utf-8") as said:
+        with (world.root / SAID).open("w", encoding="utf-8") as said:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
             sys.stdout = sys.stderr = said
             torch.set_num_threads(1)
-            code = command(world)
+            if operations:
+                operations.watch()
+            try:
+                code = command(world)
+            except BaseException:  # noqa: BLE001 - the parent reads it
+                traceback.print_exc(file=said)
             said.flush()
     finally:
         os._exit(code)
@@ -265,37 +298,57 @@ def wait(number: int) -> int:
     return -99
 
 
-def seconds_of(command: Command, world: World) -> float:
-    """Return the time that an undisturbed run takes."""
-    started = time.monotonic()
-    code = wait(start(command, world))
-    assert code == 0, (code, (world.root / "said.txt").read_text(encoding="utf-8")[-2000:])
-    return time.monotonic() - started
-
-
-def try_once(name: str, world: World, rng: random.Random, at_once: bool) -> str:
-    """Kill a command once, or start it twice, and return what did not hold."""
-    command = COMMANDS[name]
-    seconds = seconds_of(command, world)
+def use(name: str, world: World, rng: random.Random) -> dict[str, str]:
+    """Let a command run and its user work in a world; return the files of the user."""
+    if name not in UNUSED:
+        code = wait(start(COMMANDS[name], world))
+        assert code == 0, (code, (world.root / SAID).read_text(encoding="utf-8")[-2000:])
+    earlier = files(world)
     add_files_of_the_user(world, rng)
     if name in ("restore", "clean"):
         change_the_source(world, rng)
-    mine, before = files_of_the_user(world), pictures(world)
-    (world.root / "said.txt").unlink()
-    numbers = [start(command, world) for _ in range(2 if at_once else 1)]
-    if not at_once:
-        time.sleep(rng.random() * seconds * 1.1)
+    return {
+        key: content
+        for key, content in files(world).items()
+        if earlier.get(key) != content or not key.startswith("out/")
+    }
+
+
+def try_once(
+    name: str,
+    world: World,
+    rng: random.Random,
+    operations: list[FileOperations],
+    seconds: float | None = None,
+) -> str:
+    """Use a world, start a command once or several times at once, and return what did not hold.
+
+    Args:
+        operations: of each process that is started.
+        seconds: after which a process is killed; None: not by time.
+    """
+    command = COMMANDS[name]
+    mine = use(name, world, rng)
+    before = pictures(world)
+    numbers = [start(command, world, one) for one in operations]
+    if seconds is not None:
+        time.sleep(seconds)
         os.kill(numbers[0], signal.SIGKILL)
     codes = [wait(number) for number in numbers]
-    if at_once and (set(codes) - {0, 2} or 0 not in codes):
-        return f"exit codes {codes} of two at once"
-    mine.pop("said.txt", None)
+    said = (world.root / SAID).read_text(encoding="utf-8", errors="replace")
     wrong = what_is_wrong(world, mine, before)
+    if len(codes) > 1 and (set(codes) - {0, 2} or 0 not in codes):
+        wrong = wrong or f"exit codes {codes} of two at once"
+    elif set(codes) - {0, 1, 2, -signal.SIGKILL} or "Traceback" in said:
+        wrong = wrong or f"exit code {codes[0]}: {said[-1000:]}"
+    elif len(codes) == 1 and seconds is None and not operations[0].moment and codes[0]:
+        wrong = wrong or f"exit code {codes[0]} without a disturbance: {said[-1000:]}"
     for _ in range(2):
         earlier = visible(world)
         code = wait(start(command, world))
+        said = (world.root / SAID).read_text(encoding="utf-8", errors="replace")
         wrong = wrong or what_is_wrong(world, mine, before)
-        wrong = wrong or (f"exit code {code} of the next run" if code else "")
+        wrong = wrong or (f"exit code {code} of the next run: {said[-1000:]}" if code else "")
     changed = {key for key, value in visible(world).items() if earlier.get(key) != value}
     wrong = wrong or (f"a repetition changes {sorted(changed)}" if changed else "")
     left = leftovers(world)
@@ -321,39 +374,49 @@ def make_server() -> archive_server.ArchiveServer:
     return server
 
 
-def campaign(names: list[str], count: int, seed: int) -> dict[str, Counter[str]]:
-    """Return how often each outcome was found, for each command; ``held`` is the good one."""
-    torch.set_num_threads(1)
+def campaign(
+    names: list[str], ways: list[str], count: int, seed: int, place: Path
+) -> dict[str, Counter[str]]:
+    """Return how often each outcome was found, for each command and way to disturb it."""
     outcomes: dict[str, Counter[str]] = {}
-    server = make_server()
-    with tempfile.TemporaryDirectory() as place:
-        weights = make_weights(Path(place) / "weights")
-        for name in names:
-            for at_once in (False, True):
-                key = f"{name}, {'two at once' if at_once else 'killed'}"
-                outcomes[key] = Counter()
-                for number in range(count if not at_once else max(1, count // 4)):
-                    world = make_world(Path(place) / f"{key}-{number}", weights, server)
-                    rng = random.Random(f"{seed} {key} {number}")
-                    outcomes[key][try_once(name, world, rng, at_once) or "held"] += 1
+    weights, server = make_weights(place / "weights"), make_server()
+
+    def tried(way: str, number: int, operations: list[FileOperations], **more: float) -> str:
+        world = make_world(Path(tempfile.mkdtemp(dir=place)), weights, server)
+        return try_once(name, world, random.Random(f"{seed} {way} {number}"), operations, **more)
+
+    for name in names:
+        whole, began = FileOperations(place), time.monotonic()
+        fault = tried("undisturbed", 0, [whole])
+        seconds = (time.monotonic() - began) / (3 if name in UNUSED else 4)
+        for way in ways:
+            found = outcomes[f"{ROW}: {name}, {way}"] = Counter[str]()
+            found |= {f"undisturbed: {fault}": 1} if fault else {}
+            for number in range(max(1, count // 4) if way == TWICE else count):
+                share = (number + random.Random(f"{seed} {number}").random()) / count
+                one = FileOperations(place, 1 + int(share * whole.count), way == FULL)
+                if way == TWICE:
+                    outcome = tried(way, number, [FileOperations(place), FileOperations(place)])
+                elif way == KILLED and name in TIMED:
+                    outcome = tried(way, number, [FileOperations(place)], seconds=share * seconds)
+                else:
+                    outcome = tried(way, number, [one])
+                found[outcome or HELD] += 1
     server.close()
     return outcomes
 
 
 def main() -> int:
     """Run the campaign and print a line for each command."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=40, help="kills of each command")
+    parser = campaign_parser(__doc__, count=40)
     parser.add_argument("--commands", nargs="+", choices=tuple(COMMANDS), default=list(COMMANDS))
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     args = parser.parse_args()
-    outcomes = campaign(args.commands, args.count, args.seed)
-    for key, counts in outcomes.items():
-        print(f"{key}: {counts.total()} tried, {counts['held']} held")
-        for outcome, number in counts.items():
-            if outcome != "held":
-                print(f"  {number} times: {outcome}")
-    return 1 if any(set(counts) - {"held"} for counts in outcomes.values()) else 0
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["OLDPHOTO_STATE"] = f"{place}/state"
+        found = campaign(args.commands, args.ways, args.count, args.seed, Path(place))
+    return finish(found, args)
 
 
 if __name__ == "__main__":

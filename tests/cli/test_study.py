@@ -39,6 +39,20 @@ def test_merge_may_be_repeated_into_the_same_file(files, tmp_path):
     assert len(merge([out]).rankings) == 6
 
 
+@pytest.mark.parametrize("action", ["merge", "table"])
+def test_a_table_of_the_user_is_not_replaced(action, files, tmp_path, capsys):
+    mine = tmp_path / "class.csv"
+    mine.write_text("marks of my class", encoding="utf-8")
+    for _ in range(2):
+        assert cli.main(["study", action, *files, "--output", str(mine)]) == 0
+        assert f"written to {tmp_path / 'class_2.csv'}" in capsys.readouterr().out
+    assert mine.read_text(encoding="utf-8") == "marks of my class"
+    (tmp_path / "class_2.csv").write_text("corrected by hand", encoding="utf-8")
+    assert cli.main(["study", action, *files, "--output", str(mine)]) == 0
+    assert (tmp_path / "class_3.csv").is_file()
+    assert (tmp_path / "class_2.csv").read_text(encoding="utf-8") == "corrected by hand"
+
+
 def test_table_is_printed_and_written(files, tmp_path, capsys):
     out = tmp_path / "table.csv"
     assert cli.main(["study", "table", *files, "--paper", "--output", str(out)]) == 0
@@ -70,6 +84,6 @@ def test_conflicts_are_one_sentence_and_nothing_is_written(files, tmp_path, caps
 def test_wrong_files_and_options_are_one_sentence(files, tmp_path, capsys):
     assert "no such file" in refused(["table", tmp_path / "nowhere.csv"], capsys)
     assert "ends with .csv" in refused(["merge", *files, "--output", tmp_path / "x.db"], capsys)
-    (tmp_path / "folder.csv").mkdir()
-    assert "cannot write" in refused(["merge", *files, "--output", tmp_path / "folder.csv"], capsys)
+    below_a_file = tmp_path / "third.csv" / "class.csv"
+    assert "cannot be written" in refused(["merge", *files, "--output", below_a_file], capsys)
     assert "confidence" in refused(["table", *files, "--confidence", "95"], capsys)

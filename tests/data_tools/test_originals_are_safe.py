@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -20,6 +21,7 @@ from data_tools.cli import main
 from data_tools.collectors.album import Album
 from oldphoto.checks import InputError
 from oldphoto.samples import sample_photo
+from oldphoto.system import outputs
 from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN, lock_folder
 
@@ -115,6 +117,20 @@ def test_a_copy_whose_original_is_gone_may_be_the_last_one(source, tmp_path):
     save(source / "cat.png", "cat")  # and back again
     assert clean(source, output) == 0
     assert sha256_of(output / "cat.png") == last
+
+
+def test_a_copy_has_one_row_though_a_run_was_killed_before_its_rename(
+    source, tmp_path, monkeypatch
+):
+    output = tmp_path / "set"
+    assert clean(source, output) == 0
+    (source / "cat.png").unlink()
+    with monkeypatch.context() as patched, pytest.raises(SystemError):
+        patched.setattr(outputs, "replace_file", Mock(side_effect=SystemError))
+        clean(source, output)
+    assert clean(source, output) == 0
+    paths = [row.path for row in read_catalogue(output / CATALOGUE_NAME)]
+    assert sorted(paths) == ["canyon.png", "coffee.png", "set_aside/gone/cat.png"]
 
 
 def test_content_is_compared_and_not_size(source, tmp_path):

@@ -143,7 +143,12 @@ def test_imagenette_is_unpacked_by_torchvision(tmp_path, serve, monkeypatch):
     monkeypatch.setattr(
         torchvision.datasets.Imagenette, "_WNID_TO_CLASS", {"n01440764": ("tench", "Tinca tinca")}
     )
+    mine = tmp_path / "imagenette2-320" / "mine.jpg"
+    mine.parent.mkdir()
+    mine.write_bytes(photo_bytes(9))
     assert len(list(install(chosen, tmp_path).rglob("*.JPEG"))) == 2
+    assert (tmp_path / "imagenette2-320_2" / "mine.jpg").read_bytes() == photo_bytes(9)
+    assert not mine.exists() and not (tmp_path / "unpacking").exists()
 
 
 def test_div2k_is_unpacked_and_a_second_call_asks_for_nothing(tmp_path, serve):
@@ -161,8 +166,10 @@ def test_half_unpacked_set_is_unpacked_again_without_a_download(tmp_path, serve)
     chosen = local_set("div2k-valid", content, server)
     photos = install(chosen, tmp_path)
     (photos / "0801.png").unlink()
+    (photos / "0802.png").write_bytes(b"retouched")
     install(chosen, tmp_path)
     assert (photos / "0801.png").is_file()
+    assert (tmp_path / "DIV2K_valid_HR_2" / "0802.png").read_bytes() == b"retouched"
     assert len(server.ranges) == 1
 
 

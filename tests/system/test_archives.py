@@ -55,3 +55,12 @@ def test_a_damaged_member_is_named_and_not_written(tmp_path):
     with pytest.raises(InputError, match=r"detection/a\.pt in .* is damaged"):
         unzip(archive, tmp_path / "out", MEMBERS)
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+
+
+def test_a_member_that_would_fill_the_disk_is_refused(tmp_path):
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.pth", bytes(4_000_000))
+    with pytest.raises(InputError, match=r"would unpack from [\d,]+ to 4,000,000 bytes"):
+        unzip(archive, tmp_path / "to", ("a.pth",))
+    assert not (tmp_path / "to" / "a.pth").exists()

@@ -309,3 +309,21 @@ def test_a_server_that_sends_a_trickle_is_left(tmp_path, naps, monkeypatch):
         remote_file = RemoteFile("all.zip", (url,), "zip", max_bytes=10**6)
         with pytest.raises(DownloadError, match=r"too slow: \d+ bytes in \d+ seconds"):
             fetch(remote_file, tmp_path, naps.append)
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 404 "])
+def test_what_a_server_says_cannot_steer_the_terminal(tmp_path, naps, start):
+    with (
+        raw_server(start + b"\x1b[2J\x07gone\r\n\r\n") as url,
+        pytest.raises(DownloadError, match="gone") as caught,
+    ):
+        fetch(RemoteFile("all.zip", (url,), "zip", max_bytes=10**6), tmp_path, naps.append)
+    assert str(caught.value).isprintable()
+
+
+def test_a_server_whose_headers_trickle_is_left(tmp_path, naps, monkeypatch):
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.3)
+    with raw_server(HEAD + b"X" * 1000, pause=0.01) as url:
+        remote_file = RemoteFile("all.zip", (url,), "zip", max_bytes=10**6)
+        with pytest.raises(DownloadError, match="too slow: no answer in 0 seconds"):
+            fetch(remote_file, tmp_path, naps.append)

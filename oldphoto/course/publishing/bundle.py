@@ -16,7 +16,9 @@ from oldphoto.checks import InputError, require_file
 from oldphoto.course.publishing.badges import read_address
 from oldphoto.course.publishing.notebooks import all_notebooks, find_folder
 from oldphoto.course.publishing.slides import write_decks
+from oldphoto.system.outputs import photo_folder
 
+SOURCE = "course bundle"  # of the zip file in the record of the output folder
 SOURCES = ("oldphoto", "data_tools")  # what the wheel is built from, beside the files below
 SOURCE_FILES = ("pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = shutil.ignore_patterns(
@@ -82,7 +84,8 @@ def build_bundle(
         slides: put the decks of all notebooks in, too.
 
     Returns:
-        The path of the zip file, named after the package and its version.
+        The path of the zip file, named after the package and its version; if another file has the
+        name, it gets a free one.
 
     Raises:
         InputError: if this is no clone of the repository, or a tool fails.
@@ -103,8 +106,12 @@ def build_bundle(
             write_decks(all_notebooks(folder), stage / "slides")
         how_to = fill_how_to(root, wheel.name, dependencies, slides)
         (stage / "HOW_TO.md").write_text(how_to, encoding="utf-8")
-        output.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.make_archive(str(output / name), "zip", scratch, name))
+        made = Path(shutil.make_archive(str(Path(scratch) / name), "zip", scratch, name))
+        with photo_folder(output) as outputs:
+            free = outputs.free_name(made.name, SOURCE)
+            with outputs.writing(free, SOURCE) as new:
+                shutil.copyfile(made, new)
+            return outputs.path(free)
 
 
 def build_wheel(root: Path, target: Path) -> Path:

@@ -20,6 +20,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook
 from oldphoto.course.publishing.pages import COLOURS, course_page, markdown_html
+from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import photo_folder
 
 LINES = 16.0  # that fit on one slide, about; the page shrinks a slide that is too full
 PICTURE_LINES = 13.0
@@ -45,22 +47,21 @@ def write_decks(notebooks: list[CourseNotebook], output: Path) -> Path:
         The path of the page of links.
 
     Raises:
-        InputError: if the folder cannot be written, or a picture that a text shows is missing.
+        InputError: if the folder cannot be written, holds another file of such a name, or a picture
+            that a text shows is missing.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {output} cannot be written ({error.strerror})") from error
-    decks = []
+    decks, pages = [], {}
     for notebook in notebooks:
         deck = deck_of(notebook.node)
         page = deck_page(deck, notebook.title, notebook.path.parent)
-        (output / f"{notebook.name}.html").write_text(page, encoding="utf-8")
+        pages[f"{notebook.name}.html"] = page
         decks.append((notebook, num_slides(deck)))
-    index = output / "index.html"
-    title = "The course as slides"
-    index.write_text(course_page("decks.html.j2", title, decks=decks), encoding="utf-8")
-    return index
+    pages["index.html"] = course_page("decks.html.j2", "The course as slides", decks=decks)
+    with photo_folder(output) as outputs:  # without a hidden folder: lecturers copy it as it is
+        for name, page in pages.items():
+            with outputs.writing(name, "course slides") as path, written_whole(path) as file:
+                file.write(page.encode("utf-8"))
+    return output / "index.html"
 
 
 def deck_page(deck: NotebookNode, title: str, folder: Path) -> str:

@@ -22,7 +22,7 @@ from oldphoto.course.study.study import (
     require_ranking_of,
     require_rater,
 )
-from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import photo_folder
 
 WAIT = 30.0  # seconds that a writer waits for the others
 _MAGIC = b"SQLite format 3\x00"
@@ -194,15 +194,19 @@ def read_answers(path: Path | str) -> list[Ranking]:
         return _rows(connection)
 
 
-def write_csv(path: Path, rankings: Sequence[Ranking], methods: Sequence[str]) -> None:
-    """Write answers as CSV: one row each, with the method at place 1, place 2 and so on."""
+def write_csv(path: Path, rankings: Sequence[Ranking], methods: Sequence[str]) -> Path:
+    """Write answers as CSV: one row each, with the method at place 1, place 2 and so on.
+
+    Returns:
+        The path of the file: if another file has the name, it gets a free one.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, *(f"place_{place}" for place in range(1, len(methods) + 1))])
     for ranking in rankings:
         writer.writerow([ranking.rater, ranking.photo, *ranking.methods])
-    with written_whole(path) as file:
-        file.write(text.getvalue().encode("utf-8"))
+    with photo_folder(path.parent) as outputs:
+        return outputs.write_text(path.name, text.getvalue(), source="study answers")
 
 
 def _read_csv(path: Path) -> list[Ranking]:

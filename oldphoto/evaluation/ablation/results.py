@@ -29,9 +29,12 @@ from oldphoto.metrics.fidelity import psnr_within
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.samples import sample_paths
-from oldphoto.system.files import write_json
+from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import OutputFolder
 from oldphoto.weights.store import RESULTS_FILE
 
+FILES = (RESULTS_FILE, "table.csv", "table.md")
+_SOURCE = "ablation"  # of these files in the record of their folder
 INPUT = "degraded input"
 HOLES = "PSNR in holes"
 GAP = "Wasserstein"
@@ -219,10 +222,27 @@ def measure_all(
 
 
 def write_results(folder: Path, results: Results) -> None:
-    """Write ``results.json`` with all values, and the tables ``table.csv`` and ``table.md``."""
-    write_json(folder / RESULTS_FILE, asdict(results))
-    for name, text in (("table.csv", as_csv(results)), ("table.md", as_markdown(results))):
-        (folder / name).write_bytes(text.encode())
+    """Write ``results.json`` with all values, and the tables ``table.csv`` and ``table.md``.
+
+    Raises:
+        InputError: if the folder holds other files of these names.
+    """
+    values = json.dumps(asdict(results), indent=2) + "\n"
+    texts = dict(zip(FILES, (values, as_csv(results), as_markdown(results)), strict=True))
+    with OutputFolder(folder) as outputs:
+        for name, text in texts.items():
+            with outputs.writing(name, _SOURCE) as path, written_whole(path) as file:
+                file.write(text.encode())
+
+
+def require_own_results(folder: Path) -> None:
+    """Raise InputError if ``write_results`` would replace a file of another origin."""
+    for name in FILES:
+        if not OutputFolder(folder).may_write(name, _SOURCE):
+            raise InputError(
+                f"{folder / name} is not a file that this command wrote, so it is left as it is: "
+                "move it away, or choose another --run folder"
+            )
 
 
 def read_results(folder: Path) -> Results:

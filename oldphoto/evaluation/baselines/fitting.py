@@ -18,6 +18,7 @@ from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
 from oldphoto.training.loop import LoopSettings, Stage, train
+from oldphoto.training.run_record import require_own_weights
 from oldphoto.training.stages import Numbered
 from oldphoto.weights.store import save_network
 
@@ -106,6 +107,7 @@ def train_and_keep(run: BaselineRun, stage: Stage, report: Callable[[str], None]
     Raises:
         InputError, NonFiniteLossError, LossJumpError, OSError: as ``oldphoto.training.loop.train``.
     """
+    require_own_weights([run.folder / stage.name], run.weights, stage.trained)
     finished = train(stage, run.folder / stage.name, run.settings, report)
     card = {
         "seed": run.seed,

@@ -140,6 +140,21 @@ def test_outside_a_clone_it_is_refused(make_notebook, tmp_path):
         bundle.build_bundle(tmp_path, folder)
 
 
+def test_a_zip_file_of_the_user_is_not_replaced(tmp_path, monkeypatch):
+    def wheel(root: Path, target: Path) -> Path:
+        (target / "oldphoto-9.9-py3-none-any.whl").write_bytes(b"wheel")
+        return target / "oldphoto-9.9-py3-none-any.whl"
+
+    monkeypatch.setattr(bundle, "build_wheel", wheel)
+    mine = tmp_path / "oldphoto-9.9-course.zip"
+    mine.write_bytes(b"with my own slides")
+    for _ in range(2):  # the second one replaces the first
+        assert bundle.build_bundle(tmp_path) == tmp_path / "oldphoto-9.9-course_2.zip"
+        assert zipfile.is_zipfile(tmp_path / "oldphoto-9.9-course_2.zip")
+    assert mine.read_bytes() == b"with my own slides"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_build_that_fails_says_why(tmp_path):
     with pytest.raises(InputError, match=r"the wheel could not be made: .*no words"):
         bundle._run([sys.executable, "-c", "raise SystemExit('no words')"], tmp_path, "the wheel")

@@ -201,6 +201,16 @@ def test_decks_are_single_files_that_fetch_nothing(tmp_path, capsys):
     assert '<aside class="notes">' in deck and "<math" in deck
 
 
+def test_a_page_of_the_user_is_not_replaced(tmp_path, capsys):
+    words = ["course", "slides", "8", "--output", str(tmp_path)]
+    assert cli.main(words) == 0 and cli.main(words) == 0  # its own pages are
+    (deck,) = tmp_path.glob("08*.html")
+    deck.write_text("my own version", encoding="utf-8")
+    assert cli.main(words) == 2
+    assert f"{deck} is not a file that this command wrote" in capsys.readouterr().err
+    assert deck.read_text(encoding="utf-8") == "my own version"
+
+
 def test_pictures_of_the_text_are_put_inside(tmp_path):
     (tmp_path / "p.png").write_bytes(b"\x89PNG")
     deck = deck_of(new_notebook(cells=[text("# T\n\n![A picture](p.png)")]))

@@ -18,6 +18,7 @@ from oldphoto.evaluation.ablation.results import (
     as_markdown,
     latent_gap,
     read_results,
+    require_own_results,
     write_results,
 )
 from oldphoto.evaluation.ablation.variants import FULL, VARIANTS
@@ -70,7 +71,11 @@ def test_the_tables_have_what_is_known_and_what_is_missing(tmp_path):
     assert text[-1] == "BRISQUE is not available: a file"
     write_results(tmp_path, results)
     assert as_csv(read_results(tmp_path)) == as_csv(results)
+    write_results(tmp_path, results)  # its own files may be replaced
     (tmp_path / "results.json").write_text("{}", encoding="utf-8")
+    for refused in (require_own_results, lambda folder: write_results(folder, results)):
+        with pytest.raises(InputError, match=r"results\.json is not a file"):
+            refused(tmp_path)
     with pytest.raises(InputError, match="holds no results of an ablation"):
         read_results(tmp_path)
     with pytest.raises(InputError, match="expected the results of `oldphoto ablation`"):
