@@ -24,8 +24,8 @@ MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
 
 
 LARGEST_FRACTION = 0.6
-"""Fraction of a photo above which a mask is likely to be wrong: painted the other way round, or found
-on a picture of another kind than the detector knows."""
+"""Fraction of a photo above which a mask is likely to be wrong: painted the other way round, or
+found on a picture of another kind than the detector knows."""
 
 
 class MaskError(InputError):
@@ -38,7 +38,8 @@ class MaskReading:
 
     Attributes:
         inverted: in mask files black is damaged and white is sound, as some paint tools write it.
-        accept_large: take masks, drawn or found, that cover more than LARGEST_FRACTION of their photo.
+        accept_large: take masks, drawn or found, that cover more than LARGEST_FRACTION of their
+            photo.
     """
 
     inverted: bool = False
@@ -231,10 +232,10 @@ def _no_mask(_photo: Path, _pixels: np.ndarray) -> None:
 
 
 def _found(mask: np.ndarray, photo: Path, reading: MaskReading) -> np.ndarray:
-    share = float(mask.mean())
-    if share > LARGEST_SHARE and not reading.accept_large:
+    fraction = float(mask.mean())
+    if fraction > LARGEST_FRACTION and not reading.accept_large:
         raise MaskError(
-            f"{photo}: the detector marks {100 * share:.0f} % as damaged: give a painted mask or "
+            f"{photo}: the detector marks {100 * fraction:.0f} % as damaged: give a painted mask or "
             "--mask none; if it is meant so, add --accept-large-masks"
         )
     return mask
