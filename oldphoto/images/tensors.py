@@ -40,11 +40,20 @@ def to_pixels(tensor: Tensor) -> np.ndarray:
         >>> to_pixels(torch.tensor([-1.0, 0.0, 7.0]).reshape(3, 1, 1))
         array([[[  0, 128, 255]]], dtype=uint8)
     """
+    return np.rint(to_levels(tensor)).clip(0, 255).astype(np.uint8)
+
+
+def to_levels(tensor: Tensor) -> np.ndarray:
+    """Turn (3, H, W) or (1, 3, H, W) in [-1, 1] into float32 (H, W, 3), 0 to 255, not rounded.
+
+    Raises:
+        InputError: if the tensor has another shape.
+    """
     photo = tensor[0] if tensor.ndim == 4 else tensor
     if photo.ndim != 3 or photo.shape[0] != 3 or (tensor.ndim == 4 and tensor.shape[0] != 1):
         raise InputError(f"expected one photo (3, H, W) in [-1, 1], got {tuple(tensor.shape)}")
-    levels = photo.detach().float().cpu().add(1).mul_(127.5).round_().clamp_(0, 255)
-    return levels.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()  # (H, W, 3)
+    levels = photo.detach().float().cpu().add(1).mul_(127.5)
+    return levels.permute(1, 2, 0).contiguous().numpy()  # (H, W, 3)
 
 
 def _from_numpy(array: np.ndarray) -> Tensor:
