@@ -21,12 +21,13 @@ class InputError(ValueError):
     """
 
 
-def require_photo(photo: Any, name: str = "a photo") -> None:
+def require_photo(photo: Any, name: str = "a photo", allow_deep: bool = False) -> None:
     """Raise InputError unless photo is a uint8 array of shape (H, W, 3) that is not empty.
 
     Args:
         photo: any object.
         name: of the argument, for the sentence.
+        allow_deep: take a uint16 array as well.
 
     Example:
         >>> import numpy as np
@@ -39,7 +40,7 @@ def require_photo(photo: Any, name: str = "a photo") -> None:
     shape: tuple[int, ...] = getattr(photo, "shape", ())
     if dtype is None:
         raise InputError(f"expected {name} as a numpy array, got {type(photo).__name__}")
-    if dtype != "uint8":
+    if dtype != "uint8" and not (allow_deep and dtype == "uint16"):
         raise InputError(f"expected {name} of dtype uint8 in [0, 255], got dtype {dtype}")
     if len(shape) != 3 or shape[2] != 3 or 0 in shape:
         raise InputError(f"expected {name} of shape (H, W, 3), got {tuple(shape)}")

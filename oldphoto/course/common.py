@@ -5,6 +5,7 @@ import importlib.metadata
 import inspect
 import io
 import re
+import tempfile
 import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,11 +25,28 @@ from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.config import STAGES, Preset, StageName
 from oldphoto.course.figures import Photo, as_pixels, figure_html, require_description
 from oldphoto.images.tensors import to_tensor
+from oldphoto.inference.batch import require_writable
 from oldphoto.samples import sample_names, sample_photo
 
 ROOT = Path(__file__).parents[2]  # the folder that holds the package
 GAP = 8  # white pixels between the photos of a picture
 _ENLARGED = 5
+
+
+def output_folder(path: str | Path) -> Path:
+    """Make the folder for a notebook's results, and return it.
+
+    Returns:
+        The folder; a new temporary one if nothing can be written there, and a sentence says so.
+    """
+    try:
+        require_writable(Path(path))
+    except InputError as error:
+        folder = Path(tempfile.mkdtemp(prefix="oldphoto_"))
+        reason = str(error).rpartition(":")[0]
+        print(f"{reason}: the results go into {folder}. Copy what you want to keep from there.")
+        return folder
+    return Path(path)
 
 
 @contextmanager

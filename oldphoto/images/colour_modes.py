@@ -33,7 +33,7 @@ def to_rgb(image: Image.Image, background: int) -> tuple[Image.Image, bytes | No
         image = _on_background(_with_useful_alpha(image), background)
     if image.mode in ("L", "CMYK", "LAB") and (profile or image.mode == "LAB"):
         return _through_profile(image, profile), None
-    is_rgb = image.mode in ("RGB", "P") and profile and _colour_space(profile) == "RGB"
+    is_rgb = image.mode in ("RGB", "P") and profile and colour_space(profile) == "RGB"
     return image.convert("RGB"), profile if is_rgb else None
 
 
@@ -77,21 +77,45 @@ def _on_background(image: Image.Image, background: int) -> Image.Image:
 def _through_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert grey, CMYK or Lab to sRGB with the colour profile, if it is one for this mode."""
     expected = {"L": "GRAY", "CMYK": "CMYK"}.get(image.mode)
-    if image.mode == "LAB":
-        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    elif profile and _colour_space(profile) == expected:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    else:
+    if image.mode != "LAB" and not (profile and colour_space(profile) == expected):
         return image.convert("RGB")  # the profile belongs to another colour mode
-    srgb = ImageCms.createProfile("sRGB")
+    converted = None
     try:
+        if image.mode == "L" and profile:
+            levels = np.round(srgb_of_grey(profile)[::257] / 257).astype(np.uint8)
+            return image.point(levels.tolist()).convert("RGB")
+        lab = ImageCms.createProfile("LAB")
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile) if expected and profile else lab)
+        srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
     except (*BROKEN, ImageCms.PyCMSError):
-        converted = None
+        pass
     return converted or image.convert("RGB")  # without the profile where its tables are broken
 
 
-def _colour_space(profile: bytes) -> str:
+def srgb_of_grey(profile: bytes) -> np.ndarray:
+    """Return the sRGB levels, 0 to 65535, of all 65536 levels of grey with a colour profile.
+
+    Pillow's engine gives 8 bits. Where its output steps from one level to the next, the curve is
+    known exactly, and between these points it is smooth.
+
+    Raises:
+        ValueError, PyCMSError: and others of ``BROKEN`` if the profile cannot be used.
+    """
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    exact = ImageCms.Flags.NOOPTIMIZE  # the default is wrong by ten levels in the darks
+    transform = ImageCms.buildTransform(
+        source, ImageCms.createProfile("sRGB"), "I;16", "RGB", flags=exact
+    )
+    ramp = Image.fromarray(np.arange(65536, dtype=np.uint16)[None])
+    steps = np.asarray(ImageCms.applyTransform(ramp, transform))[0, :, 1]
+    levels = np.arange(int(steps[0]) + 1, int(steps[-1]) + 1)
+    places = np.searchsorted(steps, levels) - 0.5
+    curve = np.interp(np.arange(65536), [0, *places, 65535], [steps[0], *(levels - 0.5), steps[-1]])
+    return np.round(curve * 257).astype(np.uint16)
+
+
+def colour_space(profile: bytes) -> str:
     """Return the colour space that an ICC profile describes, "" where it cannot be read."""
     try:
         return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()

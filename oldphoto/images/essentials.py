@@ -6,6 +6,7 @@ second time without it.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from oldphoto.images import exif
@@ -48,16 +49,23 @@ def without_metadata(path: Path) -> bytes:
     return _tiff(content) if is_tiff(content) and content[2:4].strip(b"\0") == b"*" else b""
 
 
-def _png(content: bytes) -> bytes:
-    kept, place = [content[:8]], 8
+def png_parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks of a PNG file: the name, and all bytes from the length to the checksum."""
+    place = 8
     while place + 12 <= len(content):
         size, name = struct.unpack(">I4s", content[place : place + 8])
-        end = place + 12 + size
-        checksum = zlib.crc32(content[place + 4 : end - 4]).to_bytes(4, "big")
-        is_sound_profile = name == b"iCCP" and checksum == content[end - 4 : end]
+        yield name, content[place : place + 12 + size]
+        place += 12 + size
+
+
+def _png(content: bytes) -> bytes:
+    kept = [content[:8]]
+    for name, part in png_parts(content):
+        is_sound_profile = (
+            name == b"iCCP" and zlib.crc32(part[4:-4]).to_bytes(4, "big") == part[-4:]
+        )
         if name in _PNG_NEEDED or is_sound_profile:
-            kept.append(content[place:end])
-        place = end
+            kept.append(part)
     return b"".join(kept)
 
 

@@ -1,7 +1,8 @@
 """Read and write photos and masks.
 
 Inside the package a photo is upright uint8 RGB of shape (H, W, 3). Rotation in EXIF data, grey,
-16 bits, palettes, CMYK and transparency are converted here, when the file is read.
+16 bits, palettes, CMYK and transparency are converted here, when the file is read. Who restores a
+photo of 16 bits can ask for these as well.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from PIL import ExifTags, Image
 
 from oldphoto.checks import InputError, require_folder
 from oldphoto.images.colour_modes import to_rgb
+from oldphoto.images.deep import DEEP_SUFFIXES, read_deep, save_deep
 from oldphoto.images.errors import BROKEN, MAX_PIXELS, BadFileError, reading
 from oldphoto.images.essentials import is_plausible, without_metadata
 from oldphoto.images.metadata import (
@@ -33,6 +35,7 @@ PhotoSource = str | Path | Image.Image | np.ndarray
 """A photo in any form that people have it in: a file, a PIL image, an array."""
 
 MIN_SIDE = 16
+REDUCED = "the 16 bits per channel of the file are reduced to 8"
 MASK_TOLERANCE = 48  # JPEG of quality 75 moves the black and white of a mask by up to 43
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
@@ -69,6 +72,8 @@ class Photo:
             pixels are those of the first.
         metadata: of the file, made to fit the upright pixels.
         notes: sentences on what was reduced or left out when the file was read.
+        deep: uint16 (H, W, 3), the same photo with 16 bits per channel; None if the file has no
+            more than 8, or they were not asked for.
     """
 
     pixels: np.ndarray
@@ -77,6 +82,7 @@ class Photo:
     num_pictures: int = 1
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()
+    deep: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -89,9 +95,10 @@ class _Opened:
     offset: int | None = None
     orientation: int | None = None
     notes: tuple[str, ...] = ()
+    is_deep: bool = False
 
 
-def read_photo(path: str | Path, draft_side: int | None = None) -> Photo:
+def read_photo(path: str | Path, draft_side: int | None = None, with_deep: bool = False) -> Photo:
     """Read one photo file, whatever its mode, as upright 8-bit RGB.
 
     Transparency is laid on white. The colour profile of an RGB file is kept; grey and CMYK with a
@@ -101,6 +108,7 @@ def read_photo(path: str | Path, draft_side: int | None = None) -> Photo:
     Args:
         draft_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as both sides keep
             this many pixels; None: at its full size.
+        with_deep: of a PNG or TIFF file of more than 8 bits per channel, read these as well.
 
     Returns:
         The photo; its name is the file's.
@@ -113,7 +121,7 @@ def read_photo(path: str | Path, draft_side: int | None = None) -> Photo:
     with _opened(path) as opened:
         if draft_side is not None:
             opened.image.draft(None, (draft_side, draft_side))  # no effect on other formats
-        photo = _photo(opened, path.name, str(path))
+        photo = _photo(opened, path.name, str(path), with_deep)
     require_min_side(photo.pixels, str(path))
     return photo
 
@@ -243,9 +251,10 @@ def write_photo(
     icc_profile: bytes | None = None,
     metadata: Metadata | None = None,
 ) -> tuple[str, ...]:
-    """Write uint8 RGB (H, W, 3) whole or not at all; the suffix chooses the format.
+    """Write RGB (H, W, 3) whole or not at all; the suffix chooses the format.
 
     Args:
+        pixels: uint8, or uint16 for PNG and TIFF.
         metadata: written into the file; None: no metadata.
 
     Returns:
@@ -256,22 +265,25 @@ def write_photo(
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    is_deep = pixels.dtype == np.uint16
+    if is_deep and suffix not in DEEP_SUFFIXES:
+        raise InputError(f"cannot write {path}: 16 bits per channel need PNG or TIFF")
     if suffix not in WRITERS:
         raise InputError(f"cannot write {path}: expected a name ending in {', '.join(WRITERS)}")
     kind, options = WRITERS[suffix]
     more, notes = save_options(suffix, metadata) if metadata else ({}, ())
     options = {**options, **more, "icc_profile": icc_profile or b""}
-    image = Image.fromarray(pixels)
     try:
         with written_whole(path) as file:
-            if metadata is None:
-                image.save(file, kind, **options)
+            buffer = io.BytesIO()
+            if is_deep:
+                save_deep(buffer, kind, pixels, options)
             else:
-                buffer = io.BytesIO()
-                image.save(buffer, kind, **options)
-                content = bytearray(buffer.getvalue())
+                Image.fromarray(pixels).save(buffer, kind, **options)
+            content = bytearray(buffer.getvalue())
+            if metadata is not None:
                 finish(suffix, content, metadata)
-                file.write(content)
+            file.write(content)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write {path}: {error}; choose another place or format") from error
     return notes
@@ -324,7 +336,13 @@ def _open_kind(path: Path, start: bytes) -> _Opened:
                 raise
             return _Opened(Image.open(path), path)
         return _Opened(
-            tiff.image, path, tiff.num_pictures, tiff.offset, tiff.orientation, tiff.notes
+            tiff.image,
+            path,
+            tiff.num_pictures,
+            tiff.offset,
+            tiff.orientation,
+            tiff.notes,
+            tiff.is_deep,
         )
     try:
         return _Opened(Image.open(path), path)
@@ -358,10 +376,10 @@ def _too_large(name: object) -> str:
 # --- decoding ------------------------------------------------------------------------------------
 
 
-def _photo(opened: _Opened, name: str, label: str) -> Photo:
+def _photo(opened: _Opened, name: str, label: str, with_deep: bool = False) -> Photo:
     image = opened.image
     num_pictures = opened.num_pictures or _num_pictures(image)
-    deep = ("the 16 bits per channel of the file are reduced to 8",) if _is_deep(image) else ()
+    is_deep = opened.is_deep or _is_deep(image)
     metadata = read_metadata_of(image, opened.path, opened.offset)
     stored = image.size
     upright, icc_profile = _upright(opened, label, background=255, metadata=metadata)
@@ -370,8 +388,14 @@ def _photo(opened: _Opened, name: str, label: str) -> Photo:
         image.mode not in ("RGB", "RGBA", "P") and bool(image.info.get("icc_profile"))
     )
     turned = metadata.orientation >= 5 or stored == upright.size[::-1] != stored[::-1]
+    deep = None
+    if with_deep and is_deep and opened.path:
+        turn = opened.orientation or metadata.orientation or 1
+        profile = image.info.get("icc_profile")
+        deep = read_deep(opened.path, opened.offset, turn, profile, shown=pixels)
+    notes = opened.notes + ((REDUCED,) if is_deep and deep is None else ())
     metadata = fitted(metadata, pixels.shape[:2], turned, is_converted)
-    return Photo(pixels, icc_profile, name, num_pictures, metadata, (*opened.notes, *deep))
+    return Photo(pixels, icc_profile, name, num_pictures, metadata, notes, deep)
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -495,6 +495,8 @@ def _finish_tiff(content: bytearray, found: Metadata) -> None:
     if found.dpi and exif_data.X_RESOLUTION not in exif.main:
         exif = replace(exif, main={**exif.main, **_resolution(found.dpi, order)})
     blocks: dict[int, Field] = {}
+    for tag in (exif_data.X_RESOLUTION, exif_data.Y_RESOLUTION, exif_data.RESOLUTION_UNIT):
+        own.pop(tag, None)  # tifffile writes one dot without a unit
     if found.xmp:
         blocks[exif_data.XMP] = Field(exif_data.BYTE, found.xmp)
     if _IPTC_BLOCK in found.resources:

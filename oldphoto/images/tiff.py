@@ -47,6 +47,7 @@ class TiffPicture:
         offset: of the photo's directory; fields that it lacks may stand in the first one.
         orientation: still to be applied, 1 to 8; None: Pillow applies it.
         notes: sentences on how the file was read.
+        is_deep: whether it has more than 8 bits per channel.
     """
 
     image: Image.Image
@@ -54,6 +55,7 @@ class TiffPicture:
     offset: int
     orientation: int | None
     notes: tuple[str, ...]
+    is_deep: bool
 
 
 def is_tiff(start: bytes) -> bool:
@@ -93,17 +95,18 @@ def open_tiff(path: Path) -> TiffPicture:
             raise BadFileError(raw_sentence(path))
         page, num_pictures, notes = _photo_page(pages)
         _require_size(page, path)
+        is_deep = int(page.bitspersample) > 8
         extra = _extra_note(page)
         notes += (extra,) if extra else ()
         image = _open_with_pillow(path, page, pages[0][0]) if _pillow_is_right(page) else None
         if image is not None:
             if extra and image.mode == "RGBA":
                 image = image.convert("RGB")  # Pillow takes a fourth channel for transparency
-            return TiffPicture(image, num_pictures, page.offset, None, notes)
+            return TiffPicture(image, num_pictures, page.offset, None, notes, is_deep)
         _require_data(page, path)
         decoded = _decode(path, page)
         orientation = _number(page, 274) or 1
-        return TiffPicture(decoded, num_pictures, page.offset, orientation, notes)
+        return TiffPicture(decoded, num_pictures, page.offset, orientation, notes, is_deep)
 
 
 # --- which picture -------------------------------------------------------------------------------
@@ -271,26 +274,27 @@ def _starting_at(path: Path, offset: int) -> bytes:
     return bytes(content)
 
 
+def read_levels(path: Path, offset: int | None) -> np.ndarray | None:
+    """Decode a picture of more than 8 bits to uint16 (H, W, 1 to 4): the colours, then alpha.
+
+    Args:
+        offset: of the picture's directory; None: the first.
+
+    Returns:
+        The levels, not turned upright; None if the file has 8 bits, or four colours.
+    """
+    with tifffile.TiffFile(path) as tiff:
+        page = next(page for page, _ in _pages(tiff) if offset in (None, page.offset))
+        if int(page.bitspersample) <= 8 or _num_colours(page) > 3:
+            return None
+        _require_data(page, path)
+        return _levels(path, page, full=65535)
+
+
 def _decode(path: Path, page: Any) -> Image.Image:
     """Decode a picture into an image of 8 bits per channel, as its tags say."""
     num_colours = _num_colours(page)
-    if _photometric(page) not in _COLOURS:
-        raise BadFileError(_unknown(path, page))
-    samples = read_samples(path, page)  # (H, W, samples)
-    if samples is None:
-        raise BadFileError(_unknown(path, page))
-    levels = _to_levels(samples, _white(page))
-    if _photometric(page) == _WHITE_IS_ZERO:
-        levels[..., 0] = 255 - levels[..., 0]
-    colours = levels[..., :num_colours]
-    kinds = [int(kind) for kind in page.extrasamples]
-    alphas = [i for i, kind in enumerate(kinds) if kind in (_ASSOCIATED, _UNASSOCIATED)]
-    if alphas and num_colours < 4:
-        alpha = levels[..., num_colours + alphas[0]]
-        if kinds[alphas[0]] == _ASSOCIATED and alpha.any():
-            part = np.maximum(alpha, 1)[..., None]
-            colours = np.minimum(colours * np.uint16(255) // part, 255).astype(np.uint8)
-        colours = np.dstack([colours, alpha])
+    colours = _levels(path, page, full=255)
     image = Image.fromarray(colours[..., 0] if colours.shape[2] == 1 else colours)
     if num_colours == 4:
         image = Image.frombytes("CMYK", image.size, colours.tobytes())
@@ -302,20 +306,44 @@ def _decode(path: Path, page: Any) -> Image.Image:
     return image
 
 
-def _to_levels(values: np.ndarray, white: int) -> np.ndarray:
-    """Scale whole numbers 0..white, or floats 0..1, to uint8."""
+def _levels(path: Path, page: Any, full: int) -> np.ndarray:
+    """Return the colours of a picture, and its transparency, as levels 0 to ``full``."""
+    num_colours = _num_colours(page)
+    if _photometric(page) not in _COLOURS:
+        raise BadFileError(_unknown(path, page))
+    samples = read_samples(path, page)  # (H, W, samples)
+    if samples is None:
+        raise BadFileError(_unknown(path, page))
+    levels = _to_levels(samples, _white(page), full)
+    if _photometric(page) == _WHITE_IS_ZERO:
+        levels[..., 0] = full - levels[..., 0]
+    colours = levels[..., :num_colours]
+    kinds = [int(kind) for kind in page.extrasamples]
+    alphas = [i for i, kind in enumerate(kinds) if kind in (_ASSOCIATED, _UNASSOCIATED)]
+    if alphas and num_colours < 4:
+        alpha = levels[..., num_colours + alphas[0]]
+        if kinds[alphas[0]] == _ASSOCIATED and alpha.any():
+            part = np.maximum(alpha, 1)[..., None]
+            colours = np.minimum(colours * np.uint32(full) // part, full).astype(levels.dtype)
+        colours = np.dstack([colours, alpha])
+    return colours
+
+
+def _to_levels(values: np.ndarray, white: int, full: int) -> np.ndarray:
+    """Scale whole numbers 0..white, or floats 0..1, to uint8 (full 255) or uint16 (full 65535)."""
+    kind = np.uint8 if full == 255 else np.uint16
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         if white < 65535 and int(values.max()) > white:
             white = 255 if values.dtype.itemsize == 1 else 65535  # MaxSampleValue is not true
-        table = np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)
+        table = np.round(np.arange(white + 1) * (full / white)).astype(kind)
         return np.asarray(table[values])
-    full = 1.0 if values.dtype.kind == "f" else float(white)
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > full:
+    brightest = 1.0 if values.dtype.kind == "f" else float(white)
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > brightest:
         raise BadFileError(
-            f"expected values from 0 to {full:g}, got {values.min():g} to {values.max():g}: "
+            f"expected values from 0 to {brightest:g}, got {values.min():g} to {values.max():g}: "
             "save the photo with 8 or 16 bits per channel"
         )
-    return np.round(values.astype(np.float32) * (255 / full)).astype(np.uint8)
+    return np.round(values.astype(np.float32) * (full / brightest)).astype(kind)
 
 
 def _unknown(path: Path, page: Any) -> str:

@@ -18,8 +18,9 @@ import torch
 from PIL import Image
 
 from oldphoto.checks import InputError
+from oldphoto.images.deep import DEEP_SUFFIXES
 from oldphoto.images.errors import reading
-from oldphoto.images.files import WRITERS, read_photo, write_photo
+from oldphoto.images.files import REDUCED, WRITERS, read_photo, write_photo
 from oldphoto.inference.inputs import FoundPhotos
 from oldphoto.inference.inputs import find_photos as find_photos  # scripts import it from here
 from oldphoto.inference.masks import MaskError, MaskSource
@@ -30,7 +31,10 @@ from oldphoto.system.outputs import OutputFolder, folded, photo_folder
 from oldphoto.weights.source import WeightsSource
 
 Restore = Callable[[np.ndarray, np.ndarray | None], Image.Image | np.ndarray]
-"""Takes a photo, uint8 (H, W, 3), and its mask, bool (H, W) or None; returns it restored."""
+"""Takes a photo, uint8 (H, W, 3), and its mask, bool (H, W) or None; returns it restored.
+
+In a batch, photos of 16 bits per channel are uint16. A result of uint8 is then written as such.
+"""
 
 Look = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 """Takes a photo, the restored photo and the mask; what it returns is kept in the outcome."""
@@ -247,15 +251,17 @@ def restore_one(
 ) -> Outcome:
     """Read, restore and write one photo; its colour profile and a record are written with it.
 
+    A photo of 16 bits per channel stays so, if the format of its result can hold them.
+
     Raises:
         InputError: if the photo or its mask cannot be used, or the result cannot be written.
         MemoryError, RuntimeError: if the memory is not enough.
     """
     with reading(job.photo):
-        photo = read_photo(job.photo)
+        photo = read_photo(job.photo, with_deep=job.output.suffix.lower() in DEEP_SUFFIXES)
     mask = masks(job.photo, photo.pixels)
     started = time.perf_counter()
-    restored = np.asarray(restore(photo.pixels, mask))
+    restored = np.asarray(restore(photo.pixels if photo.deep is None else photo.deep, mask))
     seconds = time.perf_counter() - started
     share = 0.0 if mask is None else float(mask.mean())
     with _writing(job) as path:
@@ -267,16 +273,22 @@ def restore_one(
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")
+    is_deep = restored.dtype == np.uint16
+    reduced = (REDUCED,) if photo.deep is not None and not is_deep else ()
     height, width = photo.pixels.shape[:2]
     return Outcome(
         job,
         notes=tuple(notes),
-        file_notes=photo.notes + lost,
+        file_notes=photo.notes + reduced + lost,
         size=(height, width),
         masked_share=share,
         seconds=seconds,
-        seen=look(photo.pixels, restored, mask) if look else None,
+        seen=look(photo.pixels, _eight_bits(restored), mask) if look else None,
     )
+
+
+def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+    return np.round(pixels / 257).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
 @contextlib.contextmanager

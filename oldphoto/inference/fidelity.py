@@ -61,7 +61,7 @@ def find_toning(pixels: np.ndarray) -> Toning | None:
     the paper has taken on: stains and yellow rims are wide and smooth.
 
     Args:
-        pixels: uint8 (H, W, 3).
+        pixels: uint8 or float32 (H, W, 3) in [0, 255].
 
     >>> brown = np.linspace((0, 0, 0), (255, 235, 200), 64)[None].repeat(64, axis=0)
     >>> find_toning(brown.astype(np.uint8)) is None
@@ -113,7 +113,7 @@ def keep_tone(
     surplus is taken off. Damaged pixels are not compared; they get what their surroundings get.
 
     Args:
-        original: uint8 (H, W, 3).
+        original: uint8 or float32 (H, W, 3) in [0, 255].
         restored: float32 (H, W, 3) in [0, 255]; it is changed in place.
         damaged: bool (H, W), or None.
 

@@ -96,7 +96,7 @@ def write_recorded(
 
     Args:
         path: the suffix chooses the format, see ``oldphoto.images.files.WRITERS``.
-        pixels: uint8 (H, W, 3), upright.
+        pixels: uint8 (H, W, 3), upright; uint16 for PNG and TIFF.
         record: of this photo.
         icc_profile: colour profile of the pixels.
         original: file of the original photo, or its metadata. All of it is kept, except what

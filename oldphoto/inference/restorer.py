@@ -30,7 +30,7 @@ from oldphoto.images.files import (
     read_mask,
     require_min_side,
 )
-from oldphoto.images.tensors import mask_to_tensor, to_levels, to_tensor
+from oldphoto.images.tensors import from_levels, mask_to_tensor, to_levels, to_tensor
 from oldphoto.inference.fidelity import blended, find_toning, keep_tone, luminance
 from oldphoto.inference.memory_plan import WorkingMemory, plan_tiling, tiling_note
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
@@ -234,11 +234,12 @@ class Restorer:
         """Restore one photo given as an array, for programs that read and write files themselves.
 
         Args:
-            pixels: uint8 (H, W, 3), upright RGB, at least 16 pixels a side.
+            pixels: uint8 or uint16 (H, W, 3), upright RGB, at least 16 pixels a side. With uint16,
+                precision "auto" means "fp32", because bfloat16 has 8 bits.
             scratch_mask: bool (H, W), true where damaged; None: nothing is damaged.
 
         Returns:
-            uint8 (H, W, 3).
+            (H, W, 3), of the same type.
 
         Raises:
             InputError: if an array has another type or shape, or the photo does not fit into
@@ -253,7 +254,7 @@ class Restorer:
             >>> restored.shape, restored.dtype
             ((40, 60, 3), dtype('uint8'))
         """
-        require_photo(pixels)
+        require_photo(pixels, allow_deep=True)
         require_min_side(pixels, "the photo")
         if scratch_mask is not None:
             require_photo_mask(scratch_mask, pixels)
@@ -265,22 +266,24 @@ class Restorer:
         height, width = pixels.shape[:2]
         # Before the photo is copied into tensors: they count towards the memory, too.
         tiling = self._plan((1, height, width), damaged is not None, stacklevel=4)
-        toning = None if self.tone == "network" else find_toning(pixels)
+        deep = pixels.dtype == np.uint16
+        original = (pixels / np.float32(257)) if deep else pixels  # (H, W, 3), 0 to 255
+        toning = None if self.tone == "network" else find_toning(original)
         # A black-and-white photo enters grey, so that coloured noise is no longer there.
         seen = pixels if toning is None else cv2.cvtColor(luminance(pixels), cv2.COLOR_GRAY2RGB)
         degraded, mask = to_tensor(seen), None
         if damaged is not None:
             mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
             degraded = degraded.masked_fill(mask > 0, 1.0)
-        restored = to_levels(self._restore(degraded, mask, tiling))  # float32 (H, W, 3)
+        restored = to_levels(self._restore(degraded, mask, tiling, exactly=deep))
+        del degraded, seen  # at full size each of these is a large part of the memory
         if toning is not None:
             restored = toning.print(luminance(restored))
         if self.tone != "network":
-            restored = keep_tone(pixels, restored, damaged)
+            restored = keep_tone(original, restored, damaged)
         if self.tone == "restore":
             restored = self._with_new_tone(restored, is_black_and_white=toning is not None)
-        restored = blended(pixels, restored, self.strength)
-        return np.clip(np.rint(restored), 0, 255).astype(np.uint8)
+        return from_levels(blended(original, restored, self.strength), deep)
 
     @torch.no_grad()
     def _with_new_tone(self, levels: np.ndarray, is_black_and_white: bool) -> np.ndarray:
@@ -320,12 +323,21 @@ class Restorer:
         return self._restore(degraded, scratch_mask, tiling)
 
     @torch.no_grad()
-    def _restore(self, degraded: Tensor, mask: Tensor | None, tiling: Tiling | None) -> Tensor:
+    def _restore(
+        self,
+        degraded: Tensor,
+        mask: Tensor | None,
+        tiling: Tiling | None,
+        exactly: bool = False,
+    ) -> Tensor:
         photo = pad_to_multiple(degraded.to(self.device).float(), self.network.size_multiple)
         if mask is not None:
             mask = pad_to_multiple(mask.to(self.device).float(), self.network.size_multiple)
         deadline = time.monotonic() + self.max_seconds
-        infer = partial(self._infer, bf16=self.precision == "bf16", deadline=deadline)
+        precision = self.precision
+        if exactly and self._requested_precision == "auto":
+            precision = "fp32"
+        infer = partial(self._infer, bf16=precision == "bf16", deadline=deadline)
         if tiling is None:
             restored = infer(photo, mask)
         else:

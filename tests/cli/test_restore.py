@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageFile
 from oldphoto.checks import InputError
 from oldphoto.cli import restore
 from oldphoto.config import PRESETS
+from oldphoto.images.files import read_photo, write_photo
 from oldphoto.inference import batch
 from oldphoto.inference import restorer as restorer_module
 from oldphoto.inference.batch import find_photos, plan_jobs
@@ -109,6 +110,27 @@ def test_the_result_is_the_restorers_with_profile_and_mask(tmp_path, weights):
     assert written.info["icc_profile"] == SRGB
     assert np.array_equal(np.asarray(written), np.asarray(restorer(photo, mask)))
     assert not np.array_equal(np.asarray(written), np.asarray(restorer(photo)))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_sixteen_bits_in_sixteen_bits_out(tmp_path, weights, capsys, name):
+    pixels = np.random.default_rng(0).integers(0, 65536, (20, 33, 3), np.uint16)
+    write_photo(tmp_path / name, pixels, icc_profile=SRGB)
+    assert call(tmp_path / name, "--output", tmp_path / "out", "--weights", weights) == 0
+    written = read_photo(tmp_path / "out" / name, with_deep=True)
+    restorer = Restorer.from_pretrained(weights, device="cpu", precision="fp32")
+    assert np.array_equal(written.deep, restorer.restore_pixels(pixels))
+    assert len(np.unique(written.deep)) > 256
+    assert written.icc_profile == SRGB
+    assert "reduced" not in capsys.readouterr().err
+
+
+def test_a_sixteen_bit_photo_named_otherwise_is_said_to_be_reduced(tmp_path, weights, capsys):
+    pixels = np.full((20, 33, 3), 700, np.uint16)
+    write_photo(tmp_path / "a.png", pixels)
+    (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    assert call(tmp_path / "a.jpg", "--output", tmp_path / "out", "--weights", weights) == 0
+    assert "1 photo: the 16 bits per channel" in capsys.readouterr().err
 
 
 def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path, weights, capsys):
@@ -436,10 +458,10 @@ def test_any_error_of_a_decoder_is_one_sentence(
 ):
     read = batch.read_photo
 
-    def read_all_but_b(path):
+    def read_all_but_b(path, **options):
         if path.name == "b.png":
             raise error
-        return read(path)
+        return read(path, **options)
 
     monkeypatch.setattr(batch, "read_photo", read_all_but_b)
     assert call(photos, "--output", tmp_path / "out", "--weights", weights) == 1

@@ -11,6 +11,7 @@ from oldphoto.course import common
 from oldphoto.course.common import (
     enlarged,
     one_thread,
+    output_folder,
     psnr_of,
     random_crops,
     small_photos,
@@ -31,6 +32,17 @@ def test_all_photos_of_a_kind_are_reduced_to_one_side(photos):
     assert -1 <= photos.min() < photos.max() <= 1
     with pytest.raises(InputError, match="side"):
         small_photos("clean", side=0)
+
+
+def test_results_go_elsewhere_if_their_folder_cannot_be_written(tmp_path, capsys):
+    assert output_folder(tmp_path / "out") == tmp_path / "out"
+    assert capsys.readouterr().out == ""
+    (tmp_path / "a file").touch()
+    folder = output_folder(tmp_path / "a file" / "out")
+    assert folder.is_dir() and tmp_path not in folder.parents
+    sentence = capsys.readouterr().out
+    assert sentence.startswith("cannot write into") and str(folder) in sentence
+    folder.rmdir()
 
 
 def test_crops_are_parts_of_photos_and_repeat_with_the_seed():

@@ -111,6 +111,18 @@ def test_grey_with_a_profile_becomes_srgb(tmp_path):
     assert np.abs(photo.pixels.astype(int) - 188).max() <= 1
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_sixteen_bit_grey_keeps_its_levels_through_a_profile(tmp_path, name):
+    grey = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    path = save(Image.fromarray(grey), tmp_path / name, icc_profile=linear_grey_profile())
+    photo = read_photo(path, with_deep=True)
+    assert photo.icc_profile is None and photo.notes == ()
+    linear = grey / 65535
+    srgb = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    # Within a twentieth of an 8-bit level; 8 bits would be half a level wrong.
+    assert np.abs(photo.deep[..., 0] / 257 - 255 * srgb).max() < 0.05
+
+
 def test_lab_pixels_pass_through_the_profile_engine():
     image = Image.new("LAB", (16, 16), (255, 128, 128))
     assert load_rgb(image)[0, 0].min() >= 254

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oldphoto.images.files import read_photo
+from oldphoto.images.files import read_photo, write_photo
+from oldphoto.images.metadata import Metadata
 from oldphoto.inference.batch import Job, restore_one
 from oldphoto.inference.provenance import Provenance, read_provenance
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(
     EXIFTOOL is None, reason="exiftool is not installed (Debian: libimage-exiftool-perl)"
 )
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+DEEP = np.random.default_rng(1).integers(0, 65536, (40, 56, 3), np.uint16)
 RECORD = Provenance("small", "ab" * 32, 0.0)
 
 # Fields that people, scanners and cameras write; exiftool puts each where the format has it.
@@ -122,7 +124,10 @@ def warnings_of(path: Path) -> set[str]:
 
 def original(path: Path, *wanted: dict[str, str], more: tuple[str, ...] = ()) -> Path:
     options = {"dpi": (600, 600)} if path.suffix in (".jpg", ".png", ".tif") else {}
-    Image.fromarray(PIXELS).save(path, **options)
+    if path.stem == "deep":
+        write_photo(path, DEEP, metadata=Metadata(dpi=(600, 600)))
+    else:
+        Image.fromarray(PIXELS).save(path, **options)
     words = [f"-{name}={value}" for fields in wanted for name, value in fields.items()]
     exiftool("-q", "-overwrite_original", "-charset", "iptc=UTF8", *words, *more, path)
     return path
@@ -137,18 +142,20 @@ def restored(photo: Path, folder: Path) -> tuple[Path, tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "groups", "at_least"),
+    ("name", "groups", "at_least"),
     [
-        (".jpg", (EXIF, XMP, IPTC), 50),
-        (".png", (EXIF, XMP, PNG), 50),
-        (".tif", (EXIF, XMP, IPTC), 50),
-        (".webp", (EXIF, XMP), 44),
+        ("a.jpg", (EXIF, XMP, IPTC), 50),
+        ("a.png", (EXIF, XMP, PNG), 50),
+        ("a.tif", (EXIF, XMP, IPTC), 50),
+        ("a.webp", (EXIF, XMP), 44),
+        ("deep.png", (EXIF, XMP, PNG), 50),
+        ("deep.tif", (EXIF, XMP, IPTC), 50),
     ],
 )
 @pytest.mark.parametrize("order", ["II", "MM"])
-def test_every_field_is_the_same_after_the_restoration(tmp_path, suffix, groups, at_least, order):
-    more = () if suffix == ".tif" else (f"-ExifByteOrder={order}",)
-    photo = original(tmp_path / f"a{suffix}", *groups, more=more)
+def test_every_field_is_the_same_after_the_restoration(tmp_path, name, groups, at_least, order):
+    more = () if name.endswith(".tif") else (f"-ExifByteOrder={order}",)
+    photo = original(tmp_path / name, *groups, more=more)
     result, notes = restored(photo, tmp_path / "out")
     before, after = fields_of(photo), fields_of(result)
     assert len(before) >= at_least
@@ -161,6 +168,8 @@ def test_every_field_is_the_same_after_the_restoration(tmp_path, suffix, groups,
     again = fields_of(twice)
     assert {k: again.get(k) for k in before} == before
     assert read_provenance(twice) is not None
+    if name.startswith("deep"):
+        assert np.array_equal(read_photo(twice, with_deep=True).deep, DEEP)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,14 @@ def test_the_photo_reaches_the_network_unchanged_and_comes_back_unstretched():
     assert calls[0][1] is None
 
 
+def test_sixteen_bits_go_through_the_network_unreduced():
+    restorer, _ = recording()
+    photo = np.random.default_rng(0).integers(0, 65536, (18, 22, 3), np.uint16)
+    restored = restorer.restore_pixels(photo)
+    assert restored.dtype == np.uint16
+    assert np.array_equal(restored, photo)
+
+
 def test_path_pil_and_array_give_the_same(tmp_path):
     restorer = Restorer(network(), device="cpu")
     Image.fromarray(noise(20, 24)).save(tmp_path / "a.png")
@@ -330,6 +338,17 @@ def test_auto_takes_bf16_where_it_is_fast_and_near(monkeypatch):
     near, right = restorer.restore_tensor(photo), exact.restore_tensor(photo)
     assert near.dtype == torch.float32
     assert 0 < (near - right).abs().mean() <= 2 / 255
+
+
+def test_sixteen_bits_are_restored_in_float32_unless_bf16_is_asked_for(monkeypatch):
+    monkeypatch.setattr(module, "is_fast_at_bf16", lambda _: True)
+    photo = noise(16, 16).astype(np.uint16) * 257
+    exact, auto, fast = (
+        Restorer(network(), device="cpu", precision=precision).restore_pixels(photo)
+        for precision in ("fp32", "auto", "bf16")
+    )
+    assert np.array_equal(auto, exact)
+    assert not np.array_equal(fast, exact)
 
 
 def test_auto_falls_back_where_bf16_is_too_far_or_slow(monkeypatch):

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from oldphoto.checks import InputError, require_positive
 from oldphoto.config import Preset
-from oldphoto.course.common import Log, fall
+from oldphoto.course.common import Log, fall, output_folder
 from oldphoto.course.figures import COLOURS, STYLE, SteadyFigure, figure_as_html
 from oldphoto.course.widgets import Guard, slider
 from oldphoto.networks.mapping import scratch_mapping
@@ -45,7 +45,7 @@ def fresh_folder(path: str | Path) -> Path:
 
     A folder of that name that this function did not make is renamed, and that is printed.
     """
-    folder = Path(path)
+    folder = output_folder(Path(path).parent) / Path(path).name
     with OutputFolder(folder.parent) as outputs:
         moved = outputs.fresh_folder(folder.name)
     if moved:

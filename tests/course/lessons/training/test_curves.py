@@ -1,5 +1,7 @@
 """The training laboratory: logs, smoothing, curves, checkpoints, kills, memory, the two widgets."""
 
+import shutil
+
 import ipywidgets
 import numpy as np
 import pytest
@@ -154,6 +156,13 @@ def test_fresh_folder_is_empty(tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "old.txt").write_text("x", encoding="utf-8")
     assert list(lab.fresh_folder(tmp_path / "runs").iterdir()) == []
+
+
+def test_fresh_folder_is_elsewhere_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "a file").touch()
+    folder = lab.fresh_folder(tmp_path / "a file" / "runs")
+    assert folder.name == "runs" and list(folder.iterdir()) == []
+    shutil.rmtree(folder.parent)
 
 
 def test_fresh_folder_deletes_only_what_it_made(tmp_path, capsys):
