@@ -275,6 +275,7 @@ class Restorer:
         if damaged is not None:
             mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
             degraded = degraded.masked_fill(mask > 0, 1.0)
+            damaged = mask[0, 0].numpy() > 0
         restored = to_levels(self._restore(degraded, mask, tiling, exactly=deep))
         del degraded, seen  # at full size each of these is a large part of the memory
         if toning is not None:
