@@ -106,6 +106,18 @@ def require_positive(**values: float) -> None:
             raise InputError(f"{name} must be greater than 0, got {value}")
 
 
+def require_range(value: float, limits: tuple[float, float], name: str) -> None:
+    """Raise InputError unless limits[0] <= value <= limits[1].
+
+    Example:
+        >>> require_range(1.5, (0.0, 1.0), "strength")
+        Traceback (most recent call last):
+        oldphoto.checks.InputError: strength must be within 0.0 and 1.0, got 1.5
+    """
+    if not limits[0] <= value <= limits[1]:
+        raise InputError(f"{name} must be within {limits[0]} and {limits[1]}, got {value}")
+
+
 def require_in(value: object, choices: tuple[object, ...], name: str) -> None:
     """Raise InputError unless value is one of the choices.
 

@@ -147,6 +147,23 @@ class DetectorConfig:
 
 
 @dataclass(frozen=True)
+class ToneConfig:
+    """The global branch that brings the tone of a faded photo back.
+
+    Attributes:
+        width: channels of its first convolution; the last has four times as many.
+
+    Raises:
+        InputError: if the width is not positive.
+    """
+
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        require_positive(width=self.width)
+
+
+@dataclass(frozen=True)
 class LossWeights:
     """The weight of each loss term. A term with weight 0 is not computed.
 
@@ -172,10 +189,10 @@ class LossWeights:
     perceptual_weight: float = 10.0
 
 
-StageName = Literal["vae-degraded", "vae-clean", "mapping", "detector"]
+StageName = Literal["vae-degraded", "vae-clean", "mapping", "detector", "tone"]
 
 STAGES: tuple[StageName, ...] = get_args(StageName)
-"""All stages in training order. The mapping needs the two VAEs; the detector needs no other."""
+"""All stages in training order. The mapping needs the two VAEs; detector and tone need no other."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +252,7 @@ class Preset:
 
     Attributes:
         name: "tiny", "small" or "paper".
-        vae, mapping, discriminator, latent_discriminator, detector: sizes of the networks.
+        vae, mapping, discriminator, latent_discriminator, detector, tone: sizes of the networks.
         stages: how each stage is trained, by its name; one entry for each of ``STAGES``.
         shared_start: initialise ``vae_clean`` with the weights of the run's ``vae_degraded``, so
             that a photo has nearly the same latent in both. In the paper each starts at random.
@@ -252,6 +269,7 @@ class Preset:
     discriminator: DiscriminatorConfig
     latent_discriminator: DiscriminatorConfig
     detector: DetectorConfig
+    tone: ToneConfig
     stages: Mapping[StageName, StageConfig]
     shared_start: bool = False
     spectral_norm_variants: tuple[str, ...] = ("scratch", "hr")
@@ -287,6 +305,19 @@ class Preset:
         return self.discriminator
 
 
+# Whole photos of 96 px: only the tone is learned, and it shows in a reduced photo.
+_TONE_STAGE = StageConfig(
+    batch=32,
+    crop=96,
+    num_photos=160_000,
+    learning_rate=1e-3,
+    betas=(0.9, 0.999),
+    clip_norm=1.0,
+    weights=LossWeights(adversarial_weight=0, feature_matching_weight=0, perceptual_weight=0),
+    hole_prob=0.0,
+    recipe="faded",
+)
+
 # The paper trains 200 epochs and lets the learning rate fall in the second half. An epoch of the
 # authors' code is the 17,125 photos of Pascal VOC 2012. Adam's settings and the crop are those of
 # the paper's section 4.1. Batch 8 fits 12 GB of GPU memory; the authors use 36 to 120 on four GPUs.
@@ -299,11 +330,13 @@ PAPER = Preset(
     discriminator=DiscriminatorConfig(),
     latent_discriminator=DiscriminatorConfig(num_scales=1),
     detector=DetectorConfig(),
+    tone=ToneConfig(),
     stages={
         "vae-degraded": replace(_PAPER_STAGE, hole_prob=0.0),
         "vae-clean": _PAPER_STAGE,
         "mapping": replace(_PAPER_STAGE, weights=LossWeights(l1_weight=0.0)),  # equation 5
         "detector": replace(_PAPER_STAGE, recipe="paper"),
+        "tone": _TONE_STAGE,
     },
 )
 
@@ -328,7 +361,12 @@ _SMALL_MAPPING_WEIGHTS = replace(
     _TINY_MAPPING_WEIGHTS, latent_l1_weight=0.05, perceptual_weight=1.0
 )
 _SMALL_VAE_STAGE = StageConfig(
-    batch=16, crop=128, num_photos=160_000, learning_rate=4e-4, weights=_SMALL_VAE_WEIGHTS
+    batch=16,
+    crop=128,
+    num_photos=160_000,
+    learning_rate=4e-4,
+    weights=_SMALL_VAE_WEIGHTS,
+    recipe="scans",
 )
 
 SMALL = Preset(
@@ -347,6 +385,7 @@ SMALL = Preset(
     discriminator=DiscriminatorConfig(width=16, num_scales=2, spectral_norm=True),
     latent_discriminator=DiscriminatorConfig(width=16, num_scales=1, spectral_norm=True),
     detector=DetectorConfig(width=16, depth=3),
+    tone=ToneConfig(),
     stages={
         "vae-degraded": _SMALL_VAE_STAGE,
         "vae-clean": _SMALL_VAE_STAGE,
@@ -363,10 +402,12 @@ SMALL = Preset(
             clip_norm=1.0,
             hole_prob=0.8,
             hole_ratio=(0.0, 0.25),
+            recipe="scans",
         ),
         "detector": StageConfig(
             batch=32, crop=128, num_photos=160_000, learning_rate=1e-3, recipe="paper"
         ),
+        "tone": _TONE_STAGE,
     },
     shared_start=True,
 )
@@ -393,11 +434,13 @@ TINY = Preset(
         width=8, num_layers=2, num_scales=1, spectral_norm=True
     ),
     detector=DetectorConfig(width=8, depth=2),
+    tone=ToneConfig(width=4),
     stages={
         "vae-degraded": replace(_TINY_VAE_STAGE, hole_prob=0.0),
         "vae-clean": _TINY_VAE_STAGE,
         "mapping": replace(_TINY_VAE_STAGE, weights=_TINY_MAPPING_WEIGHTS),
         "detector": replace(_TINY_VAE_STAGE, recipe="paper"),
+        "tone": replace(_TONE_STAGE, batch=8, crop=64, num_photos=2_400),
     },
     shared_start=True,
 )

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 from tqdm.auto import tqdm
 
@@ -12,7 +13,7 @@ from oldphoto.inference.batch import Outcome, record_of, restore_batch
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
-from oldphoto.inference.restorer import Restorer, TilingWarning
+from oldphoto.inference.restorer import Restorer, TilingWarning, Tone
 from oldphoto.system.streams import printable
 from oldphoto.system.wildcards import expand_wildcards
 from oldphoto.weights.source import WeightsSource
@@ -67,6 +68,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="save the masks in an empty folder, to correct them and pass them to --mask",
     )
+    parser.add_argument(
+        "--tone",
+        choices=get_args(Tone),
+        help="keep: tones stay, and a black-and-white photo gets no colours; restore: fading and "
+        "colour casts go, and brown becomes grey; network: whatever the network gives (default: "
+        "keep; with the authors' networks: network)",
+    )
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="how much is restored: 0 is the original, 1 the restored photo (default: 1)",
+    )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument(
         "--max-memory",
@@ -99,7 +114,13 @@ def run(args: argparse.Namespace) -> int:
     require_writable(args.output)
     source = WeightsSource.parse(args.weights)
     restorer = Restorer.from_source(
-        source, args.variant, args.device, args.precision, args.max_memory
+        source,
+        args.variant,
+        args.device,
+        args.precision,
+        args.max_memory,
+        args.tone,
+        args.strength,
     )
     restorer.max_seconds = args.max_seconds
     reading = MaskReading(args.inverted, args.accept_large_masks)

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError, require_positive
 from oldphoto.cli.train_plan import LOSS_WEIGHTS, make_plan
 from oldphoto.config import PRESETS, STAGES
+from oldphoto.degradations import RECIPES
 from oldphoto.system.devices import is_fast_at_bf16, require_compiler
 from oldphoto.system.memory import GIB, available_bytes, require_memory_limit
 from oldphoto.system.outputs import lock_folder
@@ -39,7 +40,7 @@ from oldphoto.training.run_record import (
 )
 from oldphoto.training.settings import LoopSettings, share_of_batch
 from oldphoto.training.stages import train_stage
-from oldphoto.weights.store import DETECTOR, MAPPINGS
+from oldphoto.weights.store import DETECTOR, MAPPINGS, TONE
 
 SEVERAL_PROCESSES = """\
 several GPUs or machines:
@@ -104,6 +105,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in LOSS_WEIGHTS.items():
         option = "--" + name.replace("_", "-")
         add(option, type=float, help=f"weight of {what}; 0 turns it off")
+    add(
+        "--recipe",
+        choices=tuple(RECIPES),
+        help="recipe of the damage in every stage (default: from the preset)",
+    )
     add(
         "--hole-prob",
         type=float,
@@ -252,8 +258,8 @@ def _report_features(
     plan: Plan, stage: str, arguments: argparse.Namespace, say: Callable[[str], None]
 ) -> None:
     """Report where the perceptual term uses another network than the paper's, or none."""
-    is_detector = stage in (DETECTOR, FINE_TUNING)
-    wanted = not is_detector and plan.config(stage).weights.perceptual_weight
+    is_other = stage in (DETECTOR, FINE_TUNING, TONE)
+    wanted = not is_other and plan.config(stage).weights.perceptual_weight
     if wanted and arguments.features is None:
         say(
             f"{stage}: the perceptual term uses the shipped SqueezeNet in place of VGG-19; "

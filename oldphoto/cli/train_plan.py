@@ -81,6 +81,8 @@ def _preset(arguments: argparse.Namespace) -> Preset:
     }
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     require_positive(**changes)
+    if arguments.recipe is not None:
+        changes["recipe"] = arguments.recipe
     if arguments.hole_prob is not None:
         require_range(arguments.hole_prob, (0.0, 1.0), "hole_prob")
         changes["hole_prob"] = arguments.hole_prob

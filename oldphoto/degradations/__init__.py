@@ -74,12 +74,15 @@ from oldphoto.degradations.resample import (
     Halftone,
     Jpeg,
     LowResolution,
+    Rosette,
     apply_halftone,
     apply_jpeg,
     apply_low_resolution,
+    apply_rosette,
     sample_halftone,
     sample_jpeg,
     sample_low_resolution,
+    sample_rosette,
 )
 from oldphoto.degradations.scratches import Scratches, apply_scratches, sample_scratches
 from oldphoto.degradations.specks import (

@@ -11,6 +11,7 @@ import numpy as np
 
 from oldphoto.checks import InputError
 from oldphoto.checks import require_photo as require_photo
+from oldphoto.checks import require_range as require_range
 
 Range = tuple[float, float]
 Seed = int | Sequence[int]
@@ -40,12 +41,6 @@ class Parameters:
         A crop is cut with this margin before it is degraded and trimmed afterwards.
         """
         return 0
-
-
-def require_range(value: float, limits: Range, name: str) -> None:
-    """Raise InputError unless limits[0] <= value <= limits[1]."""
-    if not limits[0] <= value <= limits[1]:
-        raise InputError(f"{name} must be within {limits[0]} and {limits[1]}, got {value}")
 
 
 def generator(seed: Seed) -> np.random.Generator:

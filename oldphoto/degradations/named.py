@@ -13,7 +13,12 @@ from oldphoto.degradations.noise import (
 )
 from oldphoto.degradations.paper import sample_paper_texture, sample_stains
 from oldphoto.degradations.recipes import Recipe, Step
-from oldphoto.degradations.resample import sample_halftone, sample_jpeg, sample_low_resolution
+from oldphoto.degradations.resample import (
+    sample_halftone,
+    sample_jpeg,
+    sample_low_resolution,
+    sample_rosette,
+)
 from oldphoto.degradations.scratches import sample_scratches
 from oldphoto.degradations.specks import sample_blotches, sample_dust, sample_hairs, sample_spots
 from oldphoto.degradations.tone import (
@@ -115,4 +120,43 @@ LIGHT = Recipe(
     shuffled=(True, False, False, False),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT)}
+# What the shipped mapping is trained on: the released recipe, but one photo in four is a print,
+# whose dots the network must not take for texture, and one in seven is sound, and must come back as
+# it is. The dots come first: lens, scanner and JPEG follow the press.
+SCANS = Recipe(
+    "scans",
+    groups=(
+        (
+            Step(
+                0.25,
+                (
+                    partial(sample_halftone, pitch=(2.0, 9.0), opacity=(0.2, 0.9)),
+                    partial(sample_rosette, pitch=(2.0, 9.0), opacity=(0.2, 0.9)),
+                ),
+            ),
+        ),
+        *RELEASED.groups,
+    ),
+    shuffled=(False, *RELEASED.shuffled),
+    intact_prob=1 / 7,
+)
+
+# Tone alone, for the global branch. No sepia: what a black-and-white photo was toned with can be
+# found without learning, and in a colour photo it takes colours away for good.
+FADED = Recipe(
+    "faded",
+    groups=(
+        (
+            Step(0.7, (sample_fading,)),
+            Step(0.4, (sample_yellowing,)),
+            Step(0.4, (partial(sample_rgb_shift, shift=(-30, 30)),)),
+            Step(0.5, (sample_uneven_fading, sample_vignette)),
+        ),
+    ),
+    shuffled=(True,),
+    intact_prob=1 / 7,
+)
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT, SCANS, FADED)
+}

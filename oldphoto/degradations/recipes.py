@@ -39,11 +39,14 @@ class Recipe:
     Attributes:
         groups: tuples of steps.
         shuffled: for each group, whether its steps come in random order.
+        intact_prob: probability that a photo stays as it is, so that a network learns to leave
+            sound photos alone.
     """
 
     name: str
     groups: tuple[tuple[Step, ...], ...]
     shuffled: tuple[bool, ...]
+    intact_prob: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def sample_recipe(recipe: Recipe, rng: np.random.Generator) -> SampledRecipe:
     (('jpeg', Jpeg(quality=71)),)
     """
     drawn = []
+    if recipe.intact_prob and rng.random() < recipe.intact_prob:
+        return SampledRecipe(())
     for group, shuffled in zip(recipe.groups, recipe.shuffled, strict=True):
         order = rng.permutation(len(group)) if shuffled else range(len(group))
         for index in order:

@@ -52,6 +52,7 @@ _UNSTRUCTURED: dict[str, _Functions] = {
         (resample.LowResolution, resample.sample_low_resolution, resample.apply_low_resolution),
     "jpeg": (resample.Jpeg, resample.sample_jpeg, resample.apply_jpeg),
     "halftone": (resample.Halftone, resample.sample_halftone, resample.apply_halftone),
+    "rosette": (resample.Rosette, resample.sample_rosette, resample.apply_rosette),
     "rgb_shift": (tone.RgbShift, tone.sample_rgb_shift, tone.apply_rgb_shift),
     "fading": (tone.Fading, tone.sample_fading, tone.apply_fading),
     "sepia": (tone.Sepia, tone.sample_sepia, tone.apply_sepia),

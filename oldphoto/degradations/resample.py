@@ -161,17 +161,70 @@ def apply_halftone(photo: np.ndarray, parameters: Halftone) -> np.ndarray:
     rims of the dots are soft over one pixel, as ink and scanner make them, and show no moire.
     """
     require_photo(photo)
-    require_range(parameters.pitch, (2.0, 100.0), "the pitch of a halftone in pixels")
-    rows, cols = np.mgrid[: photo.shape[0], : photo.shape[1]].astype(np.float32)
-    turn, wave = np.deg2rad(parameters.angle), 2 * np.pi / parameters.pitch
+    screen = _screen(photo.shape[:2], parameters.pitch, parameters.angle)
+    return _print(photo, screen[..., None], parameters.pitch, parameters.opacity)
+
+
+INK_ANGLES = (15.0, 75.0, 0.0)
+"""Degrees by which printers turn the screens of cyan, magenta and yellow."""
+
+
+@dataclass(frozen=True)
+class Rosette(Parameters):
+    """The three screens of a colour print, ``pitch`` pixels apart, each turned by its own angle.
+
+    ``angle`` turns all three together, in degrees; ``opacity`` is how far the dots show.
+    """
+
+    pitch: float
+    angle: float
+    opacity: float
+
+
+def sample_rosette(
+    rng: np.random.Generator,
+    pitch: Range = (2.5, 9.0),
+    angle: Range = (0.0, 90.0),
+    opacity: Range = (0.25, 0.8),
+) -> Rosette:
+    """Draw the screens of a colour print."""
+    return Rosette(draw(rng, pitch), draw(rng, angle), draw(rng, opacity))
+
+
+def apply_rosette(photo: np.ndarray, parameters: Rosette) -> np.ndarray:
+    """Print a photo, uint8 (H, W, 3), in cyan, magenta and yellow dots.
+
+    Each ink takes light from one channel, and its screen has an angle of its own, so that the dots
+    form small roses instead of a coarse pattern.
+
+    >>> grey = np.full((8, 8, 3), 128, np.uint8)
+    >>> bool((apply_rosette(grey, Rosette(4.0, 0.0, 1.0)).std(axis=2) > 0).any())
+    True
+    """
+    require_photo(photo)
+    screens = [
+        _screen(photo.shape[:2], parameters.pitch, parameters.angle + turn) for turn in INK_ANGLES
+    ]
+    return _print(photo, np.stack(screens, axis=2), parameters.pitch, parameters.opacity)
+
+
+def _screen(size: tuple[int, int], pitch: float, angle: float) -> np.ndarray:
+    """Return the threshold of each pixel, (H, W) in [0, 1]: two crossed waves."""
+    require_range(pitch, (2.0, 100.0), "the pitch of a halftone in pixels")
+    rows, cols = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    turn, wave = np.deg2rad(angle), 2 * np.pi / pitch
     along = np.cos(wave * (cols * np.cos(turn) + rows * np.sin(turn)))
     across = np.cos(wave * (rows * np.cos(turn) - cols * np.sin(turn)))
     # The sum of two cosines is not uniformly distributed. Mapped through its own distribution
     # function it is, and then the share of paper between the dots equals the brightness.
-    threshold = _evenly_spread((along + across)[..., None].astype(np.float32) / 2)
-    softness = np.float32(1.5 / parameters.pitch)
+    return _evenly_spread((along + across).astype(np.float32) / 2)
+
+
+def _print(photo: np.ndarray, threshold: np.ndarray, pitch: float, opacity: float) -> np.ndarray:
+    """Compare a photo with the thresholds, (H, W, 1) or (H, W, 3), and mix the dots with it."""
+    softness = np.float32(1.5 / pitch)
     dots = np.clip((photo / np.float32(255) - threshold) / softness + 0.5, 0, 1) * 255
-    mixed = photo + np.float32(parameters.opacity) * (dots - photo)
+    mixed = photo + np.float32(opacity) * (dots - photo)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
 

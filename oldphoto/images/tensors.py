@@ -44,12 +44,31 @@ def to_pixels(tensor: Tensor, deep: bool = False) -> np.ndarray:
         >>> to_pixels(torch.tensor([-1.0, 0.0, 7.0]).reshape(3, 1, 1))
         array([[[  0, 128, 255]]], dtype=uint8)
     """
+    return from_levels(to_levels(tensor), deep)
+
+
+def to_levels(tensor: Tensor) -> np.ndarray:
+    """Turn (3, H, W) or (1, 3, H, W) in [-1, 1] into float32 (H, W, 3), 0 to 255, not rounded.
+
+    Raises:
+        InputError: if the tensor has another shape.
+    """
     photo = tensor[0] if tensor.ndim == 4 else tensor
     if photo.ndim != 3 or photo.shape[0] != 3 or (tensor.ndim == 4 and tensor.shape[0] != 1):
         raise InputError(f"expected one photo (3, H, W) in [-1, 1], got {tuple(tensor.shape)}")
-    kind, full = (torch.uint16, 65535) if deep else (torch.uint8, 255)
-    levels = photo.detach().float().cpu().add(1).mul_(full / 2).round_().clamp_(0, full)
-    return levels.permute(1, 2, 0).contiguous().to(kind).numpy()  # (H, W, 3)
+    levels = photo.detach().float().cpu().add(1).mul_(127.5)
+    return levels.permute(1, 2, 0).contiguous().numpy()  # (H, W, 3)
+
+
+def from_levels(levels: np.ndarray, deep: bool = False) -> np.ndarray:
+    """Round float levels, 0 to 255, to uint8, or with ``deep`` to uint16; others are clipped.
+
+    >>> from_levels(np.array([-3.0, 0.5, 1.6, 300.0])), from_levels(np.array([0.5]), deep=True)
+    (array([  0,   0,   2, 255], dtype=uint8), array([128], dtype=uint16))
+    """
+    if deep:
+        return np.rint(levels * 257).clip(0, 65535).astype(np.uint16)
+    return np.rint(levels).clip(0, 255).astype(np.uint8)
 
 
 def _from_numpy(array: np.ndarray) -> Tensor:

@@ -4,8 +4,9 @@ import time
 import warnings
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from oldphoto.checks import (
     require_mask,
     require_photo,
     require_photo_mask,
+    require_range,
 )
 from oldphoto.images.files import (
     MIN_SIDE,
@@ -28,16 +30,19 @@ from oldphoto.images.files import (
     read_mask,
     require_min_side,
 )
-from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
+from oldphoto.images.tensors import from_levels, mask_to_tensor, to_levels, to_tensor
+from oldphoto.inference.fidelity import blended, find_toning, keep_tone, luminance
 from oldphoto.inference.memory_plan import WorkingMemory, plan_tiling, tiling_note
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.inference.tiling import Tiling, restore_in_tiles
 from oldphoto.networks.restoration import RestorationNetwork
+from oldphoto.networks.tone import ToneMapping
 from oldphoto.system.devices import choose_device, is_fast_at_bf16
 from oldphoto.system.memory import budget_bytes, require_memory_limit
 from oldphoto.weights.source import OfficialWeights, WeightsSource
 
 Precision = Literal["auto", "fp32", "bf16"]
+Tone = Literal["keep", "restore", "network"]
 Device = str | torch.device | None
 
 BF16_TOLERANCE = 2 / 255  # mean difference in [-1, 1]: one 8-bit level
@@ -63,6 +68,12 @@ class Restorer:
             test photo comes out within one 8-bit level of float32, on average.
         max_memory_gb: most GiB that the process may take on the device; larger photos are cut
             into overlapping tiles. None: what is free.
+        tone: "keep" leaves the tone of each area within 3 grey levels of the original's, and a
+            black-and-white photo, brown or not, without any new colour. "restore" goes on from
+            there: brown becomes grey, and ``tone_mapping`` brings back what has faded. "network"
+            takes what the network gives, as ``restore_tensor`` always does.
+        strength: 1 is the restored photo, 0 the original; between them both are mixed.
+        tone_mapping: the network that ``tone="restore"`` needs.
 
     Attributes:
         device: torch.device of the network.
@@ -85,8 +96,13 @@ class Restorer:
         device: Device = None,
         precision: Precision = "auto",
         max_memory_gb: float | None = None,
+        tone: Tone = "keep",
+        strength: float = 1.0,
+        tone_mapping: ToneMapping | None = None,
     ) -> None:
         require_in(precision, ("auto", "fp32", "bf16"), "precision")
+        require_in(tone, get_args(Tone), "tone")
+        require_range(strength, (0.0, 1.0), "strength")
         if mask_dilation < 0:
             raise InputError(f"mask_dilation must not be negative, got {mask_dilation}")
         require_memory_limit(max_memory_gb)
@@ -95,6 +111,9 @@ class Restorer:
         self.mask_dilation = mask_dilation
         self.max_memory_gb = max_memory_gb
         self.max_seconds = float("inf")
+        self.tone: Tone = tone
+        self.strength = strength
+        self.tone_mapping = tone_mapping.to(self.device) if tone_mapping else None
         self._requested_precision: Precision = precision
 
     @classmethod
@@ -105,10 +124,12 @@ class Restorer:
         device: Device = None,
         precision: Precision = "auto",
         max_memory_gb: float | None = None,
+        tone: Tone = "keep",
+        strength: float = 1.0,
     ) -> "Restorer":
         """Load shipped weights by name, or those that training wrote into a folder."""
         source = WeightsSource.parse(name_or_folder)
-        return cls.from_source(source, variant, device, precision, max_memory_gb)
+        return cls.from_source(source, variant, device, precision, max_memory_gb, tone, strength)
 
     @classmethod
     def from_official(
@@ -136,10 +157,26 @@ class Restorer:
         device: Device = None,
         precision: Precision = "auto",
         max_memory_gb: float | None = None,
+        tone: Tone | None = None,
+        strength: float = 1.0,
     ) -> "Restorer":
-        """Load a variant from any source of weights; None takes the source's default."""
-        network = source.network(variant)
-        return cls(network, source.mask_dilation(variant), device, precision, max_memory_gb)
+        """Load a variant from any source of weights.
+
+        Args:
+            variant, tone: None takes the source's default. With the authors' networks this is the
+                tone "network", so that their results are the authors'.
+        """
+        tone = tone or ("network" if source.is_official else "keep")
+        return cls(
+            source.network(variant),
+            source.mask_dilation(variant),
+            device,
+            precision,
+            max_memory_gb,
+            tone,
+            strength,
+            source.tone() if tone == "restore" else None,
+        )
 
     @cached_property
     def memory(self) -> WorkingMemory:
@@ -229,12 +266,41 @@ class Restorer:
         height, width = pixels.shape[:2]
         # Before the photo is copied into tensors: they count towards the memory, too.
         tiling = self._plan((1, height, width), damaged is not None, stacklevel=4)
-        degraded, mask = to_tensor(pixels), None
+        deep = pixels.dtype == np.uint16
+        original = (pixels / np.float32(257)) if deep else pixels  # (H, W, 3), 0 to 255
+        toning = None if self.tone == "network" else find_toning(original)
+        # A black-and-white photo enters grey, so that coloured noise is no longer there.
+        seen = pixels if toning is None else cv2.cvtColor(luminance(pixels), cv2.COLOR_GRAY2RGB)
+        degraded, mask = to_tensor(seen), None
         if damaged is not None:
             mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
             degraded = degraded.masked_fill(mask > 0, 1.0)
-        deep = pixels.dtype == np.uint16
-        return to_pixels(self._restore(degraded, mask, tiling, exactly=deep), deep)
+            damaged = mask[0, 0].numpy() > 0
+        restored = to_levels(self._restore(degraded, mask, tiling, exactly=deep))
+        del degraded, seen  # at full size each of these is a large part of the memory
+        if toning is not None:
+            restored = toning.print(luminance(restored))
+        if self.tone != "network":
+            restored = keep_tone(original, restored, damaged)
+        if self.tone == "restore":
+            restored = self._with_new_tone(restored, is_black_and_white=toning is not None)
+        return from_levels(blended(original, restored, self.strength), deep)
+
+    @torch.no_grad()
+    def _with_new_tone(self, levels: np.ndarray, is_black_and_white: bool) -> np.ndarray:
+        """Bring the tone of a restored photo back, float32 (H, W, 3) in [0, 255]."""
+        if self.tone_mapping is None:
+            raise InputError(
+                "this restorer has no network for the tone: load it with tone='restore', as in "
+                "Restorer.from_pretrained('small', tone='restore')"
+            )
+        if is_black_and_white:
+            levels = cv2.cvtColor(luminance(levels), cv2.COLOR_GRAY2RGB)
+        photo = torch.from_numpy(levels).permute(2, 0, 1)[None].to(self.device)  # (1, 3, H, W)
+        toned = to_levels(self.tone_mapping(photo / 127.5 - 1))
+        if is_black_and_white:  # no cast is left of a network that was nearly sure
+            toned = cv2.cvtColor(luminance(toned), cv2.COLOR_GRAY2RGB)
+        return toned
 
     def restore_tensor(self, degraded: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
         """Restore a batch of tensors as it is; holes are not painted, masks not widened.

@@ -290,6 +290,26 @@ class DetectorObjective(nn.Module):
         return {"focal": focal}, {"input": batch["grey"], "output": found, "target": target}
 
 
+class ToneObjective(nn.Module):
+    """The global branch: L1 between the toned and the clean photo.
+
+    Args:
+        tone: the network to train, a photo in, a photo out.
+        l1_weight: weight of the only term.
+    """
+
+    def __init__(self, tone: nn.Module, l1_weight: float) -> None:
+        super().__init__()
+        self.tone = tone
+        self.l1_weight = l1_weight
+
+    def forward(self, batch: Batch, discriminators: nn.ModuleDict) -> tuple[Terms, Outputs]:
+        toned = self.tone(batch["degraded"])  # (B, 3, H, W)
+        terms = {"l1": self.l1_weight * losses.l1_loss(toned, batch["clean"])}
+        photos = {"input": batch["degraded"], "output": toned.detach(), "target": batch["clean"]}
+        return terms, photos
+
+
 class DiscriminatorObjective(nn.Module):
     """The other side of equations 2, 3 and 5: tell real from generated, and old from degraded.
 

@@ -9,7 +9,7 @@ from oldphoto.checks import require_in
 from oldphoto.config import STAGES, Preset, StageConfig, StageName
 from oldphoto.training.objectives import FeatureNetwork
 from oldphoto.weights.source import WeightsSource
-from oldphoto.weights.store import DETECTOR, MAPPINGS, mapping_name
+from oldphoto.weights.store import DETECTOR, MAPPINGS, TONE, mapping_name
 
 FINE_TUNING = "detector-labelled"
 """The detector's second stage, on labelled photos. It starts from the trained detector, uses the
@@ -84,6 +84,8 @@ class Plan:
         """Name of the file, without suffix, that gets the weights of a stage."""
         if stage == "mapping":
             return mapping_name(self.variant)
+        if stage == TONE:
+            return TONE
         return VAE_OF.get(stage, DETECTOR)  # both stages of the detector write the same file
 
     def missing_vaes(self) -> list[str]:
@@ -108,6 +110,8 @@ def features_used(plan: Plan, stage: str) -> str:
     """Describe the network of a stage's perceptual term, or why there is none."""
     if stage in (DETECTOR, FINE_TUNING):
         return "none: the detector has no such term"
+    if stage == TONE:
+        return "none: the tone has no such term"
     if not plan.config(stage).weights.perceptual_weight:
         return f"none: preset {plan.preset.name} gives the perceptual term the factor 0"
     if plan.feature_network is None:
@@ -166,7 +170,9 @@ def require_start(plan: Plan, stages: Sequence[str]) -> None:
         return
     detector_stages = [stage for stage in stages if stage in (DETECTOR, FINE_TUNING)]
     # Loading is the check: it finds missing files, and files that do not fit their settings.
-    if len(detector_stages) < len(stages):
+    if TONE in stages:
+        plan.start_from.tone()
+    if len(detector_stages) + (TONE in stages) < len(stages):
         plan.start_from.vae("vae_clean", plan.variant)
     if "mapping" in stages:
         plan.start_from.mapping(plan.variant)
@@ -205,6 +211,7 @@ def _describe_inputs(plan: Plan, stage: str, stages: Sequence[str]) -> str:
         "mapping": f"{len(plan.clean)} clean photos to degrade, {vaes} in {plan.weights}",
         DETECTOR: f"{len(plan.clean)} clean photos to scratch",
         FINE_TUNING: f"{len(plan.labelled)} labelled photos",
+        TONE: f"{len(plan.clean)} clean photos to fade",
     }
     start = started_from(plan, stage)  # what is true now, before the stages above have run
     will_share = stage == "vae-clean" and "vae-degraded" in stages and plan.preset.shared_start

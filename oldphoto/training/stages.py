@@ -20,6 +20,7 @@ from oldphoto.data import (
 from oldphoto.networks.discriminators import PatchDiscriminator
 from oldphoto.networks.mapping import with_equal_groups
 from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.networks.tone import ToneMapping
 from oldphoto.networks.vae import VAE
 from oldphoto.training.distributed import gather_paths, wait_for_all
 from oldphoto.training.loop import Stage, train
@@ -27,6 +28,7 @@ from oldphoto.training.objectives import (
     DetectorObjective,
     DiscriminatorObjective,
     MappingObjective,
+    ToneObjective,
     VAEObjective,
 )
 from oldphoto.training.plan import ALL_STAGES, FINE_TUNING, VAE_OF, Plan, stage_facts
@@ -35,10 +37,14 @@ from oldphoto.training.settings import LoopSettings
 from oldphoto.weights.store import (
     DETECTOR,
     MAPPINGS,
+    TONE,
     load_detector_weights,
     load_vae,
     save_network,
 )
+
+# What a stage adds to the seed of the run. Numbers once given stay, or runs would not repeat.
+_SEED_OF = {"vae-degraded": 0, "vae-clean": 1, "mapping": 2, DETECTOR: 3, FINE_TUNING: 4, TONE: 5}
 
 
 class Numbered(PositionDataset):
@@ -70,9 +76,11 @@ def make_stage(plan: Plan, name: str) -> Stage:
     """
     require_in(name, ALL_STAGES, "stage")
     # The initial weights depend on the seed and the stage alone, not on the stages before.
-    torch.manual_seed(plan.seed + ALL_STAGES.index(name))
+    torch.manual_seed(plan.seed + _SEED_OF[name])
     if name in (DETECTOR, FINE_TUNING):
         return _detector_stage(plan, name)
+    if name == TONE:
+        return _tone_stage(plan)
     if name == "mapping":
         return _mapping_stage(plan)
     return _vae_stage(plan, name)
@@ -157,6 +165,27 @@ def _detector_stage(plan: Plan, name: str) -> Stage:
         discriminator_objective=None,  # each pixel has a label, so there is nothing to fool
         trained=nn.ModuleDict({DETECTOR: detector.train()}),
         dataset=dataset,
+    )
+
+
+def _tone_stage(plan: Plan) -> Stage:
+    """The global branch: whole photos, reduced to the crop, whose tone has faded."""
+    config = plan.config(TONE)
+    tone = plan.start_from.tone() if plan.start_from else ToneMapping(plan.preset.tone)
+    return Stage(
+        name=TONE,
+        config=config,
+        objective=ToneObjective(tone, config.weights.l1_weight),
+        discriminator_objective=None,
+        trained=nn.ModuleDict({TONE: tone.train()}),
+        dataset=DegradedPairs(
+            plan.clean,
+            config.crop,
+            plan.seed,
+            max_short_side=config.crop,  # the square then holds nearly the whole photo
+            grey_prob=0.5,  # most old photos are black and white
+            **damage_settings(config),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from oldphoto.checks import require_in
+from oldphoto.checks import InputError, require_in
 from oldphoto.networks.mapping import (
     PartialNonlocalMapping,
     PatchAttentionMapping,
@@ -20,6 +20,7 @@ from oldphoto.networks.mapping import (
 )
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.networks.tone import ToneMapping
 from oldphoto.networks.vae import VAE
 from oldphoto.networks.warm_start import patch_attention_from, plain_from
 from oldphoto.weights import official
@@ -29,6 +30,7 @@ from oldphoto.weights.store import (
     find_weights,
     load_detector_weights,
     load_mapping,
+    load_tone,
     load_vae,
     load_weights,
 )
@@ -119,6 +121,14 @@ class WeightsSource(ABC):
         """Return the name of the weights that the mapping of a variant starts from."""
 
     @abstractmethod
+    def tone(self) -> ToneMapping:
+        """Return the network that brings the tone of a faded photo back.
+
+        Raises:
+            InputError: if there is none.
+        """
+
+    @abstractmethod
     def detector(self) -> ScratchUNet:
         """Return the network of the scratch detector.
 
@@ -179,6 +189,9 @@ class OwnWeights(WeightsSource):
         """Return whether the mapping of a variant has to be derived from that of "scratch"."""
         return variant not in self.variants and SCRATCH in self.variants
 
+    def tone(self) -> ToneMapping:
+        return load_tone(self.folder)
+
     def detector(self) -> ScratchUNet:
         return load_detector_weights(self.folder)
 
@@ -229,6 +242,12 @@ class OfficialWeights(WeightsSource):
 
     def mapping_words(self, variant: str) -> str:
         return self.words
+
+    def tone(self) -> ToneMapping:
+        raise InputError(
+            "the authors' checkpoints have no network for the tone: their mapping changes it by "
+            "itself, as --tone network shows"
+        )
 
     def detector(self) -> ScratchUNet:
         return official.load_official_detector(self.folder)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from oldphoto.checks import InputError, first_misfit, require_file, require_in
-from oldphoto.config import DetectorConfig, MappingConfig, MappingForm, VAEConfig
+from oldphoto.config import DetectorConfig, MappingConfig, MappingForm, ToneConfig, VAEConfig
 from oldphoto.networks.mapping import (
     LatentMapping,
     PatchAttentionMapping,
@@ -25,6 +25,7 @@ from oldphoto.networks.mapping import (
 )
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.scratch_detector import ScratchUNet
+from oldphoto.networks.tone import ToneMapping
 from oldphoto.networks.vae import VAE
 from oldphoto.system.files import sha256_of, write_json, written_whole
 
@@ -39,6 +40,7 @@ MAPPINGS: dict[str, Callable[[MappingConfig], LatentMapping]] = {
 """How to build the mapping of each variant; the first one that a folder has is its default."""
 
 DETECTOR = "detector"
+TONE = "tone"
 MAX_CHANNELS, MAX_LAYERS = 8192, 1000
 """Bounds of the settings in a file; the paper's networks have 512 channels and 8 blocks."""
 
@@ -313,3 +315,17 @@ def load_detector_weights(name_or_folder: str | Path) -> ScratchUNet:
             "Python ScratchDetector.from_official)"
         )
     return load_network(folder, DETECTOR, lambda config: ScratchUNet(DetectorConfig(**config)))
+
+
+def load_tone(folder: Path) -> ToneMapping:
+    """Load the network for the tone from a folder of weights.
+
+    Raises:
+        InputError: if the folder has none, or the file is damaged.
+    """
+    if not (folder / f"{TONE}.json").is_file():
+        raise InputError(
+            f"{folder} holds no network for the tone: keep the tone as it is, or train one with "
+            "'oldphoto train --stage tone'"
+        )
+    return load_network(folder, TONE, lambda config: ToneMapping(ToneConfig(**config)))

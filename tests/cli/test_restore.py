@@ -246,11 +246,15 @@ def test_masks_go_with_the_photo_of_their_name(photos, tmp_path, weights, monkey
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
 def test_a_photo_is_converted_five_times_on_its_way(tmp_path, weights, monkeypatch, name):
-    """File to PIL image to array to tensor to array to PIL image, which is written."""
+    """File to PIL image to array to tensor to array to PIL image, which is written.
+
+    The last array holds floats first, then whole numbers: what is kept of the original is decided
+    between the two.
+    """
     photo = save_photo(tmp_path / name)
     steps = count_conversions(monkeypatch, (20, 33))
     assert call(photo, "--output", tmp_path / "out", "--weights", weights) == 0
-    assert steps == ["decode", "to array", "to tensor", "to pixels", "encode"]
+    assert steps == ["decode", "to array", "to tensor", "to levels", "encode"]
 
 
 def count_conversions(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> list[str]:
@@ -271,7 +275,7 @@ def count_conversions(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) ->
     note(ImageFile.ImageFile, "load_prepare", "decode")
     note(Image.Image, "tobytes", "to array")
     note(restorer_module, "to_tensor", "to tensor")
-    note(restorer_module, "to_pixels", "to pixels")
+    note(restorer_module, "to_levels", "to levels")
     note(Image, "fromarray", "encode")
     return steps
 

@@ -11,14 +11,16 @@ from oldphoto.degradations import (
     Halftone,
     Jpeg,
     LowResolution,
+    Rosette,
     apply_halftone,
     apply_jpeg,
     apply_low_resolution,
+    apply_rosette,
     sample_halftone,
     sample_jpeg,
     sample_low_resolution,
 )
-from oldphoto.degradations.resample import encode_jpeg, quantization_table
+from oldphoto.degradations.resample import INK_ANGLES, encode_jpeg, quantization_table
 
 
 @pytest.mark.parametrize("smooth", [True, False])
@@ -71,6 +73,17 @@ def test_halftone_repeats_with_its_pitch():
     printed = apply_halftone(even, Halftone(8.0, 0.0, 1.0))
     assert np.abs(printed[8:].astype(int) - printed[:-8]).max() <= 6
     assert np.array_equal(apply_halftone(even, Halftone(8.0, 0.0, 0.0)), even)
+
+
+def test_the_inks_of_a_rosette_print_the_brightness_at_their_own_angles():
+    even = np.full((160, 160, 3), 128, np.uint8)
+    printed = apply_rosette(even, Rosette(6.0, 20.0, 1.0)).astype(float)
+    assert printed.mean(axis=(0, 1)) == pytest.approx([128] * 3, abs=8)
+    for channel, turn in enumerate(INK_ANGLES):
+        alone = apply_halftone(even, Halftone(6.0, 20.0 + turn, 1.0))
+        assert np.array_equal(printed[..., channel], alone[..., channel])
+    with pytest.raises(InputError, match="pitch of a halftone"):
+        apply_rosette(even, Rosette(1.0, 0.0, 1.0))
 
 
 def test_samples_stay_in_the_published_ranges():

@@ -55,7 +55,8 @@ class Recorder(nn.Module):
 
 def recording(**options: object) -> tuple[Restorer, list]:
     recorder = Recorder()
-    restorer = Restorer(recorder, device="cpu", precision="fp32", **options)
+    # What happens to a photo before and after the network, without anything that follows.
+    restorer = Restorer(recorder, device="cpu", precision="fp32", tone="network", **options)
     assert restorer.memory  # measured with a run of the network
     recorder.calls.clear()
     return restorer, recorder.calls
