@@ -235,8 +235,8 @@ def _found(mask: np.ndarray, photo: Path, reading: MaskReading) -> np.ndarray:
     fraction = float(mask.mean())
     if fraction > LARGEST_FRACTION and not reading.accept_large:
         raise MaskError(
-            f"{photo}: the detector marks {100 * fraction:.0f} % as damaged: give a painted mask or "
-            "--mask none; if it is meant so, add --accept-large-masks"
+            f"{photo}: the detector marks {100 * fraction:.0f} % as damaged: give a painted mask "
+            "or --mask none; if it is meant so, add --accept-large-masks"
         )
     return mask
 

@@ -137,6 +137,7 @@ def _two_steps(answer: _Step, degraded: Tensor, clean: Tensor) -> dict[str, Any]
     generator = nn.Conv2d(3, 3, 1)
     with torch.no_grad():
         generator.weight.copy_(torch.linspace(-0.4, 0.5, 9).view(3, 3, 1, 1))
+        assert generator.bias is not None
         generator.bias.fill_(0.1)
     optimizer = torch.optim.SGD(generator.parameters(), lr=1e-2)
     for _ in range(2):

@@ -103,6 +103,7 @@ MICRO = replace(
         "vae-clean": _short("vae-clean", num_photos=400, weights=_VAE_WEIGHTS),
         "mapping": _short("mapping", num_photos=1_200, weights=_MAPPING_WEIGHTS, hole_prob=1.0),
         "detector": TINY.stages["detector"],
+        "tone": TINY.stages["tone"],
     },
 )
 """Settings so small that 21 trainings take a coffee break on one core."""
