@@ -366,7 +366,6 @@ _SMALL_VAE_STAGE = StageConfig(
     num_photos=160_000,
     learning_rate=4e-4,
     weights=_SMALL_VAE_WEIGHTS,
-    recipe="scans",
 )
 
 SMALL = Preset(
@@ -402,7 +401,6 @@ SMALL = Preset(
             clip_norm=1.0,
             hole_prob=0.8,
             hole_ratio=(0.0, 0.25),
-            recipe="scans",
         ),
         "detector": StageConfig(
             batch=32, crop=128, num_photos=160_000, learning_rate=1e-3, recipe="paper"

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         default="small",
         metavar="NAME",
-        help="small, a folder written by training, or official:FOLDER (default: small)",
+        help="small; prints, for postcards and pictures from books; a folder written by training; "
+        "or official:FOLDER (default: small)",
     )
     parser.add_argument(
         "--variant", help="quality, scratch or hr (default: the first one of the weights)"

@@ -120,23 +120,24 @@ LIGHT = Recipe(
     shuffled=(True, False, False, False),
 )
 
-# What the shipped mapping is trained on: the released recipe, but one photo in four is a print,
-# whose dots the network must not take for texture, and one in seven is sound, and must come back as
-# it is. The dots come first: lens, scanner and JPEG follow the press.
+_PRESS = (
+    partial(sample_halftone, pitch=(2.0, 9.0), opacity=(0.2, 0.9)),
+    partial(sample_rosette, pitch=(2.0, 9.0), opacity=(0.2, 0.9)),
+)
+
+# A picture from a book or a postcard: dots of one ink or of three, then a scanner's JPEG.
+PRINTS = Recipe(
+    "prints",
+    groups=((Step(1.0, _PRESS),), (Step(0.7, (sample_jpeg,)),)),
+    shuffled=(False, False),
+)
+
+# What a mapping for scans of all kinds is trained on: the released recipe, but one photo in four is
+# a print, whose dots the network must not take for texture, and one in seven is sound, and must
+# come back as it is. The dots come first: lens, scanner and JPEG follow the press.
 SCANS = Recipe(
     "scans",
-    groups=(
-        (
-            Step(
-                0.25,
-                (
-                    partial(sample_halftone, pitch=(2.0, 9.0), opacity=(0.2, 0.9)),
-                    partial(sample_rosette, pitch=(2.0, 9.0), opacity=(0.2, 0.9)),
-                ),
-            ),
-        ),
-        *RELEASED.groups,
-    ),
+    groups=((Step(0.25, _PRESS),), *RELEASED.groups),
     shuffled=(False, *RELEASED.shuffled),
     intact_prob=1 / 7,
 )
@@ -158,5 +159,5 @@ FADED = Recipe(
 )
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT, SCANS, FADED)
+    recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT, PRINTS, SCANS, FADED)
 }
