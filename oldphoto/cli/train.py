@@ -63,7 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = SEVERAL_PROCESSES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("--stage", choices=(*STAGES, "all"), default="all", help="stage to train (default: all)")
+    add(
+        "--stage",
+        choices=(*STAGES, "all"),
+        default="all",
+        help="stage to train (default: all of the paper, which does not have the tone)",
+    )
     add("--preset", choices=tuple(PRESETS), default="tiny", help="size (default: tiny)")
     add("--data", type=Path, help="folder with old/ and clean/ (default: the embedded photos)")
     add("--run", type=Path, required=True, help="folder for weights, checkpoints and logs")

@@ -149,11 +149,13 @@ def stages_of(plan: Plan, requested: str) -> tuple[str, ...]:
     """Return the stages to train, in order.
 
     Args:
-        requested: one of ``STAGES``, or "all". Fine-tuning follows the detector if there are
-            labelled photos, and replaces it if the detector starts from trained weights.
+        requested: one of ``STAGES``, or "all", which means all of the paper. Fine-tuning follows
+            the detector if there are labelled photos, and replaces it if the detector starts from
+            trained weights.
     """
     # Fixed order: a stage may need the networks of the stages before it.
-    stages: tuple[str, ...] = STAGES if requested == "all" else (requested,)
+    method = tuple(stage for stage in STAGES if stage != TONE)  # the paper has no stage for it
+    stages: tuple[str, ...] = method if requested == "all" else (requested,)
     if not plan.labelled or DETECTOR not in stages:
         return stages
     if plan.start_from:  # this detector has seen synthetic damage before

@@ -134,7 +134,10 @@ def test_holes_are_in_the_mask_only(photo):
 
 
 def test_refusals(photo):
-    with pytest.raises(InputError, match="must be one of released, paper, heavy, light; got 'old'"):
+    with pytest.raises(
+        InputError,
+        match="must be one of released, paper, heavy, light, prints, scans, faded; got 'old'",
+    ):
         degrade(photo, 0, "old")
     with pytest.raises(InputError, match="between 1 and the photo's short side 120, got 121"):
         degrade(photo, 0, "light", crop=121)

@@ -129,7 +129,7 @@ def test_a_batch_in_two_parts_gives_the_same_losses(tmp_path):
 
 def test_what_a_run_writes(undisturbed):
     names = {path.name for path in undisturbed.weights.iterdir()}
-    stems = ("vae_degraded", "vae_clean", "mapping_scratch", "detector")
+    stems = ("vae_degraded", "vae_clean", "mapping_scratch", "detector", "tone")
     assert names == {f"{stem}.{kind}" for stem in stems for kind in ("json", "safetensors")}
     folder = undisturbed.folder("mapping")
     assert (folder / "samples" / "step-00000006.jpg").is_file()

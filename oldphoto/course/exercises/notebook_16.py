@@ -79,4 +79,4 @@ waits_for = Exercise(
     praise="The slower part sets the pace. Here that is the processor.",
 )
 
-sheet = Sheet((photos_in, waits_for))
+sheet = Sheet((waits_for, photos_in))
