@@ -20,6 +20,8 @@ _REDUCTION = 4  # areas of 4x4 pixels average the coloured noise of a scanner ou
 _MAX_COLOUR = 4.0
 """Grey levels of colour that a black-and-white photo may have besides its tone curve."""
 
+_NOISE = 4.0  # grey levels of colour in an area of 4x4 pixels that are taken for noise
+
 
 @dataclass(frozen=True)
 class Toning:
@@ -27,7 +29,8 @@ class Toning:
 
     Attributes:
         curve: what each of 256 grey levels is printed in, relative to it, float32 (256, 3).
-        paper: what the paper adds from place to place, float32 (H / 4, W / 4, 3).
+        paper: what the paper and coloured writing add from place to place, float32
+            (H / 4, W / 4, 3).
     """
 
     curve: np.ndarray
@@ -83,7 +86,8 @@ def find_toning(pixels: np.ndarray) -> Toning | None:
     # Small but vivid things, a flag or lips, hardly count in the mean.
     if np.percentile(np.abs(rest).max(axis=2), 99.5) > 4 * _MAX_COLOUR:
         return None
-    return Toning(curve, paper)
+    # Red writing below a brown photo is no noise: what is far from brown stays.
+    return Toning(curve, paper + rest - np.clip(rest, -_NOISE, _NOISE))
 
 
 def _colour_of_levels(grey: np.ndarray, colour: np.ndarray) -> np.ndarray:

@@ -84,6 +84,17 @@ def test_a_small_red_thing_makes_a_photo_one_in_colour():
     assert find_toning(photo) is None
 
 
+def test_red_writing_on_a_brown_photo_stays_red():
+    photo = brown(scene(size=(256, 320)))
+    photo[200:204, 40:100] = photo[200:204, 40:100] // 2 + np.uint8([70, 0, 0])
+    toning = find_toning(photo)
+    assert toning is not None  # too little to make it a photo in colour
+    again = toning.print(luminance(photo).astype(np.float32))
+    redness = again[..., 0] - again[..., 2]
+    wanted = photo[..., 0].astype(float) - photo[..., 2]
+    assert np.abs(redness - wanted)[201:203, 44:96].mean() < 0.3 * wanted[201:203, 44:96].mean()
+
+
 # --- tone ----------------------------------------------------------------------------------------
 
 
