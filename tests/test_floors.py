@@ -19,6 +19,7 @@ FLOORS = [
     "images networks",
     "data metrics weights",
     "training inference",
+    "archive",
     "evaluation",
     "course",
     "cli",

@@ -9,6 +9,7 @@ from typing import get_args
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
+from oldphoto.cli.restore_archive import add_archive_arguments, run_archive
 from oldphoto.inference.batch import Outcome, record_of, restore_batch
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
@@ -29,10 +30,8 @@ _EXIT_CODES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add photos, ``--output`` and the choices of weights, masks, precision and memory."""
     parser.epilog = _EXIT_CODES
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder for the results"
-    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO_OR_FOLDER")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(
         "--recursive",
         action="store_true",
@@ -99,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "writing do not count (default: %(default)g)",
     )
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best one available)")
+    add_archive_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -109,6 +109,9 @@ def run(args: argparse.Namespace) -> int:
             output folder that cannot be written, or masks that fit no photo.
     """
     require_positive(max_seconds=args.max_seconds)
+    if args.engine != "local":
+        return run_archive(args)
+    args.photos, args.output = [Path(photo) for photo in args.photos], Path(args.output)
     found = search_photos(expand_wildcards(args.photos), args.recursive, _own_folders(args))
     jobs = plan_folders(found, args.output)
     photos = found.photos

@@ -104,7 +104,7 @@ def restore_batch(
                 try:
                     outcome = restore_one(job, restore, masks, record, look)
                 except (InputError, MemoryError, RuntimeError) as error:
-                    sentence = _sentence(error)
+                    sentence = sentence_on(error)
                     if not sentence:
                         raise
                     outcome = Outcome(job, sentence, is_mask_error=isinstance(error, MaskError))
@@ -177,7 +177,7 @@ def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:
     return Provenance(source.label, network_sha256(restorer.network), masked_share=0.0)
 
 
-def _sentence(error: Exception) -> str:
+def sentence_on(error: Exception) -> str:
     """Return the sentence on a photo that failed; "" if the program itself is at fault."""
     if isinstance(error, InputError):
         return str(error)
