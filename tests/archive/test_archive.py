@@ -1,6 +1,8 @@
 """Archives: every photo once, none lost, none twice, nothing of the user's touched."""
 
+import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from oldphoto.archive.engines import batches_of, run_pool, run_ray
@@ -21,6 +24,7 @@ from oldphoto.archive.storage import Storage
 from oldphoto.archive.tasks import Listing, Task, list_sources, plan_tasks
 from oldphoto.archive.worker import ArchiveWorker, MakeWorker, Settings
 from oldphoto.checks import InputError
+from oldphoto.cli import train
 from oldphoto.cli.main import main
 from oldphoto.system.files import sha256_of
 from tests.archive.workers import fails_to_start, inverted, make_quick, no_mask
@@ -340,3 +344,20 @@ def test_masks_from_files_need_the_local_engine(tmp_path: Path) -> None:
     words = ["restore", str(photo), "--output", str(tmp_path / "out"), "--engine", "pool"]
     assert main([*words, "--mask", str(photo)]) == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_the_snippets_of_the_page_are_yaml_and_commands_that_exist() -> None:
+    page = (Path(__file__).parents[2] / "oldphoto" / "archive" / "README.md").read_text("utf-8")
+    blocks = dict(re.findall(r"```(bash|yaml)\n(.*?)```", page, re.DOTALL))
+    service, job = yaml.safe_load_all(blocks["yaml"])
+    pod = job["spec"]["template"]["spec"]
+    # A pod of an indexed job is called JOB-INDEX, and found below the name of the service.
+    host = f"{job['metadata']['name']}-0.{service['metadata']['name']}"
+    container = pod["containers"][0]
+    assert f"--rdzv-endpoint={host}:29500" in container["args"]
+    assert service["spec"]["selector"]["job-name"] == job["metadata"]["name"]
+    assert pod["subdomain"] == service["metadata"]["name"]
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    for words in (container["args"], blocks["bash"].replace("\\\n", " ").split()):
+        parser.parse_args([str(word) for word in words[words.index("train") + 1 :]])
