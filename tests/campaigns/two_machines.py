@@ -1,11 +1,11 @@
-"""Training on two machines, one of which dies: both begin again at the last checkpoint.
+"""Training on two machines, one of which dies: it goes on from the last checkpoint.
 
     python -m tests.campaigns.two_machines --count 4
 
 Two ``torchrun`` with a rendezvous stand for two machines. In the middle of a training, by turns,
-the training process of the second one is killed, or all of its processes, as when a machine is
-lost; then its command is given again. A trial holds if both end well, and the weights are those of
-a training that nobody has disturbed.
+the training process of the second one is killed, and both begin again by themselves; or all of its
+processes, as when a machine is lost, and the command is stopped on the first and given again on
+both. A trial holds if both end well, and the weights are those of an undisturbed training.
 """
 
 import os
@@ -75,7 +75,8 @@ def train(folder: Path, way: str = "") -> str:
             os.kill(psutil.Process(second.pid).children()[0].pid, signal.SIGKILL)
         elif way == WAYS[1]:
             end(second)
-            second = start(run, port, log)
+            end(first)
+            first, second = start(run, port, log), start(run, port, log)
         codes = [machine.wait(SECONDS) for machine in (first, second)]
     finally:
         for machine in (first, second):
