@@ -175,7 +175,8 @@ class _Run:
         self.outputs = outputs
         self.file_name = notebook.path.name
         self.executed = outputs.new_path(notebook.path.name)
-        self.folder = outputs.folder / "files" / notebook.name
+        self.folder_name = f"files/{notebook.name}"
+        self.folder = outputs.path(self.folder_name)
         self.log = kernel / f"{notebook.name}.log"
         self.command = [sys.executable, "-m", "papermill", str(notebook.path.resolve())]
         self.command += [str(self.executed), "--kernel", KERNEL_NAME, "--language", "python"]
@@ -186,7 +187,9 @@ class _Run:
 
     def execute(self) -> Result:
         """Run the notebook to its end and return what came of it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        moved = self.outputs.fresh_folder(self.folder_name)
+        if moved:
+            tqdm.write(f"{self.folder} held files of yours: they are now in {moved}", sys.stderr)
         self.outputs.remove(self.file_name)
         peak = 0
         started = time.perf_counter()
@@ -211,6 +214,7 @@ class _Run:
         error = self._error(process.returncode, self._printed())
         if self.executed.is_file():
             self.outputs.place(self.executed, self.file_name, SOURCE)
+        self.outputs.own_folder(self.folder_name, SOURCE)
         return Result(self.name, error, seconds, peak, self.parameters)
 
     def _printed(self) -> str:
