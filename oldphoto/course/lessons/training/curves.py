@@ -135,7 +135,7 @@ def _terms(log: Log) -> list[str]:
 
 
 def kill_after(
-    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 600.0
+    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 1800.0
 ) -> int:
     """Start ``python -m WORDS``, and kill it when it has saved a checkpoint of some step.
 

@@ -127,16 +127,16 @@ def test_process_that_ends_by_itself_is_told(tmp_path):
 
 def test_process_is_killed_once_it_has_saved(tmp_path):
     program = (
-        "import pathlib, time\n"
+        "import itertools, pathlib, time\n"
         "place = pathlib.Path('stage/checkpoints')\n"
         "place.mkdir(parents=True)\n"
-        "for step in range(1, 1000):\n"
+        "for step in itertools.count(1):\n"
         "    (place / f'step-{step:08d}.json').write_text('{}')\n"
         "    time.sleep(0.05)\n"
     )
     (tmp_path / "slow_program.py").write_text(program, encoding="utf-8")
     newest = lab.kill_after(tmp_path, ["slow_program"], tmp_path / "stage", step=3)
-    assert 3 <= newest < 900
+    assert newest >= 3
     assert lab.saved_steps(tmp_path / "stage")[-1] == newest
 
 
