@@ -191,8 +191,9 @@ def _unpack(chosen: StandardSet, folder: Path, archive: Path) -> None:
         InputError: if the archive cannot be read, or does not hold the photos.
     """
     with OutputFolder(folder) as outputs:
-        outputs.fresh_folder(_STAGE)
-        stage = outputs.path(_STAGE)
+        stage = outputs.new_path(_STAGE)
+        shutil.rmtree(stage, ignore_errors=True)  # of a command that was killed
+        stage.mkdir()
         try:
             _put_into(archive, stage)
             chosen.unpack(stage)
@@ -209,8 +210,7 @@ def _unpack(chosen: StandardSet, folder: Path, archive: Path) -> None:
             print(outputs.path(outputs.put_aside(top)))
         outputs.path(top).parent.mkdir(parents=True, exist_ok=True)
         (stage / top).rename(outputs.path(top))
-        outputs.fresh_folder(_STAGE)
-        stage.rmdir()
+        shutil.rmtree(stage)
 
 
 def _put_into(archive: Path, folder: Path) -> None:

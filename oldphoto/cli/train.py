@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from oldphoto.degradations import RECIPES
 from oldphoto.system.devices import is_fast_at_bf16, require_compiler
 from oldphoto.system.memory import GIB, available_bytes, require_memory_limit
 from oldphoto.system.outputs import lock_folder
+from oldphoto.system.processes import num_processors
 from oldphoto.training.distributed import Place, any_process, joined
 from oldphoto.training.loop import Stage
 from oldphoto.training.memory_estimate import StepCost, measure_step, settings_that_fit
@@ -293,7 +293,7 @@ def _num_workers(requested: int | None, device: torch.device) -> int:
     """Return how many processes load photos: a GPU must not wait for them, a CPU is busy."""
     if requested is not None:
         return requested
-    return min(8, max(1, (os.cpu_count() or 2) // 2)) if device.type == "cuda" else 0
+    return min(8, max(1, num_processors() // 2)) if device.type == "cuda" else 0
 
 
 def _precision(requested: str, device: torch.device) -> str:

@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import stat
 import time
 import unicodedata
@@ -223,6 +222,7 @@ class OutputFolder:
 
     def move(self, name: str, new_name: str, source: str) -> str:
         """Rename a file that is ours, to a free name; return that name."""
+        self._listings.clear()  # the user may have put a file there meanwhile
         new_name = self.free_name(new_name, source)
         path, target = self.path(name), self.path(new_name)
         self._note(new_name, sha256_of(path), source)
@@ -233,7 +233,8 @@ class OutputFolder:
         return new_name
 
     def put_aside(self, name: str) -> str:
-        """Rename a file of the user to a free name, so that its own is free; return that name."""
+        """Rename a file or folder of the user, so that its name is free; return the new one."""
+        self._listings.clear()  # the user may have put a file there meanwhile
         new_name = self.free_name(name, "")
         replace_file(self.path(name), self.path(new_name))
         self._listings.clear()
@@ -244,22 +245,32 @@ class OutputFolder:
         return {name: entries[-1]["source"] for name, entries in self._entries.items()}
 
     def fresh_folder(self, name: str) -> Path | None:
-        """Make an empty folder; one that was made here before is deleted with all it holds.
+        """Make an empty folder; in one of that name, the files that are ours are deleted.
 
         Returns:
-            Where another folder, or file, of that name has been moved; None if there was none.
+            Where the folder, or file, of that name has been moved with all that is not ours; None
+            if there was nothing else.
         """
         path, moved = self.path(name), None
         if is_link(path):
             raise InputError(f"{path} is a link: remove it, or choose another folder")
-        known = {entry["sha256"] for entry in self._entries.get(name, [])}
-        if path.is_dir() and _folder_mark(path) in known:
-            shutil.rmtree(path)
-        elif path.is_file() or (path.is_dir() and any(path.iterdir())):
-            moved = path.rename(self.path(self.free_name(name, "")))
+        for file in [file for file in self._entries if file.startswith(f"{name}/")]:
+            self.remove(file)
+        for folder, _, _ in os.walk(path, topdown=False):
+            if Path(folder) != path:
+                with contextlib.suppress(OSError):  # it still holds something
+                    Path(folder).rmdir()
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            moved = self.path(self.put_aside(name))
         path.mkdir(parents=True, exist_ok=True)
-        self._note(name, _folder_mark(path), "folder")
         return moved
+
+    def own_folder(self, name: str, source: str) -> None:
+        """Put each file of a folder on record, where only the command itself can have written."""
+        for path in sorted(self.path(name).rglob("*")):
+            file = path.relative_to(self.folder).as_posix()
+            if _is_plain_file(self.folder, file):
+                self._note(file, sha256_of(path), source)
 
     def new_path(self, name: str) -> Path:
         """Return a path on the same disk for a file that ``place`` moves later."""
@@ -434,11 +445,6 @@ def _is_plain_file(folder: Path, name: str) -> bool:
     path = Path(name)
     is_inside = name and not (path.drive or path.root or ".." in path.parts)
     return bool(is_inside) and not is_reached_by_link(folder, name) and (folder / path).is_file()
-
-
-def _folder_mark(path: Path) -> str:
-    """Return what the record has for a folder in place of a SHA-256."""
-    return f"folder {path.stat().st_ino}"
 
 
 def _line(entry: dict[str, str]) -> str:

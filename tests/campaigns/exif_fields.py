@@ -138,7 +138,7 @@ def _tiff_with(case: Case) -> bytes:
 
 def fault_of(case: Case, folder: Path, max_seconds: float = 5.0) -> str:
     """Return what went wrong with a case; "" if it held."""
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         path = write_case(case, folder)
         photo = read_photo(path)
@@ -148,7 +148,7 @@ def fault_of(case: Case, folder: Path, max_seconds: float = 5.0) -> str:
         again = read_photo(output).pixels
     except Exception as error:  # noqa: BLE001 - any error is what the campaign looks for
         return f"{type(error).__name__}: {error}"
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     if seconds > max_seconds:
         return f"took {seconds:.0f} s"
     if found is None or found.weights_sha256 != RECORD.weights_sha256:
@@ -162,7 +162,9 @@ def fault_of(case: Case, folder: Path, max_seconds: float = 5.0) -> str:
 def main() -> int:
     """Run the campaign and print its report."""
     parser = campaign_parser(__doc__, count=4000)
-    parser.add_argument("--seconds", type=float, default=5.0, help="time limit of one photo")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="processor seconds that a photo may take"
+    )
     args = parser.parse_args()
     outcomes = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:

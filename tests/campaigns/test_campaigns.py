@@ -20,7 +20,7 @@ def test_a_disturbed_command_harms_nothing(name):
     # In a process of its own: a copy of one that has used several threads could hang.
     command = [sys.executable, "-m", "tests.campaigns.kills", "--commands", name, "--count", "1"]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=600
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=1800
     )
     assert done.returncode == 0, done.stdout + done.stderr
     row = "commands killed, on a full disk, or two at once"
@@ -34,7 +34,7 @@ def test_a_disturbed_command_harms_nothing(name):
 def test_the_other_campaigns_hold(name, count, tmp_path):
     command = [sys.executable, "-m", f"tests.campaigns.{name}", "--count", str(count)]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=600
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=1800
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{count} tried, {count} held" in done.stdout

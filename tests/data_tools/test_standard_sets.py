@@ -15,6 +15,7 @@ from data_tools.catalogue import read_catalogue
 from data_tools.cli import main
 from data_tools.standard_sets import STANDARD_SETS, install, require_md5
 from oldphoto.checks import InputError
+from oldphoto.system.outputs import HIDDEN
 
 # isort: split
 import torchvision.datasets  # data_tools.standard_sets made it loadable
@@ -167,7 +168,13 @@ def test_half_unpacked_set_is_unpacked_again_without_a_download(tmp_path, serve)
     photos = install(chosen, tmp_path)
     (photos / "0801.png").unlink()
     (photos / "0802.png").write_bytes(b"retouched")
+    killed = tmp_path / HIDDEN / "new-unpacking" / "half.png"
+    killed.parent.mkdir()
+    killed.touch()
+    (tmp_path / "unpacking").mkdir()
+    (tmp_path / "unpacking" / "mine.png").touch()
     install(chosen, tmp_path)
+    assert not killed.parent.exists() and (tmp_path / "unpacking" / "mine.png").exists()
     assert (photos / "0801.png").is_file()
     assert (tmp_path / "DIV2K_valid_HR_2" / "0802.png").read_bytes() == b"retouched"
     assert len(server.ranges) == 1

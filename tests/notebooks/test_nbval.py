@@ -30,6 +30,8 @@ def run_nbval(notebook: Path) -> subprocess.CompletedProcess[str]:
         str(SANITIZE),
         "--nbval-cell-timeout",
         "1800",
+        "--nbval-kernel-startup-timeout",
+        "1800",
     ]
     options += ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(folder)]
     return subprocess.run(

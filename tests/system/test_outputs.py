@@ -227,15 +227,54 @@ def test_a_file_system_without_locks_is_accepted(tmp_path, monkeypatch, error):
     assert write(tmp_path, "a.jpg", "result") == "a.jpg"
 
 
-def test_a_fresh_folder_deletes_its_own_and_renames_others(tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "thesis.docx").touch()
+def test_a_fresh_folder_deletes_what_is_on_record_and_renames_the_rest(tmp_path):
+    run = tmp_path / "run"
+    with OutputFolder(tmp_path) as out:
+        assert out.fresh_folder("run") is None
+        (run / "main").mkdir()
+        (run / "main" / "log.csv").write_text("ours", encoding="utf-8")
+        out.own_folder("run", "a command")
+    with OutputFolder(tmp_path) as out:
+        assert out.fresh_folder("run") is None
+        assert list(run.iterdir()) == []
+        (run / "main").mkdir()
+        (run / "main" / "log.csv").write_text("ours", encoding="utf-8")
+        out.own_folder("run", "a command")
+        (run / "main" / "thesis.docx").write_text("mine", encoding="utf-8")
     with OutputFolder(tmp_path) as out:
         assert out.fresh_folder("run") == tmp_path / "run_2"
-        (tmp_path / "run" / "log.csv").touch()
-        assert out.fresh_folder("run") is None
-    assert list((tmp_path / "run").iterdir()) == []
-    assert (tmp_path / "run_2" / "thesis.docx").exists()
+    assert list(run.iterdir()) == []
+    assert visible(tmp_path / "run_2" / "main") == {"thesis.docx": "mine"}
+
+
+@pytest.mark.parametrize("change", ["retouched", "put there since", "never on record"])
+def test_a_fresh_folder_keeps_each_file_of_the_user(tmp_path, change):
+    with OutputFolder(tmp_path) as out:
+        out.fresh_folder("run")
+        (tmp_path / "run" / "a.jpg").write_text("result", encoding="utf-8")
+        if change != "never on record":
+            out.own_folder("run", "a command")
+        name = "b.jpg" if change == "put there since" else "a.jpg"
+        (tmp_path / "run" / name).write_text(change, encoding="utf-8")
+        assert out.fresh_folder("run") == tmp_path / "run_2"
+    assert visible(tmp_path / "run_2") == {name: change}
+
+
+@pytest.mark.parametrize("how", ["move", "put_aside", "fresh_folder"])
+def test_a_name_that_was_taken_meanwhile_is_not_replaced(tmp_path, how):
+    with OutputFolder(tmp_path) as out:
+        out.write_text("a.jpg", "result", "photo:1")
+        assert out.free_name("b.jpg", "x") == "b.jpg" and out.free_name("a.jpg", "") == "a_2.jpg"
+        (tmp_path / "b.jpg").write_text("mine", encoding="utf-8")
+        (tmp_path / "a_2.jpg").write_text("mine", encoding="utf-8")
+        if how == "move":
+            assert out.move("a.jpg", "b.jpg", "photo:1") == "b_2.jpg"
+        elif how == "put_aside":
+            assert out.put_aside("a.jpg") == "a_3.jpg"
+        else:
+            assert out.fresh_folder("a.jpg") == tmp_path / "a_3.jpg"
+        assert (tmp_path / "b.jpg").read_text(encoding="utf-8") == "mine"
+        assert (tmp_path / "a_2.jpg").read_text(encoding="utf-8") == "mine"
 
 
 def test_names_of_full_length_get_a_number(tmp_path):

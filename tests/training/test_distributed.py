@@ -35,7 +35,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stderr

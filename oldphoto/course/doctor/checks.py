@@ -12,7 +12,7 @@ from oldphoto.system.packages import INSTALL_ALL, missing, too_old
 
 MIN_MEMORY = 2 * GIB  # the largest notebook, its kernel and a browser's tab
 MIN_DISK = 1 * GIB
-TESTED_PYTHONS = ((3, 11), (3, 12))
+TESTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
 # Seconds of ``facts.benchmark_seconds`` on the machine whose times the notebooks store.
 REFERENCE_SECONDS = 0.017
 
@@ -105,7 +105,9 @@ def _python(facts: Facts) -> Iterator[Finding]:
         text = f"Python {version} is older than {lowest}"
         yield Finding("problem", text, "install Python 3.12 and make a new environment with it")
     elif facts.python[:2] > TESTED_PYTHONS[-1]:
-        yield Finding("note", f"Python {version} is newer than those tested (3.11 and 3.12)")
+        newest = ".".join(str(part) for part in TESTED_PYTHONS[-1])
+        text = f"Python {version} is newer than {newest}, the newest that is tested"
+        yield Finding("note", text)
     else:
         yield Finding("ok", f"Python {version}")
 

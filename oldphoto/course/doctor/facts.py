@@ -3,7 +3,6 @@
 import csv
 import importlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from oldphoto.course.setting_up import on_colab
 from oldphoto.system.files import sha256_of
 from oldphoto.system.memory import available_bytes
 from oldphoto.system.packages import conflicts, needed_here, version_of
+from oldphoto.system.processes import num_processors
 from oldphoto.weights.store import RESULTS_FILE, SHIPPED
 
 METRIC_FILES = Path(metrics.__file__).parent / "weights"
@@ -49,7 +49,7 @@ def look(notebooks: Path | None = None) -> Facts:
         conflicts=tuple(conflicts()),
         memory=psutil.virtual_memory().total,
         free_memory=available_bytes(torch.device("cpu")),
-        cores=os.cpu_count() or 1,
+        cores=num_processors(),
         gpu=_gpu(),
         unused_gpu=shutil.which("nvidia-smi") is not None,
         not_writable={p: str(f) for p, f in folders.items() if not can_write(f)},

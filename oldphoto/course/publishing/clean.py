@@ -1,7 +1,6 @@
 """Stored outputs of notebooks: those of the fast run, without anything of the machine it ran on."""
 
 import copy
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from nbformat import NotebookNode
 
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import code_digest
+from oldphoto.system.processes import num_processors
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 INTERACTIVE = "Interactive part: run this cell in Jupyter or Colab to use it."
@@ -95,7 +95,7 @@ def measured_line(measured: Mapping[str, Any]) -> str:
     """
     gib = measured["peak_memory_mib"] / 1024
     fast = f"the fast run takes {measured['seconds']} s and {gib:.1f} GiB of memory"
-    line = f"**Measured:** {fast} on a computer with {os.cpu_count()} CPU cores"
+    line = f"**Measured:** {fast} on a computer with {num_processors()} CPU cores"
     if "full_seconds" in measured:
         time, gib = _duration(measured["full_seconds"]), measured["full_peak_memory_mib"] / 1024
         line += f", the full one (`FAST = False`) {time} and {gib:.1f} GiB"

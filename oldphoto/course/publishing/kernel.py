@@ -24,8 +24,6 @@ def write_kernel(folder: Path, threads: int | None = None) -> Path:
     from ipykernel.kernelspec import write_kernel_spec
 
     variables = {
-        # The package must be importable also where it is not installed but only lies beside.
-        "PYTHONPATH": _search_path(str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")),
         "IPYTHONDIR": str(folder / "ipython"),  # no start-up files or history of the user
     }
     if threads:
@@ -41,7 +39,11 @@ def write_kernel(folder: Path, threads: int | None = None) -> Path:
 
 def kernel_environment(folder: Path) -> dict[str, str]:
     """Return the environment variables with which Jupyter finds the kernel in folder first."""
-    return {"JUPYTER_PATH": _search_path(str(folder), os.environ.get("JUPYTER_PATH", ""))}
+    return {
+        "JUPYTER_PATH": _search_path(str(folder), os.environ.get("JUPYTER_PATH", "")),
+        # The package must be importable also where it is not installed but only lies beside.
+        "PYTHONPATH": _search_path(str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")),
+    }
 
 
 def _search_path(*parts: str) -> str:

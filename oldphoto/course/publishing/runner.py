@@ -28,11 +28,20 @@ from oldphoto.course.publishing.kernel import KERNEL_NAME, kernel_environment, w
 from oldphoto.course.publishing.notebooks import CourseNotebook
 from oldphoto.system.files import explained_disk_errors, written_whole
 from oldphoto.system.outputs import OutputFolder
+from oldphoto.system.processes import kill_tree, num_processors
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 RESULTS, INDEX = "results.json", "index.html"
 SOURCE = "course run"  # of these files in the record of the output folder
 MEMORY_INTERVAL = 0.1  # seconds between two measurements; a shorter peak can be missed
+START_SECONDS = 1800  # for a kernel to begin; it takes long where all processors are busy
+# papermill's command, which ends with this process even if that is killed.
+PAPERMILL = """
+import runpy
+from oldphoto.system.processes import end_with_parent
+end_with_parent()
+runpy.run_module("papermill", run_name="__main__", alter_sys=True)
+"""
 CELLS_DONE = re.compile(r"(\d+)/\d+ \[")  # in the progress bar of papermill
 
 
@@ -73,7 +82,7 @@ def run_notebooks(
         notebooks: what to run.
         output: folder for the executed notebooks, the files they write and ``results.json``.
         parameters: values that replace those of the tagged cells; each notebook must know them.
-        jobs: how many run at once; None: one for each core, four at most.
+        jobs: how many run at once; None: one for each processor that may be used, four at most.
         cell_timeout: seconds after which one cell counts as failed; None waits forever.
 
     Returns:
@@ -86,7 +95,7 @@ def run_notebooks(
     values = parameters or {}
     for notebook in notebooks:
         check_parameters(notebook, values)
-    cores = os.cpu_count() or 1
+    cores = num_processors()
     jobs = min(len(notebooks), min(4, cores) if jobs is None else jobs)
     require_positive(jobs=jobs)
     if cell_timeout is not None:  # papermill takes one below zero for "wait forever"
@@ -175,42 +184,50 @@ class _Run:
         self.outputs = outputs
         self.file_name = notebook.path.name
         self.executed = outputs.new_path(notebook.path.name)
-        self.folder = outputs.folder / "files" / notebook.name
+        self.folder_name = f"files/{notebook.name}"
+        self.folder = outputs.path(self.folder_name)
         self.log = kernel / f"{notebook.name}.log"
-        self.command = [sys.executable, "-m", "papermill", str(notebook.path.resolve())]
+        self.command = [sys.executable, "-c", PAPERMILL, str(notebook.path.resolve())]
         self.command += [str(self.executed), "--kernel", KERNEL_NAME, "--language", "python"]
         self.command += ["--cwd", str(self.folder), "--no-request-save-on-cell-execute"]
+        self.command += ["--start-timeout", str(START_SECONDS)]
         self.command += ["--progress-bar", "--parameters_yaml", json.dumps(parameters, default=str)]
         if cell_timeout is not None:
             self.command += ["--execution-timeout", str(math.ceil(cell_timeout))]
 
     def execute(self) -> Result:
         """Run the notebook to its end and return what came of it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        moved = self.outputs.fresh_folder(self.folder_name)
+        if moved:
+            tqdm.write(f"{self.folder} held files of yours: they are now in {moved}", sys.stderr)
         self.outputs.remove(self.file_name)
         peak = 0
         started = time.perf_counter()
-        with self.log.open("wb") as log:
-            process = subprocess.Popen(
+        with (
+            self.log.open("wb") as log,
+            subprocess.Popen(
                 self.command,
                 env=os.environ | self.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-            )
-        try:
-            while process.poll() is None:
-                peak = max(peak, children_memory(process.pid))
-                time.sleep(MEMORY_INTERVAL)
-                counts = CELLS_DONE.findall(self._printed()[-500:])
-                self.cells_done = int(counts[-1]) if counts else 0
-        finally:
-            process.kill()
+            ) as process,
+        ):
+            try:
+                while process.poll() is None:
+                    peak = max(peak, children_memory(process.pid))
+                    time.sleep(MEMORY_INTERVAL)
+                    counts = CELLS_DONE.findall(self._printed()[-500:])
+                    self.cells_done = int(counts[-1]) if counts else 0
+            finally:
+                if process.poll() is None:
+                    kill_tree(process.pid)
         self.cells_done = self.num_cells
         seconds = time.perf_counter() - started
         error = self._error(process.returncode, self._printed())
         if self.executed.is_file():
             self.outputs.place(self.executed, self.file_name, SOURCE)
+        self.outputs.own_folder(self.folder_name, SOURCE)
         return Result(self.name, error, seconds, peak, self.parameters)
 
     def _printed(self) -> str:
@@ -357,7 +374,7 @@ def write_results(path: Path, results: list[Result], jobs: int) -> None:
     machine = {
         "python": platform.python_version(),
         "system": platform.system(),
-        "cores": os.cpu_count(),
+        "cores": num_processors(),
         "jobs": jobs,
     }
     text = json.dumps({"machine": machine, "notebooks": rows}, indent=1)

@@ -1,22 +1,26 @@
 """Notebooks run in batch: each failure is seen, named, and does not stop the others."""
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
 
 import nbformat
+import psutil
 import pytest
 
 from oldphoto.checks import InputError
 from oldphoto.cli import course as command
 from oldphoto.cli import main as cli
+from oldphoto.course.publishing import runner
 from oldphoto.course.publishing.badges import Address
 from oldphoto.course.publishing.kernel import write_kernel
 from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.course.publishing.pages import write_pages
-from oldphoto.course.publishing.runner import check_parameters, run_notebooks
+from oldphoto.course.publishing.runner import check_parameters, children_memory, run_notebooks
 
 BADGE = Address("o/p").badge("02_good.ipynb")
 HIDDEN_ERROR = """
@@ -36,19 +40,31 @@ from oldphoto.course.publishing.runner import children_memory
 counts = [children_memory()]
 copy = os.fork()
 if copy == 0:
-    time.sleep(60)
-time.sleep(0.3)
+    time.sleep(600)
 counts.append(children_memory())
 os.kill(copy, signal.SIGKILL)
 os.waitpid(copy, 0)
-program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-time.sleep(0.5)
+code = "print('up', flush=True); import time; time.sleep(600)"
+program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+program.stdout.readline()
 counts.append(children_memory())
 program.kill()
 program.wait()
 print(*counts)
 """
-USES_MEMORY = "block = bytearray(300 * 2**20)\nimport time\ntime.sleep(0.5)"
+USES_MEMORY = """
+import pathlib, time
+block = bytearray(300 * 2**20)
+while not pathlib.Path("measured").exists():
+    time.sleep(0.05)
+"""
+STARTS_A_PROCESS = """
+import os, pathlib, subprocess, sys
+program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path("begun").write_text(f"{os.getppid()} {os.getpid()} {program.pid}")
+pathlib.Path("begun").rename("numbers.txt")
+program.wait()
+"""
 
 
 def run_command(*words: str) -> int:
@@ -72,10 +88,19 @@ def finished(tmp_path_factory, request):
     notebooks.mkdir()
     for name, source in sources.items():
         write_small(notebooks / f"{name}.ipynb", source)
+
+    def measured(pid):
+        total = children_memory(pid)
+        if total > 350 * 2**20:  # 04_large may end
+            (folder / "out/files/04_large/measured").touch()
+        return total
+
     # A kernel that loses a message would wait for ever, and the whole test run with it.
-    results = run_notebooks(
-        all_notebooks(notebooks), folder / "out", {"SEED": 7}, jobs=2, cell_timeout=120
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "children_memory", measured)
+        results = run_notebooks(
+            all_notebooks(notebooks), folder / "out", {"SEED": 7}, jobs=2, cell_timeout=120
+        )
     return folder, {result.name: result for result in results}
 
 
@@ -138,6 +163,25 @@ def test_peak_memory_counts_what_the_kernel_holds(finished):
     results = finished[1]
     extra = results["04_large"].peak_memory - results["01_good"].peak_memory
     assert 200 * 2**20 < extra < 400 * 2**20
+
+
+def test_a_killed_run_leaves_no_process_and_the_next_one_succeeds(tmp_path):
+    notebook, out = tmp_path / "01_small.ipynb", tmp_path / "out"
+    write_small(notebook, STARTS_A_PROCESS)
+    words = ["--notebooks", str(tmp_path), "--output", str(out)]
+    numbers = out / "files/01_small/numbers.txt"
+    with subprocess.Popen([sys.executable, "-m", "oldphoto", "course", "run", *words]) as course:
+        while not numbers.exists():
+            assert course.poll() is None
+            time.sleep(0.05)
+        course.kill()
+    for number in numbers.read_text(encoding="utf-8").split():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(int(number)).wait(60)
+    write_small(notebook, "print(SEED)")
+    (result,) = run_notebooks(all_notebooks(tmp_path), out, cell_timeout=120)
+    assert result.ok
+    assert numbers.parent.with_name("01_small_2").is_dir()  # nobody knows whose files these are
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only copies made by fork look like that")

@@ -210,7 +210,7 @@ class Dawdling(AnswerFile):
 
 
 def rate_all(path, rater, barrier):
-    barrier.wait(timeout=60)  # both begin at the same moment, with no file there yet
+    barrier.wait(timeout=600)  # both begin at the same moment, with no file there yet
     answers = Dawdling(path, SHARED)
     for trial in trials(SHARED, rater):
         answers.save(Ranking(rater, trial.photo, trial.order))

@@ -41,15 +41,12 @@ def untrained(preset: Preset, seed: int = 0) -> RestorationNetwork:
 
 
 def fresh_folder(path: str | Path) -> Path:
-    """Return an empty folder; what an earlier run of the notebook left there is removed.
-
-    A folder of that name that this function did not make is renamed, and that is printed.
-    """
+    """Return an empty folder; one of that name that holds files is renamed, and that is printed."""
     folder = output_folder(Path(path).parent) / Path(path).name
     with OutputFolder(folder.parent) as outputs:
         moved = outputs.fresh_folder(folder.name)
     if moved:
-        print(f"{folder} held other files: they are now in {moved}")
+        print(f"{folder} held files: they are now in {moved}")
     return folder
 
 
@@ -138,7 +135,7 @@ def _terms(log: Log) -> list[str]:
 
 
 def kill_after(
-    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 600.0
+    folder: Path, words: Sequence[str], stage: Path, step: int, limit: float = 1800.0
 ) -> int:
     """Start ``python -m WORDS``, and kill it when it has saved a checkpoint of some step.
 

@@ -127,16 +127,16 @@ def test_process_that_ends_by_itself_is_told(tmp_path):
 
 def test_process_is_killed_once_it_has_saved(tmp_path):
     program = (
-        "import pathlib, time\n"
+        "import itertools, pathlib, time\n"
         "place = pathlib.Path('stage/checkpoints')\n"
         "place.mkdir(parents=True)\n"
-        "for step in range(1, 1000):\n"
+        "for step in itertools.count(1):\n"
         "    (place / f'step-{step:08d}.json').write_text('{}')\n"
         "    time.sleep(0.05)\n"
     )
     (tmp_path / "slow_program.py").write_text(program, encoding="utf-8")
     newest = lab.kill_after(tmp_path, ["slow_program"], tmp_path / "stage", step=3)
-    assert 3 <= newest < 900
+    assert newest >= 3
     assert lab.saved_steps(tmp_path / "stage")[-1] == newest
 
 
@@ -165,13 +165,11 @@ def test_fresh_folder_is_elsewhere_where_nothing_can_be_written(tmp_path):
     shutil.rmtree(folder.parent)
 
 
-def test_fresh_folder_deletes_only_what_it_made(tmp_path, capsys):
+def test_fresh_folder_deletes_nothing(tmp_path, capsys):
     photos = tmp_path / "runs"
-    photos.mkdir()
-    (photos / "grandmother.jpg").write_text("x", encoding="utf-8")
-    (lab.fresh_folder(photos) / "log.csv").write_text("x", encoding="utf-8")
-    assert f"{photos} held other files: they are now in {photos}_2" in capsys.readouterr().out
+    (lab.fresh_folder(photos) / "grandmother.jpg").write_text("x", encoding="utf-8")
     assert list(lab.fresh_folder(photos).iterdir()) == []
+    assert f"{photos} held files: they are now in {photos}_2" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "runs_2").iterdir()] == ["grandmother.jpg"]
     (tmp_path / "link").symlink_to(tmp_path / "runs_2")
     with pytest.raises(InputError, match="is a link"):
