@@ -14,7 +14,7 @@ from oldphoto.inference.batch import Outcome, record_of, restore_batch
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
-from oldphoto.inference.restorer import Restorer, TilingWarning, Tone
+from oldphoto.inference.restorer import Attention, Restorer, TilingWarning, Tone
 from oldphoto.system.streams import printable
 from oldphoto.system.wildcards import expand_wildcards
 from oldphoto.weights.source import WeightsSource
@@ -84,6 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument(
+        "--attention",
+        choices=get_args(Attention),
+        help="fast: in a photo of more than a megapixel, damage borrows from a lattice over the "
+        "whole photo; exact: from every sound place, in a time that grows with the square of the "
+        "photo (default: fast; with the authors' networks: exact)",
+    )
+    parser.add_argument(
         "--max-memory",
         type=float,
         metavar="GiB",
@@ -125,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
         args.max_memory,
         args.tone,
         args.strength,
+        args.attention,
     )
     restorer.max_seconds = args.max_seconds
     reading = MaskReading(args.inverted, args.accept_large_masks)

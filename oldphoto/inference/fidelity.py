@@ -14,6 +14,9 @@ MAX_TONE_SHIFT = 3.0
 """Grey levels by which the tone of an area may change: as much as noise and JPEG move it."""
 
 _AREA_SIGMA = 5.0  # pixels; finer than that is detail, which the network may change
+TONE_REACH = 2 * 20
+"""Pixels from which ``keep_tone`` can change a pixel: two blurs, each four sigmas to a side."""
+
 _BINS = 64  # of the tone curve of a toned photo
 _TONE_FIELD_SIGMA = 24.0  # pixels of the reduced photo: stains and yellow rims are this wide
 _REDUCTION = 4  # areas of 4x4 pixels average the coloured noise of a scanner out
@@ -36,16 +39,37 @@ class Toning:
     curve: np.ndarray
     paper: np.ndarray
 
-    def print(self, grey: np.ndarray) -> np.ndarray:
-        """Return a grey photo, float32 (H, W) in [0, 255], in these colours, float32 (H, W, 3)."""
+    def print(
+        self, grey: np.ndarray, first_row: int = 0, photo_height: int | None = None
+    ) -> np.ndarray:
+        """Return a grey photo, or some rows of it, in these colours.
+
+        Args:
+            grey: float32 (H, W) in [0, 255].
+            first_row: of the photo, that ``grey`` begins with.
+            photo_height: of the whole photo; None: that of ``grey``.
+
+        Returns:
+            float32 (H, W, 3).
+        """
         height, width = grey.shape
         colour = np.empty((height, width, 3), np.float32)
         levels = np.arange(256, dtype=np.float32)
         for channel in range(3):
             shift = np.interp(grey.ravel(), levels, self.curve[:, channel]).reshape(grey.shape)
             colour[..., channel] = grey + shift
-        colour += cv2.resize(self.paper, (width, height), interpolation=cv2.INTER_LINEAR)
+        paper = self._paper_rows(first_row, height, photo_height or height)
+        colour += cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
         return colour
+
+    def _paper_rows(self, first: int, count: int, photo_height: int) -> np.ndarray:
+        """Return ``count`` rows of the paper at the height of the photo, (count, W / 4, 3)."""
+        last = len(self.paper) - 1
+        rows = np.arange(first, first + count, dtype=np.float32) + 0.5
+        places = (rows * (len(self.paper) / photo_height) - 0.5).clip(0, last)
+        above = places.astype(int)
+        part = (places - above)[:, None, None].astype(np.float32)
+        return self.paper[above] * (1 - part) + self.paper[np.minimum(above + 1, last)] * part
 
 
 def luminance(pixels: np.ndarray) -> np.ndarray:
@@ -57,6 +81,15 @@ def luminance(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
 
 
+def in_levels(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels in [0, 255]: uint16 becomes float32, others stay as they are.
+
+    >>> in_levels(np.full((1, 1, 3), 257, np.uint16)).tolist()
+    [[[1.0, 1.0, 1.0]]]
+    """
+    return pixels / np.float32(257) if pixels.dtype == np.uint16 else pixels
+
+
 def find_toning(pixels: np.ndarray) -> Toning | None:
     """Return the toning of a black-and-white photo, or None if the photo has colours of its own.
 
@@ -64,7 +97,7 @@ def find_toning(pixels: np.ndarray) -> Toning | None:
     the paper has taken on: stains and yellow rims are wide and smooth.
 
     Args:
-        pixels: uint8 or float32 (H, W, 3) in [0, 255].
+        pixels: uint8 or float32 (H, W, 3) in [0, 255], or uint16.
 
     >>> brown = np.linspace((0, 0, 0), (255, 235, 200), 64)[None].repeat(64, axis=0)
     >>> find_toning(brown.astype(np.uint8)) is None
@@ -74,7 +107,7 @@ def find_toning(pixels: np.ndarray) -> Toning | None:
     """
     height, width = pixels.shape[:2]
     size = (-(-width // _REDUCTION), -(-height // _REDUCTION))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = in_levels(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)).astype(np.float32)
     grey = luminance(small)
     colour = small - grey[..., None]  # (h, w, 3), how far each channel is from grey
     curve = _colour_of_levels(grey, colour)

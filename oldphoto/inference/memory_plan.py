@@ -7,16 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from oldphoto.checks import GIB, InputError
-from oldphoto.inference.tiling import Tiling, even_tile, tile_places
+from oldphoto.inference.tiling import Tiling, even_tile, tile_places, tile_starts
 from oldphoto.networks.restoration import RestorationNetwork
 
 # Measured with tests/benchmarks/bench_restore_memory.py on a CPU, rounded up: how many outputs of
 # the widest layer are in memory at once, including padded copies and the library's workspace.
 VAE_COPIES = 4.2
-MAPPING_COPIES = 7.5
-ATTENTION_COPIES = 6.0
+MAPPING_COPIES = 5.0
+ATTENTION_COPIES = 5.5
 VALUE_BYTES = 4  # autocast to bfloat16 keeps copies in both types and hardly saves anything
-PHOTO_BYTES = 72  # per pixel: the photo, its mask, the result and their copies, whole
+PHOTO_BYTES = 40  # per pixel: the photo, its mask, the result and their copies, whole
+TILE_BYTES = 5 << 28  # where tiles change nothing, none takes more, however much memory is free
 FIXED_BYTES = 32 << 20  # whatever the size: buffers of the library, one chunk of attention scores
 
 BLEND_RAMP = 64
@@ -94,32 +95,33 @@ def plan_tiling(
         return None
     # With a margin as wide as the network's reach, tiles give exactly what one piece gives.
     margin = BLEND_MARGIN if network.reach is None else network.reach
-    overlap = 2 * margin + BLEND_RAMP
+    # Exact tiles are alike where they overlap; only with a mask may they differ there.
+    ramp = BLEND_RAMP if with_mask or network.reach is None else network.size_multiple
+    overlap = 2 * margin + ramp
     least = max(LEAST_TILE, 2 * overlap)
     per_pixel = batch * memory.bytes_per_pixel(with_mask)
     whole = FIXED_BYTES + batch * PHOTO_BYTES * height * width
     pixels = max(0, budget - whole) // per_pixel
-    largest = _largest_tile((height, width), pixels, least, network.size_multiple)
-    if largest is None:
+    tile = _best_tile((height, width), pixels, least, overlap, network.size_multiple)
+    if tile is None:
         need = whole + per_pixel * min(least, height) * min(least, width)
         raise InputError(
             f"restoring {width} x {height} pixels needs {need / GIB:.2f} GiB even in tiles, but "
             f"only {budget / GIB:.2f} GiB are left for it: allow more memory or reduce the photo"
         )
-    rows, columns = (
-        even_tile(length, side, overlap, network.size_multiple)
-        for length, side in zip((height, width), largest, strict=True)
-    )
-    return Tiling((rows, columns), margin, BLEND_RAMP)
+    return Tiling(tile, margin, ramp)
 
 
 def tiling_note(
-    network: RestorationNetwork, size: tuple[int, int], tiling: Tiling, with_mask: bool
+    network: RestorationNetwork, size: tuple[int, int], tiling: Tiling, borrows_in_tile: bool
 ) -> str | None:
-    """Return a sentence that says how tiling changes the result; None where it does not."""
+    """Return a sentence that says how tiling changes the result; None where it does not.
+
+    ``borrows_in_tile``: damage is filled from the tile alone, not from the whole photo.
+    """
     if network.reach is None:
         change = "the network's norms see one tile at a time, so tones may differ a little"
-    elif with_mask:
+    elif borrows_in_tile:
         change = "damaged areas borrow only from their own tile; away from them nothing changes"
     else:
         return None
@@ -138,14 +140,19 @@ def _watch(part: nn.Module, sizes: list[int]) -> list[torch.utils.hooks.Removabl
     return [layer.register_forward_hook(note) for layer in part.modules()]
 
 
-def _largest_tile(
-    size: tuple[int, int], pixels: int, least: int, multiple: int
+def _best_tile(
+    size: tuple[int, int], pixels: int, least: int, overlap: int, multiple: int
 ) -> tuple[int, int] | None:
-    """Return the tile nearest to a square with at most ``pixels``; None if a side is too small."""
-    short = min(min(size), math.isqrt(pixels) // multiple * multiple)
-    if short < min(least, min(size)):
-        return None
-    long = min(max(size), pixels // short // multiple * multiple)
-    if long < min(least, max(size)):
-        return None
-    return (short, long) if size[0] <= size[1] else (long, short)
+    """Return the tile of at most ``pixels`` with the least work for all; None if there is none."""
+    height, width = size
+    found: list[tuple[int, tuple[int, int]]] = []  # pixels of all tiles, and the tile
+    most_rows = len(tile_starts(height, least, overlap))
+    for num_rows in range(1, most_rows + 1):
+        rows = math.ceil((height + (num_rows - 1) * overlap) / num_rows / multiple) * multiple
+        longest = min(width, pixels // rows // multiple * multiple)
+        if longest < min(least, width):
+            continue
+        columns = even_tile(width, longest, overlap, multiple)
+        num_columns = len(tile_starts(width, columns, overlap))
+        found.append((num_rows * rows * num_columns * columns, (rows, columns)))
+    return min(found)[1] if found else None

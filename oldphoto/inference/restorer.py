@@ -2,7 +2,9 @@
 
 import time
 import warnings
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from oldphoto.checks import (
     InputError,
@@ -31,10 +34,25 @@ from oldphoto.images.files import (
     require_min_side,
 )
 from oldphoto.images.tensors import from_levels, mask_to_tensor, to_levels, to_tensor
-from oldphoto.inference.fidelity import blended, find_toning, keep_tone, luminance
-from oldphoto.inference.memory_plan import WorkingMemory, plan_tiling, tiling_note
+from oldphoto.inference.fidelity import (
+    TONE_REACH,
+    blended,
+    find_toning,
+    in_levels,
+    keep_tone,
+    luminance,
+)
+from oldphoto.inference.memory_plan import (
+    FIXED_BYTES,
+    PHOTO_BYTES,
+    TILE_BYTES,
+    WorkingMemory,
+    plan_tiling,
+    tiling_note,
+)
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
-from oldphoto.inference.tiling import Tiling, restore_in_tiles
+from oldphoto.inference.tiling import Tiling, weighted_places
+from oldphoto.networks.partial_nonlocal import Lenders, lattice_step, lend
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.tone import ToneMapping
 from oldphoto.system.devices import choose_device, is_fast_at_bf16
@@ -43,8 +61,10 @@ from oldphoto.weights.source import OfficialWeights, WeightsSource
 
 Precision = Literal["auto", "fp32", "bf16"]
 Tone = Literal["keep", "restore", "network"]
+Attention = Literal["fast", "exact"]
 Device = str | torch.device | None
 
+_STRIP_PIXELS = 2**21  # of a photo at a time, in which the tone is looked at
 BF16_TOLERANCE = 2 / 255  # mean difference in [-1, 1]: one 8-bit level
 
 
@@ -74,6 +94,10 @@ class Restorer:
             takes what the network gives, as ``restore_tensor`` always does.
         strength: 1 is the restored photo, 0 the original; between them both are mixed.
         tone_mapping: the network that ``tone="restore"`` needs.
+        attention: "fast": in a photo of more than 65,536 latent positions (a megapixel), damaged
+            positions borrow from a lattice over the sound ones of the whole photo, see ``lend``.
+            "exact": always from all of them, as in the paper; time grows with the square of the
+            photo, and a photo in tiles borrows within each tile.
 
     Attributes:
         device: torch.device of the network.
@@ -99,7 +123,9 @@ class Restorer:
         tone: Tone = "keep",
         strength: float = 1.0,
         tone_mapping: ToneMapping | None = None,
+        attention: Attention = "fast",
     ) -> None:
+        require_in(attention, get_args(Attention), "attention")
         require_in(precision, ("auto", "fp32", "bf16"), "precision")
         require_in(tone, get_args(Tone), "tone")
         require_range(strength, (0.0, 1.0), "strength")
@@ -108,12 +134,17 @@ class Restorer:
         require_memory_limit(max_memory_gb)
         self.device = choose_device(device)
         self.network = network.to(self.device).eval()
+        if self.device.type == "cpu":
+            # The convolutions take this order of the numbers as it is; from the other one they make
+            # a copy of their input and of their output. It is a quarter of the memory.
+            convert_conv2d_weight_memory_format(self.network, torch.channels_last)
         self.mask_dilation = mask_dilation
         self.max_memory_gb = max_memory_gb
         self.max_seconds = float("inf")
         self.tone: Tone = tone
         self.strength = strength
         self.tone_mapping = tone_mapping.to(self.device) if tone_mapping else None
+        self.attention: Attention = attention
         self._requested_precision: Precision = precision
 
     @classmethod
@@ -126,10 +157,13 @@ class Restorer:
         max_memory_gb: float | None = None,
         tone: Tone = "keep",
         strength: float = 1.0,
+        attention: Attention = "fast",
     ) -> "Restorer":
         """Load shipped weights by name, or those that training wrote into a folder."""
         source = WeightsSource.parse(name_or_folder)
-        return cls.from_source(source, variant, device, precision, max_memory_gb, tone, strength)
+        return cls.from_source(
+            source, variant, device, precision, max_memory_gb, tone, strength, attention
+        )
 
     @classmethod
     def from_official(
@@ -159,14 +193,17 @@ class Restorer:
         max_memory_gb: float | None = None,
         tone: Tone | None = None,
         strength: float = 1.0,
+        attention: Attention | None = None,
     ) -> "Restorer":
         """Load a variant from any source of weights.
 
         Args:
-            variant, tone: None takes the source's default. With the authors' networks this is the
-                tone "network", so that their results are the authors'.
+            variant, tone, attention: None takes the source's default. With the authors' networks
+                this is the tone "network" and the attention "exact", so that their results are the
+                authors'.
         """
         tone = tone or ("network" if source.is_official else "keep")
+        attention = attention or ("exact" if source.is_official else "fast")
         return cls(
             source.network(variant),
             source.mask_dilation(variant),
@@ -176,6 +213,7 @@ class Restorer:
             tone,
             strength,
             source.tone() if tone == "restore" else None,
+            attention,
         )
 
     @cached_property
@@ -264,27 +302,68 @@ class Restorer:
         if damaged is not None and not damaged.any():
             damaged = None  # the same result, with less memory
         height, width = pixels.shape[:2]
-        # Before the photo is copied into tensors: they count towards the memory, too.
         tiling = self._plan((1, height, width), damaged is not None, stacklevel=4)
-        deep = pixels.dtype == np.uint16
-        original = (pixels / np.float32(257)) if deep else pixels  # (H, W, 3), 0 to 255
-        toning = None if self.tone == "network" else find_toning(original)
-        # A black-and-white photo enters grey, so that coloured noise is no longer there.
-        seen = pixels if toning is None else cv2.cvtColor(luminance(pixels), cv2.COLOR_GRAY2RGB)
-        degraded, mask = to_tensor(seen), None
-        if damaged is not None:
-            mask = dilate(mask_to_tensor(damaged), self.mask_dilation)
-            degraded = degraded.masked_fill(mask > 0, 1.0)
-            damaged = mask[0, 0].numpy() > 0
-        restored = to_levels(self._restore(degraded, mask, tiling, exactly=deep))
-        del degraded, seen  # at full size each of these is a large part of the memory
-        if toning is not None:
-            restored = toning.print(luminance(restored))
-        if self.tone != "network":
-            restored = keep_tone(original, restored, damaged)
-        if self.tone == "restore":
-            restored = self._with_new_tone(restored, is_black_and_white=toning is not None)
-        return from_levels(blended(original, restored, self.strength), deep)
+        toning = None if self.tone == "network" else find_toning(pixels)
+        if damaged is not None and self.mask_dilation:
+            damaged = dilate(mask_to_tensor(damaged), self.mask_dilation)[0, 0].numpy() > 0
+        restored = self._restored_levels(pixels, damaged, toning is not None, tiling)
+
+        def toned(rows: slice) -> np.ndarray:
+            """Return some rows of the restored photo in the tone of the original."""
+            if self.tone == "network":
+                return restored[rows]
+            near = slice(max(0, rows.start - TONE_REACH), min(height, rows.stop + TONE_REACH))
+            levels = restored[near]
+            if toning is None:
+                levels = levels.copy()
+            else:
+                levels = toning.print(luminance(levels), near.start, height)
+            sound = None if damaged is None else damaged[near]
+            levels = keep_tone(in_levels(pixels[near]), levels, sound)
+            return levels[rows.start - near.start :][: rows.stop - rows.start]
+
+        def finish(rows: slice) -> None:
+            levels = toned(rows) if new is None else new[rows]
+            levels = blended(in_levels(pixels[rows]), levels, self.strength)
+            result[rows] = from_levels(levels, deep=pixels.dtype == np.uint16)
+
+        step = max(TONE_REACH, _STRIP_PIXELS // width)
+        strips = [slice(top, min(top + step, height)) for top in range(0, height, step)]
+        new: np.ndarray | None = None
+        result = np.empty_like(pixels)
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            if self.tone == "restore":
+                kept = np.concatenate(list(pool.map(toned, strips)))
+                new = self._with_new_tone(kept, is_black_and_white=toning is not None)
+            list(pool.map(finish, strips))
+        return result
+
+    def _restored_levels(
+        self, pixels: np.ndarray, damaged: np.ndarray | None, as_grey: bool, tiling: Tiling | None
+    ) -> np.ndarray:
+        """Return what the network makes of a photo, float32 (H, W, 3), 0 to 255."""
+        multiple = self.network.size_multiple
+        height, width = pixels.shape[:2]
+        restored = np.zeros(pixels.shape, np.float32)
+
+        def cut(rows: slice, columns: slice) -> tuple[Tensor, Tensor | None]:
+            seen, mask = pixels[rows, columns], None
+            if as_grey:  # so that coloured noise is no longer there
+                seen = cv2.cvtColor(luminance(seen), cv2.COLOR_GRAY2RGB)
+            photo = to_tensor(seen)
+            if damaged is not None:
+                mask = mask_to_tensor(damaged[rows, columns])
+                photo.masked_fill_(mask > 0, 1.0)
+                mask = pad_to_multiple(mask, multiple)
+            return pad_to_multiple(photo, multiple), mask
+
+        exactly = pixels.dtype == np.uint16
+        tiles = self._tiles(cut, (height, width), tiling, damaged is not None, exactly)
+        for rows, columns, weight, tile in tiles:
+            part = restored[rows, columns]
+            levels = to_levels(crop_to_size(tile, part.shape[:2]))
+            part += levels if tiling is None else levels * weight.numpy()[..., None]
+        return restored
 
     @torch.no_grad()
     def _with_new_tone(self, levels: np.ndarray, is_black_and_white: bool) -> np.ndarray:
@@ -323,39 +402,107 @@ class Restorer:
         tiling = self._plan((batch, height, width), scratch_mask is not None, stacklevel=3)
         return self._restore(degraded, scratch_mask, tiling)
 
-    @torch.no_grad()
-    def _restore(
+    def _restore(self, degraded: Tensor, mask: Tensor | None, tiling: Tiling | None) -> Tensor:
+        multiple = self.network.size_multiple
+        height, width = degraded.shape[-2:]
+        restored = torch.zeros_like(degraded, dtype=torch.float32)
+
+        def cut(rows: slice, columns: slice) -> tuple[Tensor, Tensor | None]:
+            photo = pad_to_multiple(degraded[..., rows, columns].float(), multiple)
+            if mask is None:
+                return photo, None
+            return photo, pad_to_multiple(mask[..., rows, columns].float(), multiple)
+
+        for rows, columns, weight, tile in self._tiles(
+            cut, (height, width), tiling, mask is not None
+        ):
+            part = restored[..., rows, columns]
+            tile = crop_to_size(tile, (part.shape[-2], part.shape[-1])).to(part.device)
+            part += tile if tiling is None else tile * weight.to(part.device)
+        return restored
+
+    def _tiles(
         self,
-        degraded: Tensor,
-        mask: Tensor | None,
+        cut: Callable[[slice, slice], tuple[Tensor, Tensor | None]],
+        size: tuple[int, int],
         tiling: Tiling | None,
+        with_mask: bool,
         exactly: bool = False,
-    ) -> Tensor:
-        photo = pad_to_multiple(degraded.to(self.device).float(), self.network.size_multiple)
-        if mask is not None:
-            mask = pad_to_multiple(mask.to(self.device).float(), self.network.size_multiple)
+    ) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
+        """Restore tile after tile; yield rows, columns, weight (h, w) and the restored tile.
+
+        Args:
+            cut: returns photo and mask of a place, padded to what the network needs.
+            size: height and width of the photo.
+            tiling: None: one tile is the whole photo.
+            exactly: precision "auto" means float32.
+        """
         deadline = time.monotonic() + self.max_seconds
         precision = self.precision
         if exactly and self._requested_precision == "auto":
             precision = "fp32"
-        infer = partial(self._infer, bf16=precision == "bf16", deadline=deadline)
-        if tiling is None:
-            restored = infer(photo, mask)
-        else:
-            restored = restore_in_tiles(infer, photo, mask, tiling)
-        height, width = degraded.shape[-2:]
-        return crop_to_size(restored, (height, width)).to(degraded.device)
+        bf16 = precision == "bf16"
+        places = list(weighted_places(size, tiling or Tiling(size, margin=0, ramp=1)))
+        lenders = None
+        if with_mask and self.attention == "fast":
+            lenders = self._lenders(cut, size, places, bf16, deadline)
+        for rows, columns, weight in places:
+            photo, mask = cut(rows, columns)
+            yield rows, columns, weight, self._infer(photo, mask, bf16, deadline, lenders)
 
+    @torch.no_grad()
+    def _lenders(
+        self,
+        cut: Callable[[slice, slice], tuple[Tensor, Tensor | None]],
+        size: tuple[int, int],
+        places: list[tuple[slice, slice, Tensor]],
+        bf16: bool,
+        deadline: float,
+    ) -> Lenders | None:
+        """Return what damaged positions borrow from; None: from the photo itself, all of it."""
+        multiple = self.network.size_multiple
+        step = lattice_step(size[0] // multiple, size[1] // multiple)
+        if step == 1 and len(places) == 1:
+            return None
+        parts = []
+        for rows, columns, weight in places:
+            self._require_time(deadline)
+            photo, mask = (part.to(self.device) for part in cut(rows, columns) if part is not None)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+                part = self.network.lenders(photo, mask, step, (rows.start, columns.start))
+            if part is None:
+                return None
+            # A position in two tiles lends in both, each time with the weight of the tile.
+            weights = pad_to_multiple(weight[None, None].to(self.device), multiple)
+            weights = weights[..., ::multiple, ::multiple]
+            start = (rows.start // multiple, columns.start // multiple)
+            lent = lend(weights, weights, step, start).validity
+            parts.append(Lenders(part.features, part.validity * lent))
+        features, validity = zip(*((part.features, part.validity) for part in parts), strict=True)
+        return Lenders(torch.cat(features, dim=2), torch.cat(validity, dim=2))
+
+    @torch.no_grad()
     def _infer(
-        self, photo: Tensor, mask: Tensor | None, bf16: bool, deadline: float = float("inf")
+        self,
+        photo: Tensor,
+        mask: Tensor | None,
+        bf16: bool,
+        deadline: float = float("inf"),
+        lenders: Lenders | None = None,
     ) -> Tensor:
+        self._require_time(deadline)
+        photo = photo.to(self.device)
+        mask = None if mask is None else mask.to(self.device)
+        given = () if lenders is None else (lenders,)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            return self.network(photo, mask, *given).float()
+
+    def _require_time(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise InputError(
                 f"restoring took longer than {self.max_seconds:g} seconds: allow more with "
                 "--max-seconds, or reduce the photo"
             )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            return self.network(photo, mask).float()
 
     def _plan(self, size: tuple[int, int, int], with_mask: bool, stacklevel: int) -> Tiling | None:
         """Return how to cut (B, H, W), None if it fits in one piece; warn if tiles change it."""
@@ -364,8 +511,11 @@ class Restorer:
         memory = self.memory  # before the budget: a first measurement takes memory itself
         budget = budget_bytes(self.device, self.max_memory_gb)
         shape = (batch, 3, height, width)
+        borrows_in_tile = with_mask and self.attention == "exact"
+        if self.device.type == "cpu" and self.network.reach is not None and not borrows_in_tile:
+            budget = min(budget, FIXED_BYTES + batch * PHOTO_BYTES * height * width + TILE_BYTES)
         tiling = plan_tiling(self.network, memory, shape, with_mask, budget)
-        note = tiling and tiling_note(self.network, (height, width), tiling, with_mask)
+        note = tiling and tiling_note(self.network, (height, width), tiling, borrows_in_tile)
         if note:
             warnings.warn(note, TilingWarning, stacklevel=stacklevel)
         return tiling

@@ -6,7 +6,7 @@ in the middle one tile is blended linearly into the other.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -76,37 +76,6 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     return [*starts, length - tile]
 
 
-def restore_in_tiles(
-    restore: Callable[[Tensor, Tensor | None], Tensor],
-    photo: Tensor,
-    scratch_mask: Tensor | None,
-    tiling: Tiling,
-) -> Tensor:
-    """Apply ``restore`` to overlapping tiles and blend them into one photo.
-
-    Args:
-        restore: takes and returns (B, 3, h, w), with the mask (B, 1, h, w) of the same place.
-        photo: (B, 3, H, W); H and W are multiples of what the network needs.
-        scratch_mask: (B, 1, H, W) or None.
-        tiling: where the network reaches no further than its margin, the result equals that of
-            the whole photo up to rounding.
-
-    Returns:
-        (B, 3, H, W) on the device of ``photo``.
-    """
-    total = torch.zeros_like(photo)
-    weights = photo.new_zeros(1, 1, *photo.shape[-2:])
-    height, width = photo.shape[-2:]
-    for rows, columns in tile_places((height, width), tiling):
-        part = (..., rows, columns)
-        mask_part = None if scratch_mask is None else scratch_mask[part]
-        weight = _weight(rows, height, tiling, photo.device)[:, None]
-        weight = weight * _weight(columns, width, tiling, photo.device)
-        total[part] += restore(photo[part], mask_part).to(total) * weight
-        weights[part] += weight
-    return total.div_(weights)
-
-
 def tile_places(size: tuple[int, int], tiling: Tiling) -> Iterator[tuple[slice, slice]]:
     """Yield rows and columns of each tile of a photo of ``size``, in reading order."""
     height, width = tiling.tile
@@ -115,9 +84,35 @@ def tile_places(size: tuple[int, int], tiling: Tiling) -> Iterator[tuple[slice, 
             yield slice(top, top + height), slice(left, left + width)
 
 
-def _weight(place: slice, length: int, tiling: Tiling, device: torch.device) -> Tensor:
+def weighted_places(size: tuple[int, int], tiling: Tiling) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Yield rows, columns and weight of each tile of a photo of ``size``, in reading order.
+
+    The weights of all tiles at one pixel sum to 1, so a photo is the sum of its weighted tiles.
+    Where the network reaches no further than the margin, the sum is what one piece would give, up
+    to rounding.
+
+    Yields:
+        Two slices and float32 (h, w) in [0, 1].
+    """
+    rows, columns = (_weights(*axis, tiling) for axis in zip(size, tiling.tile, strict=True))
+    for row_place, row_weight in rows:
+        for column_place, column_weight in columns:
+            yield row_place, column_place, row_weight[:, None] * column_weight
+
+
+def _weights(length: int, tile: int, tiling: Tiling) -> list[tuple[slice, Tensor]]:
+    """Return place and weight, (tile), of each tile along one axis."""
+    places = [slice(s, min(s + tile, length)) for s in tile_starts(length, tile, tiling.overlap)]
+    weights = [_weight(place, length, tiling) for place in places]
+    total = torch.zeros(length)
+    for place, weight in zip(places, weights, strict=True):
+        total[place] += weight  # more than 1 where the last tile overlaps its neighbour further
+    return [(place, weight / total[place]) for place, weight in zip(places, weights, strict=True)]
+
+
+def _weight(place: slice, length: int, tiling: Tiling) -> Tensor:
     """Return the weight of each row of a tile: 0, a ramp, 1; full up to the photo's own border."""
-    position = torch.arange(place.start, min(place.stop, length), device=device) + 0.5
+    position = torch.arange(place.start, place.stop) + 0.5
     weight = torch.ones_like(position)
     if place.start > 0:
         weight *= ((position - place.start - tiling.margin) / tiling.ramp).clamp(0, 1)

@@ -120,9 +120,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         require_features(x, self.channels, min_size=2)
-        correction = self.norm1(self.conv1(x)).relu()  # (B, C, H, W), as everything in this block
+        # (B, C, H, W), as everything in this block; in place, because each copy takes memory.
+        correction = self.norm1(self.conv1(x)).relu_()
         correction = self.norm2(self.conv2(correction))
-        return x + correction  # no ReLU here, so that the correction may have either sign
+        return correction.add_(x)  # no ReLU here, so that the correction may have either sign
 
 
 def residual_blocks(num_blocks: int, channels: int, norm: bool = True) -> nn.Sequential:
@@ -188,7 +189,13 @@ def clamp_keeping_gradient(x: Tensor, low: float = -1.0, high: float = 1.0) -> T
 
 
 def initialise(module: nn.Module, norm: bool) -> None:
-    """Start a network in place: ``init_paper`` if it has norms, ``init_plain`` if not."""
+    """Start a network in place: ``init_paper`` if it has norms, ``init_plain`` if not.
+
+    On the device "meta" there are no numbers to draw. PyTorch would load its compiler for that,
+    which takes as long as loading PyTorch itself.
+    """
+    if any(parameter.is_meta for parameter in module.parameters()):
+        return
     if norm:
         init_paper(module)
     else:

@@ -24,7 +24,9 @@ from oldphoto.config import MappingConfig, MappingForm
 from oldphoto.networks.hole_filling import fill_holes
 from oldphoto.networks.layers import conv_norm_relu, initialise, residual_blocks
 from oldphoto.networks.partial_nonlocal import (
+    Lenders,
     PartialNonlocal,
+    lend,
     soft_validity_at_latent,
     validity_at_latent,
 )
@@ -148,6 +150,22 @@ class PartialNonlocalMapping(LatentMapping):
         height, width = latent.shape[-2:]
         return validity_at_latent(self._checked_mask(latent, scratch_mask), (height, width))
 
+    def lenders(
+        self,
+        latent: Tensor,
+        scratch_mask: Tensor | None,
+        step: int,
+        start: tuple[int, int] = (0, 0),
+    ) -> Lenders:
+        """Return what a photo, or a tile of it, lends on a lattice: see ``lend``.
+
+        >>> config = MappingConfig(latent_channels=4, widths_in=(8,), widths_out=(), num_blocks=1)
+        >>> PaperMapping(config).lenders(torch.zeros(1, 4, 6, 8), None, step=2).features.shape
+        torch.Size([1, 8, 12, 1])
+        """
+        validity = self.validity(latent, scratch_mask)
+        return lend(self.widen(latent), validity, step, start)
+
 
 def _needs_global_branch(validity: Tensor) -> bool:
     # Without damage the global branch is multiplied by 0, so inference saves the time. In training
@@ -168,14 +186,21 @@ class PaperMapping(PartialNonlocalMapping):
 
     form = "paper"
 
-    def forward(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
-        """Return the latent of the clean photo."""
+    def forward(
+        self,
+        latent: Tensor,
+        scratch_mask: Tensor | None = None,
+        lenders: Lenders | None = None,
+    ) -> Tensor:
+        """Return the latent of the clean photo; ``lenders`` are those of ``attend``."""
         validity = self.validity(latent, scratch_mask)  # (B, 1, h, w), 1 - m
         features = self.widen(latent)  # (B, 512, h, w), F
         local = self.blocks(features)  # (B, 512, h, w), rho_local(F): sees no mask
         if not _needs_global_branch(validity):
             return self._finish(local, latent)
-        borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w), rho_global(O)
+        borrowed = self.partial_nonlocal(
+            features, validity, lenders
+        )  # (B, 512, h, w), rho_global(O)
         fused = validity * local + (1 - validity) * borrowed  # eq. 10
         return self._finish(fused, latent)
 
@@ -191,12 +216,17 @@ class SerialMapping(PartialNonlocalMapping):
 
     form: ClassVar[MappingForm] = "serial"
 
-    def forward(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
-        """Return the latent of the clean photo."""
+    def forward(
+        self,
+        latent: Tensor,
+        scratch_mask: Tensor | None = None,
+        lenders: Lenders | None = None,
+    ) -> Tensor:
+        """Return the latent of the clean photo; ``lenders`` are those of ``attend``."""
         validity = self.validity(latent, scratch_mask)  # (B, 1, h, w)
         features = self.widen(latent)  # (B, 512, h, w)
         if _needs_global_branch(validity):
-            borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w)
+            borrowed = self.partial_nonlocal(features, validity, lenders)  # (B, 512, h, w)
             # As equation 10, but with F in place of rho_local(F). The local branch follows.
             features = validity * features + (1 - validity) * borrowed
         return self._finish(self.blocks(features), latent)
@@ -235,12 +265,17 @@ class OurMapping(PartialNonlocalMapping):
         height, width = latent.shape[-2:]
         return soft_validity_at_latent(self._checked_mask(latent, scratch_mask), (height, width))
 
-    def forward(self, latent: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
-        """Return the latent of the clean photo."""
+    def forward(
+        self,
+        latent: Tensor,
+        scratch_mask: Tensor | None = None,
+        lenders: Lenders | None = None,
+    ) -> Tensor:
+        """Return the latent of the clean photo; ``lenders`` are those of ``attend``."""
         validity = self.validity(latent, scratch_mask)  # (B, 1, h, w)
         features = self.widen(latent)  # (B, 512, h, w)
         if _needs_global_branch(validity):
-            borrowed = self.partial_nonlocal(features, validity)  # (B, 512, h, w)
+            borrowed = self.partial_nonlocal(features, validity, lenders)  # (B, 512, h, w)
             # No factor before ``features``: a filled hole holds a guess, and is not thrown away.
             features = features + (1 - validity) * borrowed
         return self._finish(self.blocks(features), latent)

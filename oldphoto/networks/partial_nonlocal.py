@@ -4,8 +4,13 @@ A plain implementation compares every position with every other and holds a tabl
 numbers, several times over. This one does not: only sound positions are keys, queries go through in
 chunks, and in training each chunk is computed again in the backward pass instead of being stored.
 Memory grows with HW, not with its square; ``predict_memory`` gives both figures.
+
+Time still grows with the square. For a large photo ``lend`` takes the keys from a lattice over the
+whole photo, every second or third position and so on, so that their number stays the same and time
+grows with HW, too.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +23,10 @@ from oldphoto.networks.layers import residual_blocks
 
 MAX_SCORES = 2**24
 """Scores (query x key) of one chunk. It bounds memory where PyTorch has no fused kernel."""
+
+FEWEST_KEYS = 2**14
+"""Positions that a lattice over a photo has at least. Below four times as many, 1024 x 1024 pixels,
+the lattice is the photo itself: all positions lend."""
 
 _MIN_CHUNK = 64  # queries; fewer would leave a processor idle, and this is linear in HW too
 _FLOOR = 1e-12  # the authors' ``F.normalize`` never divides by less
@@ -81,6 +90,50 @@ def soft_validity_at_latent(scratch_mask: Tensor, size: tuple[int, int]) -> Tens
     return F.adaptive_avg_pool2d(1 - scratch_mask, size)
 
 
+@dataclass(frozen=True)
+class Lenders:
+    """Positions of a photo that lend, in a form as if they were a photo M high and 1 wide.
+
+    Attributes:
+        features: (B, C, M, 1).
+        validity: (B, 1, M, 1) in [0, 1], 1 = sound.
+    """
+
+    features: Tensor
+    validity: Tensor
+
+
+def lattice_step(height: int, width: int) -> int:
+    """Return the step of the lattice over h x w latent positions; 1 = every position lends.
+
+    The step is the largest that leaves at least ``FEWEST_KEYS`` positions.
+
+    >>> [lattice_step(side, side) for side in (64, 255, 256, 866, 1732)]
+    [1, 1, 2, 6, 13]
+    """
+    return max(1, math.isqrt(height * width // FEWEST_KEYS))
+
+
+def lend(features: Tensor, validity: Tensor, step: int, start: tuple[int, int] = (0, 0)) -> Lenders:
+    """Return every ``step``-th position along both axes of a photo, or of a tile of it.
+
+    Args:
+        features: (B, C, h, w).
+        validity: (B, 1, h, w) in [0, 1].
+        step: of the lattice, 1 = all positions.
+        start: row and column in the photo at which this tile begins. The lattice is the photo's,
+            so tiles lend together what the photo lends.
+
+    >>> lenders = lend(torch.zeros(1, 8, 4, 6), torch.ones(1, 1, 4, 6), step=2)
+    >>> lenders.features.shape
+    torch.Size([1, 8, 6, 1])
+    """
+    require_positive(step=step)
+    rows, columns = (slice(-first % step, None, step) for first in start)
+    lent = (part[..., rows, columns].flatten(2)[..., None] for part in (features, validity))
+    return Lenders(*lent)
+
+
 class PartialNonlocal(nn.Module):
     """The global branch: attention from every position to the sound ones, then residual blocks.
 
@@ -137,9 +190,9 @@ class PartialNonlocal(nn.Module):
         self.project = nn.Conv2d(inner, channels, kernel_size=1)  # nu
         self.blocks = residual_blocks(num_blocks, channels, norm)
 
-    def forward(self, features: Tensor, validity: Tensor) -> Tensor:
+    def forward(self, features: Tensor, validity: Tensor, lenders: Lenders | None = None) -> Tensor:
         """Return the global branch, exact wherever validity < 1; the fusion drops the rest."""
-        return self.blocks(self.attend(features, validity, self.needed(validity)))
+        return self.blocks(self.attend(features, validity, self.needed(validity), lenders))
 
     def needed(self, validity: Tensor) -> Tensor:
         """Return the positions whose O_i can reach a damaged position, as bool (B, 1, h, w).
@@ -153,13 +206,21 @@ class PartialNonlocal(nn.Module):
         reach = 2 * len(self.blocks)  # two convolutions in each block
         return F.max_pool2d(damaged, 2 * reach + 1, stride=1, padding=reach) > 0
 
-    def attend(self, features: Tensor, validity: Tensor, needed: Tensor | None = None) -> Tensor:
+    def attend(
+        self,
+        features: Tensor,
+        validity: Tensor,
+        needed: Tensor | None = None,
+        lenders: Lenders | None = None,
+    ) -> Tensor:
         """Return O of equation 9, (B, C, h, w).
 
         Args:
             features: (B, C, h, w).
             validity: (B, 1, h, w) in [0, 1], 1 = sound.
             needed: bool (B, 1, h, w); elsewhere O is the bias of ``project``. None = everywhere.
+            lenders: the positions j that the sum runs over. None = those of ``features``, as in
+                the paper.
 
         Raises:
             InputError: if the shapes are others.
@@ -168,7 +229,8 @@ class PartialNonlocal(nn.Module):
         if needed is None:
             needed = torch.ones_like(validity, dtype=torch.bool)
         # One sample at a time: each has its own number of sound positions.
-        samples = zip(features, validity, needed, strict=True)
+        lenders = lenders or Lenders(features, validity)
+        samples = zip(features, needed, lenders.features, lenders.validity, strict=True)
         sums = torch.stack([self._attend_sample(*sample) for sample in samples])  # (B, c, h, w)
         return self.project(sums)  # eq. 9: O_i = project(sum_j s_ij value(F_j))
 
@@ -213,8 +275,10 @@ class PartialNonlocal(nn.Module):
         if tuple(validity.shape) != expected:
             raise InputError(f"expected validity of shape {expected}, got {tuple(validity.shape)}")
 
-    def _attend_sample(self, features: Tensor, validity: Tensor, needed: Tensor) -> Tensor:
-        """Return sum_j s_ij value(F_j) of one sample: (C, h, w) and two (1, h, w) to (c, h, w)."""
+    def _attend_sample(
+        self, features: Tensor, needed: Tensor, lent: Tensor, validity: Tensor
+    ) -> Tensor:
+        """Return sum_j s_ij value(F_j) of one sample, (c, h, w); j runs over the lenders."""
         # Q queries are what the result needs; K keys are what may be borrowed.
         is_key = validity > 0
         if self.authors_softmax and bool(is_key.any()):
@@ -222,14 +286,14 @@ class PartialNonlocal(nn.Module):
         queries_at = needed.flatten().nonzero()[:, 0]  # (Q)
         keys_at = is_key.flatten().nonzero()[:, 0]  # (K)
         q = _rows(self.query(features[None]), queries_at)  # (C, h, w) to (Q, c)
-        k = _rows(self.key(features[None]), keys_at)  # (K, c)
-        v = _rows(self.value(features[None]), keys_at)  # (K, c)
+        k = _rows(self.key(lent[None]), keys_at)  # (K, c)
+        v = _rows(self.value(lent[None]), keys_at)  # (K, c)
         weights = validity.flatten()[keys_at, None].to(v.dtype)  # (K, 1)
         # A softmax over sound keys alone is equation 7. Any other weight needs a second division.
         weighted = bool((weights != 1).any())
         sums = _weighted_attention(q, k, v, weights) if weighted else _attention(q, k, v)  # (Q, c)
-        empty = sums.new_zeros(v.shape[1], validity.numel())  # (c, hw)
-        return empty.index_copy(1, queries_at, sums.T).view(-1, *validity.shape[-2:])  # (c, h, w)
+        empty = sums.new_zeros(v.shape[1], needed.numel())  # (c, hw)
+        return empty.index_copy(1, queries_at, sums.T).view(-1, *needed.shape[-2:])  # (c, h, w)
 
 
 def _rows(maps: Tensor, positions: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 
 from oldphoto.checks import require_features, require_mask, require_multiple
-from oldphoto.networks.mapping import LatentMapping, UnmaskedMapping
+from oldphoto.networks.mapping import LatentMapping, PartialNonlocalMapping, UnmaskedMapping
+from oldphoto.networks.partial_nonlocal import Lenders
 from oldphoto.networks.vae import REDUCTION, VAE
 
 
@@ -48,15 +49,40 @@ class RestorationNetwork(nn.Module):
         self.vae_clean = vae_clean
         self.mapping = mapping
 
-    def forward(self, degraded: Tensor, scratch_mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        degraded: Tensor,
+        scratch_mask: Tensor | None = None,
+        lenders: Lenders | None = None,
+    ) -> Tensor:
+        """Return the restored photo; without ``lenders`` damaged positions borrow from it alone."""
+        latent_degraded = self._encode(degraded, scratch_mask)  # (B, 64, H / 4, W / 4), E_R(r)
+        given = {} if lenders is None else {"lenders": lenders}
+        latent_clean = self.mapping(latent_degraded, scratch_mask, **given)  # T(E_R(r)), same shape
+        return self.vae_clean.decode(latent_clean)  # (B, 3, H, W), eq. 1: G_Y(T(E_R(r)))
+
+    def lenders(
+        self, degraded: Tensor, scratch_mask: Tensor, step: int, start: tuple[int, int]
+    ) -> Lenders | None:
+        """Return what a tile of a photo lends to all others; None without the attention.
+
+        Args:
+            degraded, scratch_mask: of the tile, as for ``forward``.
+            step: of the lattice, in latent positions.
+            start: row and column of the photo, in pixels, at which the tile begins.
+        """
+        if not isinstance(self.mapping, PartialNonlocalMapping):
+            return None
+        row, column = (first // self.size_multiple for first in start)
+        latent = self._encode(degraded, scratch_mask)
+        return self.mapping.lenders(latent, scratch_mask, step, (row, column))
+
+    def _encode(self, degraded: Tensor, scratch_mask: Tensor | None) -> Tensor:
         require_features(degraded, channels=3)
         require_multiple(degraded, self.size_multiple)
         if scratch_mask is not None:
             require_mask(scratch_mask, degraded)
-        prepared = self.mapping.prepare(degraded, scratch_mask)
-        latent_degraded = self.vae_degraded.encode(prepared)  # (B, 64, H / 4, W / 4), E_R(r)
-        latent_clean = self.mapping(latent_degraded, scratch_mask)  # T(E_R(r)), same shape
-        return self.vae_clean.decode(latent_clean)  # (B, 3, H, W), eq. 1: G_Y(T(E_R(r)))
+        return self.vae_degraded.encode(self.mapping.prepare(degraded, scratch_mask))
 
     @property
     def used(self) -> tuple[nn.Module, ...]:

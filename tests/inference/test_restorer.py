@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from oldphoto.checks import InputError
 from oldphoto.config import PRESETS
 from oldphoto.inference import restorer as module
+from oldphoto.inference.memory_plan import PHOTO_BYTES
 from oldphoto.inference.restorer import Restorer, TilingWarning, dilate, load_mask
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
@@ -258,11 +259,13 @@ def test_restore_tensor_refuses_other_shapes_and_values():
 # --- memory ------------------------------------------------------------------------------------
 
 
-def limit(monkeypatch: pytest.MonkeyPatch, restorer: Restorer, side: int) -> None:
+def limit(
+    monkeypatch: pytest.MonkeyPatch, restorer: Restorer, side: int, with_mask: bool = False
+) -> None:
     """Leave memory for a tile of ``side`` pixels beside the photo of 600 x 500."""
-    left = restorer.memory.predict_bytes(600, 500) - restorer.memory.bytes_per_pixel(False) * (
-        600 * 500 - side**2
-    )
+    memory = restorer.memory
+    too_much = memory.bytes_per_pixel(with_mask) * (600 * 500 - side**2)
+    left = memory.predict_bytes(600, 500, with_mask) - too_much
     monkeypatch.setattr(module, "budget_bytes", lambda *_: left)
 
 
@@ -278,11 +281,29 @@ def test_sound_photos_in_tiles_are_exact_without_norms_and_without_a_warning(mon
     assert torch.allclose(tiled, whole, atol=1e-5)
 
 
+def test_damage_in_tiles_borrows_from_the_whole_photo_with_fast_attention(monkeypatch):
+    restorer = Restorer(network(), device="cpu", precision="fp32")
+    photo = torch.rand(1, 3, 600, 500) * 2 - 1
+    mask = torch.zeros(1, 1, 600, 500)
+    mask[..., 100:104, 90:400] = mask[..., 50:550, 200:204] = 1
+    whole = restorer.restore_tensor(photo, mask)
+    limit(monkeypatch, restorer, 440, with_mask=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiled = restorer.restore_tensor(photo, mask)
+    restorer.attention = "exact"
+    with pytest.warns(TilingWarning, match="borrow only from their own tile"):
+        alone = restorer.restore_tensor(photo, mask)
+    assert not torch.equal(tiled, whole)  # it was cut
+    assert torch.allclose(tiled, whole, atol=1e-4)
+    assert (alone - whole).abs().max() > 1e-3
+
+
 def test_damage_and_norms_are_told_apart_when_tiled(monkeypatch):
     photo, mask = torch.zeros(1, 3, 600, 500), torch.zeros(1, 1, 600, 500)
-    restorer = Restorer(network(), device="cpu", precision="fp32")
+    restorer = Restorer(network(), device="cpu", precision="fp32", attention="exact")
     mask[..., 300:304, 200:204] = 1
-    monkeypatch.setattr(module, "budget_bytes", lambda *_: 95_000_000)
+    limit(monkeypatch, restorer, 440, with_mask=True)
     with pytest.warns(
         TilingWarning, match=r"500 x 600 .* in \d overlapping tiles.*borrow only from their own"
     ):
@@ -294,7 +315,7 @@ def test_damage_and_norms_are_told_apart_when_tiled(monkeypatch):
 
 def test_where_not_one_tile_fits_the_photo_is_refused(monkeypatch):
     restorer = Restorer(network(), device="cpu", precision="fp32")
-    limit(monkeypatch, restorer, 400)  # below the least tile of this network, 432
+    limit(monkeypatch, restorer, 300)  # below the least tile of this network, 312
     with pytest.raises(InputError, match=r"500 x 600 pixels needs 0.\d\d GiB even in tiles"):
         restorer(noise(600, 500))
 
@@ -310,7 +331,7 @@ def test_prediction_grows_with_the_pixels():
     # Tiny: its widest layer has 48 channels at a sixteenth of the positions.
     assert (memory.vae_features, memory.mapping_features) == (3.0, 3.0)
     large, small = memory.predict_bytes(2000, 1000), memory.predict_bytes(1000, 1000)
-    assert large - small == 1000 * 1000 * (72 + memory.bytes_per_pixel(False))
+    assert large - small == 1000 * 1000 * (PHOTO_BYTES + memory.bytes_per_pixel(False))
     assert memory.predict_bytes(500, 500, with_mask=True) > memory.predict_bytes(500, 500)
     assert memory.predict_bytes(1000, 1000) < GIB
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from oldphoto.checks import InputError
-from oldphoto.inference.tiling import Tiling, even_tile, restore_in_tiles, tile_places, tile_starts
+from oldphoto.inference.tiling import Tiling, even_tile, tile_places, tile_starts, weighted_places
 
 
 def test_known_starts():
@@ -40,6 +40,15 @@ def test_tiles_smaller_than_two_overlaps_are_refused():
         even_tile(500, 100, 60, 4)
     with pytest.raises(InputError, match="ramp must be greater than 0"):
         Tiling((64, 64), margin=4, ramp=0)
+
+
+def restore_in_tiles(restore, photo: Tensor, mask: Tensor | None, tiling: Tiling) -> Tensor:
+    """The sum of the weighted tiles."""
+    total = torch.zeros_like(photo)
+    for rows, columns, weight in weighted_places((photo.shape[-2], photo.shape[-1]), tiling):
+        part = (..., rows, columns)
+        total[part] += weight * restore(photo[part], None if mask is None else mask[part])
+    return total
 
 
 def blur(photo: Tensor, mask: Tensor | None) -> Tensor:

@@ -12,7 +12,14 @@ from torch.utils._pytree import tree_leaves
 
 from oldphoto.checks import InputError
 from oldphoto.networks import partial_nonlocal
-from oldphoto.networks.partial_nonlocal import PartialNonlocal, predict_memory, validity_at_latent
+from oldphoto.networks.partial_nonlocal import (
+    Lenders,
+    PartialNonlocal,
+    lattice_step,
+    lend,
+    predict_memory,
+    validity_at_latent,
+)
 
 
 def slow_row(block, features, validity, i):
@@ -117,6 +124,50 @@ def test_without_norm_only_the_surroundings_of_the_hole_are_computed():
     with_norm, _ = make(norm=True)
     assert with_norm.needed(validity).all()
     assert not with_norm.needed(torch.ones_like(validity)).any()
+
+
+@pytest.mark.parametrize("authors_softmax", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_lenders_on_a_lattice_equal_the_slow_reference_with_only_these_keys(kind, authors_softmax):
+    block, features = make(side=(5, 6), authors_softmax=authors_softmax)
+    validity = make_validity(kind, features)
+    on_lattice = torch.zeros_like(validity)
+    on_lattice[..., ::2, ::2] = 1
+    # In the reference a key that does not lend has the validity 0.
+    expected = slow_attend(block, features, validity * on_lattice)
+    found = block.attend(features, validity, lenders=lend(features, validity, step=2))
+    assert torch.allclose(found, expected)
+
+
+def test_tiles_lend_together_what_the_photo_lends():
+    features, validity = torch.rand(2, 3, 11, 7), torch.rand(2, 1, 11, 7)
+    whole = lend(features, validity, step=3)
+    # Rows 0 to 4 and 5 to 10: the lattice has rows 0, 3, 6 and 9.
+    tiles = [
+        lend(features[..., rows, :], validity[..., rows, :], 3, start=(rows.start, 0))
+        for rows in (slice(0, 5), slice(5, 11))
+    ]
+    assert whole.features.shape == (2, 3, 12, 1)
+    assert torch.equal(torch.cat([tile.features for tile in tiles], dim=2), whole.features)
+    assert torch.equal(torch.cat([tile.validity for tile in tiles], dim=2), whole.validity)
+
+
+def test_a_key_lent_twice_with_half_its_weight_counts_once():
+    block, features = make()
+    validity = make_validity("grey", features)
+    once = lend(features, validity, step=1)
+    twice = Lenders(torch.cat([once.features] * 2, 2), torch.cat([once.validity / 2] * 2, 2))
+    expected = block.attend(features, validity)
+    assert torch.allclose(block.attend(features, validity, lenders=once), expected)
+    assert torch.allclose(block.attend(features, validity, lenders=twice), expected)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (256, 256), (433, 577), (866, 1000), (2500, 2500)])
+def test_the_number_of_lenders_is_bounded_above_and_below(size):
+    step = lattice_step(*size)
+    num_lenders = math.ceil(size[0] / step) * math.ceil(size[1] / step)
+    fewest = partial_nonlocal.FEWEST_KEYS
+    assert min(size[0] * size[1], fewest) <= num_lenders < 4.2 * fewest
 
 
 def authors_reference(block, features, validity):
