@@ -164,6 +164,37 @@ def tolerant(found: np.ndarray, truth: np.ndarray, pixels: int) -> tuple[float, 
     return _ratio(right, int(found.sum())), _ratio(met, int(truth.sum()))
 
 
+def tolerant_confusion(
+    found: np.ndarray, truth: np.ndarray, pixels: int, ignored: np.ndarray | None = None
+) -> Confusion:
+    """Count as ``confusion``, but forgive a miss by a few pixels; add the counts of several photos.
+
+    A hit is a damaged pixel with a predicted one near it, so recall is that of ``tolerant``. A
+    false alarm is a predicted pixel farther than ``pixels`` from all damage.
+
+    Args:
+        found: bool (H, W), True = predicted as damaged.
+        truth: bool (H, W), True = damaged.
+        pixels: tolerance; 0 gives ``confusion``.
+        ignored: bool (H, W), True = not known; such a pixel is no false alarm. None: none is.
+
+    >>> found, truth = np.eye(4, dtype=bool), np.eye(4, k=1, dtype=bool)
+    >>> tolerant_confusion(found, truth, 1)
+    Confusion(true_positive=3, false_positive=0, false_negative=0, true_negative=13)
+
+    Raises:
+        InputError: if the shapes differ, a mask is not bool, or ``pixels`` is negative.
+    """
+    ignored = np.zeros_like(found) if ignored is None else ignored
+    _require_masks(found, truth)
+    _require_masks(found, ignored)
+    met = int(np.count_nonzero(truth & grown(found, pixels)))
+    wrong = int(np.count_nonzero(found & ~grown(truth, pixels) & ~ignored))
+    missed = int(np.count_nonzero(truth)) - met
+    counted = found.size - int(np.count_nonzero(ignored & ~truth))
+    return Confusion(met, wrong, missed, counted - met - wrong - missed)
+
+
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
     """Dilate a mask by ``pixels`` in all eight directions.
 

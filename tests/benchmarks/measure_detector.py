@@ -2,7 +2,8 @@
 
 Example: ``python tests/benchmarks/measure_detector.py --kind clean`` to choose a threshold, then
 ``--kind held_out --thresholds 0.6`` to measure it on photos that had no say in it. The photos are
-the embedded ones, degraded by recipe ``paper``, whose masks are exact.
+the embedded ones, degraded by recipe ``paper``, whose masks are exact. ``--kind real --half tune``
+measures on real damage that was marked by hand instead (see ``real_scratches``).
 """
 
 import argparse
@@ -13,11 +14,18 @@ import numpy as np
 from oldphoto.degradations import degrade
 from oldphoto.inference.detector import ScratchDetector
 from oldphoto.inference.restorer import Restorer
-from oldphoto.metrics.detection import Confusion, confusion, precision_recall_curve, tolerant
+from oldphoto.metrics.detection import (
+    Confusion,
+    confusion,
+    precision_recall_curve,
+    tolerant,
+    tolerant_confusion,
+)
 from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.samples import sample_names, sample_photo
 
 TOLERANCE = 2  # pixels
+REAL_TOLERANCE = 3  # pixels; lines drawn by hand are less exact
 SEEDS_A_PHOTO = 100  # seeds of one photo begin at a multiple of this: no damage comes twice
 
 
@@ -86,18 +94,52 @@ def measure_restoring(cases: list[Case], levels: list[float], weights: str) -> N
         print(f"{name}: with scratches {words[0]}; without {words[1]}")
 
 
+def measure_real(detector: ScratchDetector, half: str, levels: list[float]) -> None:
+    """Print recall, precision and alarms of each threshold on photos whose damage was marked.
+
+    Counts are summed over the photos with damage; alarms are the mean share of the others that is
+    marked. What is doubtful does not count.
+    """
+    from real_scratches import DAMAGED, DOUBTFUL, marked_photos
+
+    photos = marked_photos(half)
+    finders = {f"threshold {level:.2f}": level for level in levels}
+    counts = dict.fromkeys(finders, Confusion(0, 0, 0, 0))
+    alarms: dict[str, list[float]] = {name: [] for name in finders}
+    for photo in photos:
+        probability = detector.photo_probability(photo.photo)
+        damaged, doubtful = photo.marks == DAMAGED, photo.marks == DOUBTFUL
+        for name, level in finders.items():
+            found = probability >= level
+            if photo.is_damaged:
+                counts[name] += tolerant_confusion(found, damaged, REAL_TOLERANCE, doubtful)
+            else:
+                alarms[name].append(float((found & ~doubtful).mean()))
+    print(f"{half}: {len(photos)} photos, {sum(photo.is_damaged for photo in photos)} damaged")
+    for name, count in counts.items():
+        print(
+            f"{name}: recall {count.recall:.3f}, precision {count.precision:.3f} within "
+            f"{REAL_TOLERANCE} px, {count.false_positive} px of false alarms; "
+            f"{100 * np.mean(alarms[name]):.2f} % of the sound photos marked"
+        )
+
+
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="small")
     parser.add_argument("--restore-with", default="small", metavar="WEIGHTS")
-    parser.add_argument("--kind", choices=("clean", "held_out"), default="held_out")
+    parser.add_argument("--kind", choices=("clean", "held_out", "real"), default="held_out")
+    parser.add_argument("--half", choices=("tune", "held_out"), default="held_out")
     parser.add_argument("--times", type=int, default=4, help="damages of each photo")
     parser.add_argument(
         "--thresholds", type=float, nargs="+", default=[0.4, 0.5, 0.55, 0.6, 0.65, 0.7]
     )
     args = parser.parse_args()
     detector = ScratchDetector.from_pretrained(args.weights)
+    if args.kind == "real":
+        measure_real(detector, args.half, args.thresholds)
+        return
     cases = make_cases(detector, args.kind, args.times)
     untouched = [detector.photo_probability(sample_photo(name)) for name in sample_names(args.kind)]
     measure_finding(cases, untouched, args.thresholds)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from oldphoto.checks import InputError
-from oldphoto.metrics.detection import Confusion, confusion, grown, precision_recall_curve, tolerant
+from oldphoto.metrics.detection import (
+    Confusion,
+    confusion,
+    grown,
+    precision_recall_curve,
+    tolerant,
+    tolerant_confusion,
+)
 
 
 def mask(*rows: str) -> np.ndarray:
@@ -154,3 +161,15 @@ def test_wrong_use_is_refused():
         tolerant(truth, truth, -1)
     with pytest.raises(InputError, match=r"\(H, W\)"):
         grown(truth[0], 1)
+
+
+def test_tolerant_counts_forgive_near_misses_and_leave_out_what_is_not_known():
+    found = mask("#...#.", "......", "......")
+    truth = mask(".#....", "......", "...#..")
+    assert tolerant_confusion(found, truth, 0) == confusion(found, truth)
+    # (0, 1) is met by (0, 0); (2, 3) is missed; (0, 4) is two rows from it: a false alarm.
+    assert tolerant_confusion(found, truth, 1) == Confusion(1, 1, 1, 15)
+    ignored = mask("....##", "......", "...#..")  # damage counts even where it is not known
+    assert tolerant_confusion(found, truth, 1, ignored) == Confusion(1, 0, 1, 14)
+    with pytest.raises(InputError, match="one shape"):
+        tolerant_confusion(found, truth, 1, ignored[:2])
