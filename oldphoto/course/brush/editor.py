@@ -1,6 +1,7 @@
 """The mask editor of the notebooks: a photo, a brush, the detector's proposal, the result."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -71,7 +72,8 @@ class MaskEditor:
     ``restore --mask``. A mask that was changed is also saved when another photo is chosen.
 
     Args:
-        photos: name to photo in any form of ``load_rgb``; or files and folders of photos.
+        photos: name to photo in any form of ``load_rgb``; or files and folders of photos. Files of
+            one name, such as a.jpg and a.png, are left out: ``restore`` takes no masks for them.
         folder: for the masks; made when the first one is saved.
         propose: called with uint8 (H, W, 3), returns bool (H, W), such as a ``ScratchDetector``;
             None: masks start empty.
@@ -84,7 +86,7 @@ class MaskEditor:
         saved: the mask files written so far.
 
     Raises:
-        InputError: if there is no photo, two have one name, or the masks would lie among photos.
+        InputError: if there is no photo, two have one name, or the masks would lie among them.
 
     Example:
         >>> editor = MaskEditor({"grey": np.full((40, 60, 3), 90, np.uint8)}, "masks")
@@ -296,19 +298,19 @@ class MaskEditor:
 
 
 def _by_name(photos: Mapping[str, PhotoSource] | Sequence[Path]) -> dict[str, PhotoSource]:
-    """Return photos by the name that their mask gets."""
+    """Return photos by the name that their mask gets; of files, those with a name of their own."""
     if isinstance(photos, Mapping):
         named = list(photos.items())
     else:
         named = [(path.stem, path) for path in find_photos([Path(path) for path in photos])]
-    if not named:
-        raise InputError("expected at least one photo to paint on, got none")
-    seen: dict[str, str] = {}
-    for name, _photo in named:
-        if folded(name) in seen:
-            raise InputError(f"two photos are called {name}: their masks would share one file")
-        seen[folded(name)] = name
-    return dict(named)
+    times = Counter(folded(name) for name, _photo in named)
+    alone = {name: photo for name, photo in named if times[folded(name)] == 1}
+    if isinstance(photos, Mapping) and len(alone) < len(photos):
+        name = next(name for name in photos if name not in alone)
+        raise InputError(f"several photos are called {name}: their masks would share one file")
+    if not alone:
+        raise InputError("expected at least one photo with a name of its own, got none")
+    return alone
 
 
 def _require_own_folder(folder: Path, photos: Mapping[str, PhotoSource]) -> None:

@@ -1,5 +1,6 @@
 """The mask editor without a browser: its messages are sent by the tests."""
 
+import datetime
 import io
 
 import ipywidgets
@@ -13,6 +14,7 @@ from oldphoto.course.brush.editor import LONGEST_SHOWN
 from oldphoto.images.files import read_mask, write_mask
 from oldphoto.inference.masks import pair_masks
 
+NOW = datetime.datetime(2020, 1, 1)
 GREY = np.full((40, 60, 3), 90, np.uint8)
 
 
@@ -116,10 +118,12 @@ def test_a_mask_that_is_there_is_opened_in_place_of_the_proposal(album, tmp_path
 def test_what_cannot_be_used_is_said_in_a_sentence(album, tmp_path):
     with pytest.raises(InputError, match="expected a folder of their own for the masks"):
         MaskEditor([album / "a.png"], album)
-    with pytest.raises(InputError, match="two photos are called A"):
+    with pytest.raises(InputError, match="several photos are called a"):
         MaskEditor({"a": GREY, "A": GREY}, tmp_path)
     with pytest.raises(InputError, match="expected at least one photo"):
         MaskEditor({}, tmp_path)
+    Image.fromarray(GREY).save(album / "a.webp")
+    assert list(MaskEditor([album], tmp_path).photos) == ["C d", "b"]
     Image.fromarray(GREY).save(tmp_path / "grey.jpg")  # as a mask: grey values
     editor = MaskEditor({"grey": GREY}, tmp_path)
     assert "has grey values" in editor.message.value and not errors_of(editor)
@@ -155,8 +159,8 @@ def test_an_uploaded_photo_keeps_its_size_and_gets_a_name_of_its_own(tmp_path):
     entry = {"name": "grey.png", "type": "image/png", "size": 9, "content": buffer.getvalue()}
     editor = MaskEditor({"grey": GREY}, tmp_path)
     paint(editor, (20.5, 10.5))
-    editor.upload.value = ({**entry, "last_modified": None},)
+    editor.upload.value = ({**entry, "last_modified": NOW},)
     assert editor.name == editor.choice.value == "grey_2" and editor.mask.shape == (50, 1500)
     assert editor.saved == [tmp_path / "grey.png"] and not errors_of(editor)
-    editor.upload.value = ({**entry, "content": b"a letter", "last_modified": None},)
+    editor.upload.value = ({**entry, "content": b"a letter", "last_modified": NOW},)
     assert "grey.png is not an image" in editor.message.value
