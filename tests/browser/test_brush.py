@@ -80,7 +80,7 @@ def test_paint_erase_undo_save_restore(page, run_cells, tmp_path):
     drawn.mask[:ROWS] = True
     page.screenshot(path=SCREENSHOTS / "brush_proposal.png")
 
-    handle = page.locator(SLIDER.format("width of the brush"))
+    handle = page.locator(SLIDER.format("brush, in pixels"))
     handle.focus()
     page.keyboard.press("PageUp")
     width = int(float(handle.get_attribute("aria-valuenow")))
@@ -113,3 +113,45 @@ def test_paint_erase_undo_save_restore(page, run_cells, tmp_path):
     page.locator("img[alt$='strength 0 %.']").wait_for(timeout=30_000)
     page.screenshot(path=SCREENSHOTS / "brush_restored.png", full_page=True)
     assert said == []
+
+
+def test_by_keyboard_and_by_finger_in_a_narrow_dark_window(page, run_cells, tmp_path):
+    run_cells("narrow", [CELL.format(folder=str(tmp_path))])
+    theme = "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: '%s'})"
+    page.evaluate(theme % "JupyterLab Dark")
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    page.set_viewport_size({"width": 390, "height": 844})
+    stage = page.locator(".oldphoto-brush")
+    stage.locator("img[alt^='Its mask marks 2.50 %']").wait_for(timeout=START_MS)
+    stage.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / "brush_narrow.png")
+    drawn = DrawnMask(SIZE)
+    drawn.mask[:ROWS] = True
+
+    stage.focus()
+    for _ in range(3):  # each moves by half the width of the brush
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    drawn.stroke([[1200 + 3 * 5, 800]], 9)
+    wait_for_mask(page, tmp_path, drawn.mask)
+
+    page.locator("label:has-text('zoom') + select").select_option("8 x")
+    page.wait_for_function(
+        "() => { const s = document.querySelector('.oldphoto-brush');"
+        " return s.scrollWidth > 7 * s.clientWidth; }"
+    )
+    box = stage.bounding_box()
+    svg = stage.locator("svg").bounding_box()
+    x, y = round(box["x"] + 60), round(box["y"] + 60)
+    finger = page.context.new_cdp_session(page)
+    touch = "Input.dispatchTouchEvent"
+    finger.send(touch, {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    finger.send(touch, {"type": "touchEnd", "touchPoints": []})
+    at = [(x - svg["x"]) * SIZE[1] / svg["width"], (y - svg["y"]) * SIZE[0] / svg["height"]]
+    drawn.stroke([at], 9)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=SCREENSHOTS / "brush_narrow_zoomed.png")
+    wait_for_mask(page, tmp_path, drawn.mask)
+    page.evaluate(theme % "JupyterLab Light")
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")

@@ -205,7 +205,7 @@ class MaskEditor:
         tool = ipywidgets.ToggleButtons(options=["paint", "erase", "move"])
         tool.style.button_width = "4.5rem"
         tool.layout.width = "max-content"
-        width = slider("width of the brush, in pixels", self.brush.width, 1, WIDEST)
+        width = slider("brush, in pixels", self.brush.width, 1, WIDEST)
         width.continuous_update = True  # the browser alone uses it
         zoom = ipywidgets.Dropdown(options=["1 x", "2 x", "4 x", "8 x"], description="zoom")
         zoom.layout.width, zoom.style.description_width = "8rem", "3rem"
