@@ -30,13 +30,22 @@ COURSE_FLOORS = [
     "figures command_line",
     "widgets trace setting_up common diagrams",
     "__init__",
-    "lessons study publishing",
+    "lessons study publishing brush",
     "exercises doctor",
 ]
 HIGHEST_FLOOR_FOR_DATA_TOOLS = 3  # data
 MAX_ROOMS, MAX_EDGES = 20, 90
 # Imported where they are used, so that ``import oldphoto`` and ``--help`` stay fast.
-HEAVY = {"scrapy", "pandas", "matplotlib", "papermill", "jupyterlab", "IPython", "ipywidgets"}
+HEAVY = {
+    "scrapy",
+    "pandas",
+    "matplotlib",
+    "papermill",
+    "jupyterlab",
+    "IPython",
+    "ipywidgets",
+    "anywidget",
+}
 
 
 def _floor_of(floors: list[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError, require_positive
 from oldphoto.cli.restore_archive import add_archive_arguments, run_archive
 from oldphoto.inference.batch import Outcome, record_of, restore_batch
+from oldphoto.inference.gate import needs_nothing
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
@@ -82,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="0..1",
         help="how much is restored: 0 is the original, 1 the restored photo (default: 1)",
     )
+    parser.add_argument(
+        "--always",
+        action="store_true",
+        help="restore photos that need nothing, too: in colour, sharp, without grain, JPEG blocks "
+        "or marked damage (they are copied as they are; with --tone keep alone)",
+    )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument(
         "--attention",
@@ -144,21 +151,29 @@ def run(args: argparse.Namespace) -> int:
     _say(f"{mask_words}; device {restorer.device}, precision {restorer.precision}")
     for line in left_out_lines(found.left_out):
         _say(line)
-    failed = 0
+    gate = needs_nothing if restorer.tone == "keep" and not args.always else None
+    failed, alone = 0, list[str]()
     said: set[str] = set()
     file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
     record = record_of(restorer, source)
-    for outcome in restore_batch(bar, restorer.restore_pixels, masks, record):
+    for outcome in restore_batch(bar, restorer.restore_pixels, masks, record, gate=gate):
         if outcome.is_mask_error and len(jobs) == 1:
             raise InputError(outcome.error)  # one photo and its mask: the call itself is wrong
         _report(outcome, said)
         file_notes.update(outcome.file_notes)
         failed += bool(outcome.error)
+        if outcome.needed_nothing:
+            alone.append(outcome.job.photo.name)
     for note, count in file_notes.items():
         _say(f"{count} {'photo' if count == 1 else 'photos'}: {note}")
+    if alone:
+        what = "1 photo" if len(alone) == 1 else f"{len(alone)} photos"
+        _say(f"{what} needed nothing: {', '.join(alone)}; copied (--always restores all)")
     left_out = f"; {len(found.left_out)} left out, see above" if found.left_out else ""
-    done = f"{len(jobs) - failed} of {len(jobs)} photos restored into {args.output}{left_out}"
+    num = len(jobs) - failed - len(alone)
+    copied = f"; {len(alone)} needed nothing" if alone else ""
+    done = f"{num} of {len(jobs)} photos restored into {args.output}{copied}{left_out}"
     print(printable(done))
     return 1 if failed or any(one.is_photo for one in found.left_out) else 0
 

@@ -14,8 +14,8 @@ import sys
 
 # Colab comes with these, matched to its GPU and to each other: never install them.
 COLAB_OWNS = frozenset({"torch", "torchvision", "numpy", "opencv-python", "matplotlib", "pillow"})
-# Used by the notebooks in addition to the package's requirements; part of Colab and Jupyter.
-NOTEBOOK_NEEDS = frozenset({"ipywidgets"})
+# Used by the notebooks in addition to the package's requirements; ipywidgets is part of Colab.
+NOTEBOOK_NEEDS = frozenset({"ipywidgets", "anywidget", "psygnal"})  # anywidget needs psygnal
 
 
 def on_colab() -> bool:

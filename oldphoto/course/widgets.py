@@ -1,6 +1,7 @@
 """Widgets: each is a pure function from settings to a picture, and a thin view of it.
 
-Only core widgets are used, which work in JupyterLab, in Colab and without a network. An exception
+Only core widgets are used here, which work in JupyterLab, in Colab and without a network; the brush
+for masks (``oldphoto.course.brush``) has a view of its own. An exception
 inside a callback would vanish without a trace; ``Guard`` shows it below the widget and keeps it
 where the batch run finds it.
 """
@@ -22,6 +23,8 @@ from PIL import Image
 from oldphoto.checks import InputError
 from oldphoto.course.figures import Photo, SteadyFigure, as_pixels, photo_html
 from oldphoto.images.files import read_photo
+from oldphoto.images.tensors import from_levels
+from oldphoto.inference.fidelity import blended
 
 LINE = np.array([255, 255, 255], dtype=np.uint8)
 LONGEST_UPLOAD = 1024  # pixels; larger uploads are downsampled to save time
@@ -118,16 +121,28 @@ def before_after(before: Photo, after: Photo, position: float) -> np.ndarray:
     return joined
 
 
-def before_after_view(before: Photo, after: Photo, alt: str) -> ipywidgets.Widget:
-    """Return a slider that uncovers ``after`` from the right; ``alt`` describes the photo."""
+def before_after_view(
+    before: Photo, after: Photo, alt: str, with_strength: bool = False
+) -> ipywidgets.Widget:
+    """Return a slider that uncovers ``after`` from the right; ``alt`` describes the photo.
+
+    Args:
+        with_strength: add a slider for the strength of a restoration; ``after``, which has to have
+            the size of ``before``, is the photo at full strength.
+    """
     left, right = as_pixels(before), as_pixels(after)
     percent = slider("before, in % of the width", 50, 0, 100)
+    strength = slider("strength, in %", 100, 0, 100)
 
     def html() -> str:
-        mixed = before_after(left, right, percent.value / 100)
-        return photo_html(mixed, f"{alt} Left {percent.value} %: before; the rest: after.")
+        words, shown = "after", right
+        if with_strength:
+            words = f"after, strength {strength.value} %"
+            shown = from_levels(blended(left, right.astype(np.float32), strength.value / 100))
+        mixed = before_after(left, shown, percent.value / 100)
+        return photo_html(mixed, f"{alt} Left {percent.value} %: before; the rest: {words}.")
 
-    return picture_view([percent], html)
+    return picture_view([percent, strength] if with_strength else [percent], html)
 
 
 def recorded_view(

@@ -289,6 +289,15 @@ def write_photo(
     return notes
 
 
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    """Write a scratch mask, bool (H, W), as ``read_mask`` reads it: white where damaged.
+
+    Raises:
+        InputError: as ``write_photo``.
+    """
+    write_photo(path, np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255)
+
+
 # --- opening -------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,9 @@ In a batch, photos of 16 bits per channel are uint16. A result of uint8 is then 
 Look = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 """Takes a photo, the restored photo and the mask; what it returns is kept in the outcome."""
 
+Gate = Callable[[np.ndarray], bool]
+"""Takes a photo, uint8 (H, W, 3); returns whether it needs nothing, as ``gate.needs_nothing``."""
+
 OUT_OF_MEMORY = "out of memory: set a lower --max-memory, or close other programs"
 
 
@@ -56,6 +59,7 @@ class Outcome:
         size: height and width in pixels.
         masked_share: fraction of the pixels marked as damaged, in [0, 1].
         seconds: time that restoring took, without reading and writing.
+        needed_nothing: whether the photo is left as it is, because the ``gate`` says so.
         seen: result of the batch's ``look``.
     """
 
@@ -68,6 +72,7 @@ class Outcome:
     size: tuple[int, int] = (0, 0)
     masked_share: float = 0.0
     seconds: float = 0.0
+    needed_nothing: bool = False
     seen: Any = None
 
 
@@ -77,6 +82,7 @@ def restore_batch(
     masks: MaskSource,
     record: Provenance | None = None,
     look: Look | None = None,
+    gate: Gate | None = None,
 ) -> Iterator[Outcome]:
     """Restore photo after photo and yield the outcome of each; a failed one never stops the others.
 
@@ -86,6 +92,8 @@ def restore_batch(
         masks: called with file and pixels, see ``choose_masks``.
         record: written into every restored photo, with its masked fraction; None: no record.
         look: called with pixels, restored pixels and mask, for callers that show them.
+        gate: called with the pixels of a photo without marked damage; where it returns true, the
+            photo is left as it is. None: all photos are restored.
 
     Yields:
         One outcome per job, in order. It is not restored if its file, its mask or the memory
@@ -102,7 +110,7 @@ def restore_batch(
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", TilingWarning)
                 try:
-                    outcome = restore_one(job, restore, masks, record, look)
+                    outcome = restore_one(job, restore, masks, record, look, gate)
                 except (InputError, MemoryError, RuntimeError) as error:
                     sentence = sentence_on(error)
                     if not sentence:
@@ -118,6 +126,7 @@ def restore_one(
     masks: MaskSource,
     record: Provenance | None = None,
     look: Look | None = None,
+    gate: Gate | None = None,
 ) -> Outcome:
     """Read, restore and write one photo; its colour profile and a record are written with it.
 
@@ -131,11 +140,18 @@ def restore_one(
         photo = read_photo(job.photo, with_deep=job.output.suffix.lower() in DEEP_SUFFIXES)
     mask = masks(job.photo, photo.pixels)
     started = time.perf_counter()
-    restored = np.asarray(restore(photo.pixels if photo.deep is None else photo.deep, mask))
-    seconds = time.perf_counter() - started
     fraction = 0.0 if mask is None else float(mask.mean())
+    original = photo.pixels if photo.deep is None else photo.deep
+    needed_nothing = gate is not None and fraction == 0 and gate(photo.pixels)
+    restored = original if needed_nothing else np.asarray(restore(original, mask))
+    seconds = time.perf_counter() - started
     with _writing(job) as path:
-        if record is None:
+        if needed_nothing and path.suffix.lower() == job.photo.suffix.lower():
+            path.write_bytes(job.photo.read_bytes())
+            lost: tuple[str, ...] = ()
+        elif needed_nothing:
+            lost = write_photo(path, restored, photo.icc_profile, photo.metadata)
+        elif record is None:
             lost = write_photo(path, restored, photo.icc_profile)
         else:
             record = replace(record, masked_share=fraction)
@@ -153,6 +169,7 @@ def restore_one(
         size=(height, width),
         masked_share=fraction,
         seconds=seconds,
+        needed_nothing=needed_nothing,
         seen=look(photo.pixels, _eight_bits(restored), mask) if look else None,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from oldphoto.checks import InputError
 from oldphoto.images.errors import BROKEN
-from oldphoto.images.files import read_mask, write_photo
+from oldphoto.images.files import read_mask, write_mask
 from oldphoto.inference.detector import ScratchDetector
 from oldphoto.inference.inputs import SUBFOLDER, left_out_lines, search_photos
 from oldphoto.inference.restorer import Restorer
@@ -139,11 +139,10 @@ def keep_masks(
             place = folder / folders.get(photo, Path())
             with explained_disk_errors(place, "choose another folder for the masks"):
                 place.mkdir(parents=True, exist_ok=True)
-            levels = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
             path = place / f"{photo.stem}.png"
             if os.path.lexists(path):  # put there since the batch began
                 raise MaskError(f"{path} is there already and is not replaced: move it away")
-            write_photo(path, levels)
+            write_mask(path, mask)
         return mask
 
     return kept

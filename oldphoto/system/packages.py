@@ -18,7 +18,7 @@ def needed_here() -> dict[str, str]:
     """Return what the course needs on this machine; Colab has a Jupyter of its own."""
     # A command that a Colab notebook starts knows Colab by its environment alone.
     if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
-        return needed() | {"ipywidgets": "7"}
+        return needed() | {"ipywidgets": "7", "anywidget": "0.9"}
     return needed("course")
 
 

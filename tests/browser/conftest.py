@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,17 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
+START_MS = 120_000
+MAKE = """async ([name, sources]) => {
+  const cell = source => (
+    {cell_type: 'code', source, metadata: {}, outputs: [], execution_count: null});
+  const kernelspec = {name: 'python3', display_name: 'Python 3'};
+  const content = {
+    cells: sources.map(cell), metadata: {kernelspec}, nbformat: 4, nbformat_minor: 4};
+  await window.jupyterapp.serviceManager.contents.save(
+    `${name}.ipynb`, {type: 'notebook', format: 'json', content});
+}"""
+RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -87,6 +98,24 @@ def page(tmp_path_factory):
             yield context.pages[0]
         finally:
             context.close()
+
+
+@pytest.fixture
+def run_cells(page, lab) -> Callable[[str, list[str]], None]:
+    """Return a function that makes a notebook NAME with these cells, opens it, and runs it."""
+
+    def run(name: str, sources: list[str]) -> None:
+        page.set_viewport_size({"width": 1300, "height": 1000})
+        page.goto(f"{lab}/lab?reset", timeout=START_MS)
+        page.wait_for_function("() => window.jupyterapp !== undefined", timeout=START_MS)
+        page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+        page.evaluate(MAKE, [name, sources])
+        page.goto(f"{lab}/lab/tree/{name}.ipynb?reset", timeout=START_MS)
+        page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START_MS)
+        page.get_by_text("Python 3 | Idle").wait_for(timeout=START_MS)
+        page.evaluate(RUN_ALL)
+
+    return run
 
 
 def _free_port() -> int:

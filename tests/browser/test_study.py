@@ -19,30 +19,8 @@ answers = AnswerFile("study_answers.sqlite", study)
 study_view(pictures, answers, "k1")
 """
 LAST = 'print("saved:", [(r.rater, r.photo) for r in answers.rankings()])'
-MAKE = """async ([first, second]) => {
-  const cell = source => (
-    {cell_type: 'code', source, metadata: {}, outputs: [], execution_count: null});
-  const kernelspec = {name: 'python3', display_name: 'Python 3'};
-  const content = {
-    cells: [cell(first), cell(second)], metadata: {kernelspec}, nbformat: 4, nbformat_minor: 4};
-  await window.jupyterapp.serviceManager.contents.save(
-    'study.ipynb', {type: 'notebook', format: 'json', content});
-}"""
-FOCUSED = "() => document.activeElement.textContent.trim()"
 RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
-
-
-def open_study(page, lab: str) -> None:
-    """Make a notebook with the study in it, open it, and run it."""
-    page.set_viewport_size({"width": 1300, "height": 1000})
-    page.goto(f"{lab}/lab?reset", timeout=START_MS)
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=START_MS)
-    page.evaluate("() => window.jupyterapp.restored.then(() => null)")
-    page.evaluate(MAKE, [CELL, LAST])
-    page.goto(f"{lab}/lab/tree/study.ipynb?reset", timeout=START_MS)
-    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START_MS)
-    page.get_by_text("Python 3 | Idle").wait_for(timeout=START_MS)
-    page.evaluate(RUN_ALL)
+FOCUSED = "() => document.activeElement.textContent.trim()"
 
 
 def press(page, name: str) -> None:
@@ -52,8 +30,8 @@ def press(page, name: str) -> None:
     page.keyboard.press("Space")
 
 
-def test_a_session_by_keyboard_alone(page, lab):
-    open_study(page, lab)
+def test_a_session_by_keyboard_alone(page, run_cells):
+    run_cells("study", [CELL, LAST])
     start = page.get_by_role("button", name="Start or continue")
     start.wait_for(timeout=START_MS)
     start.focus()

@@ -24,6 +24,7 @@ from oldphoto.inference.provenance import network_sha256, read_provenance
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.vae import VAE
+from oldphoto.samples import sample_path
 from oldphoto.system.outputs import photo_folder
 from oldphoto.weights.store import load_weights, save_network
 
@@ -97,6 +98,21 @@ def test_a_folder_is_restored_under_the_same_names(photos, tmp_path, weights, ca
     shown = capsys.readouterr()
     assert "3 of 3 photos restored into" in shown.out
     assert "no scratch masks; device cpu, precision fp32" in shown.err
+
+
+def test_a_photo_that_needs_nothing_is_copied_unless_asked_for(photos, tmp_path, weights, capsys):
+    sound = photos / "rooster.jpg"
+    sound.write_bytes(sample_path("rooster").read_bytes())
+    out, options = tmp_path / "out", ("--output", tmp_path / "out", "--weights", weights)
+    assert call(photos, *options) == 0
+    assert (out / "rooster.jpg").read_bytes() == sound.read_bytes()
+    shown = capsys.readouterr()
+    assert "1 photo needed nothing: rooster.jpg; copied" in shown.err
+    assert f"3 of 4 photos restored into {out}; 1 needed nothing" in shown.out
+    for words in (("--always",), ("--tone", "network")):
+        assert call(sound, *options, *words) == 0
+        assert (out / "rooster.jpg").read_bytes() != sound.read_bytes()
+        assert "needed nothing" not in "".join(capsys.readouterr())
 
 
 def test_the_result_is_the_restorers_with_profile_and_mask(tmp_path, weights):

@@ -1,5 +1,6 @@
 """Widgets: the pure functions, the views driven through their range, and errors that stay."""
 
+import base64
 import datetime
 import io
 
@@ -55,6 +56,23 @@ def test_before_after_view_redraws():
     assert len(seen) == 3 and not errors_of(view)
     assert slider.continuous_update is False
     assert 'alt="A test photo. Left 100 %' in picture.value
+
+
+def right_half(html: str) -> np.ndarray:
+    """The mean level of the right half of the picture in a widget."""
+    data = html.split("base64,")[1].split('"')[0]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))[:, 17:].mean()
+
+
+def test_strength_mixes_before_and_after():
+    view = widgets.before_after_view(BLACK, GREY, "A test photo.", with_strength=True)
+    _, strength = find(view, ipywidgets.IntSlider)
+    picture, levels = find(view, ipywidgets.HTML)[0], []
+    for percent in (100, 50, 0):
+        strength.value = percent
+        assert f"the rest: after, strength {percent} %." in picture.value
+        levels.append(round(right_half(picture.value)))
+    assert levels == pytest.approx([90, 45, 0], abs=1) and not errors_of(view)
 
 
 def test_error_in_a_callback_is_shown_kept_and_wiped():

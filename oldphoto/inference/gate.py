@@ -1,0 +1,97 @@
+"""Tell the photos that need nothing: in colour, sharp, without grain and without JPEG blocks.
+
+A network changes every pixel of what it restores, and a sound photo comes back a little worse. The
+three measures look at the luminance; each limit was chosen so that no degraded photo passes
+(``tests/benchmarks/bench_gate.py``). A black-and-white photo never passes: nearly all old photos
+are such, and there the harm of leaving a damaged one alone is greater.
+"""
+
+import cv2
+import numpy as np
+
+from oldphoto.inference.fidelity import find_toning, luminance
+
+MAX_GRAIN = 0.5  # grey levels
+MIN_SHARPNESS = 0.85
+MAX_BLOCKINESS = 1.1
+_SIDE = 16  # pixels; of the squares among which the smooth ones are looked for
+
+
+def needs_nothing(pixels: np.ndarray) -> bool:
+    """Whether a photo, uint8 (H, W, 3), has colours and none of blur, grain and JPEG blocks.
+
+    Scratches are not looked for.
+
+    >>> needs_nothing(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    False
+    """
+    grey = luminance(pixels).astype(np.float32)
+    return (
+        grain(grey) < MAX_GRAIN
+        and sharpness(grey) > MIN_SHARPNESS
+        and blockiness(grey) < MAX_BLOCKINESS
+        and find_toning(pixels) is None
+    )
+
+
+def grain(grey: np.ndarray) -> float:
+    """Return the noise of the smoothest tenth of a photo, in grey levels (standard deviation).
+
+    Args:
+        grey: float32 (H, W) in [0, 255], at least 16 pixels a side.
+
+    Source:
+        Donoho and Johnstone, 1994: the finest diagonal detail is noise, nearly all of it.
+    """
+    grey = grey[: grey.shape[0] // _SIDE * _SIDE, : grey.shape[1] // _SIDE * _SIDE]
+    diagonal = np.zeros_like(grey)
+    diagonal[:-1, :-1] = (grey[:-1, :-1] - grey[:-1, 1:] - grey[1:, :-1] + grey[1:, 1:]) / 2
+    soft = cv2.GaussianBlur(grey, (0, 0), 2)
+    slope = np.abs(cv2.Sobel(soft, -1, 1, 0)) + np.abs(cv2.Sobel(soft, -1, 0, 1))
+    slopes, details = _squares(slope).mean(1), np.abs(_squares(diagonal)).mean(1)
+    middle = _squares(grey)
+    usable = (middle.min(1) > 8) & (middle.max(1) < 247)  # black and white show no noise
+    if usable.sum() >= 8:
+        slopes, details = slopes[usable], details[usable]
+    smooth = np.argsort(slopes)[: max(4, len(slopes) // 10)]
+    return float(np.median(details[smooth])) / np.sqrt(2 / np.pi)  # mean |x| of a normal x
+
+
+def sharpness(grey: np.ndarray) -> float:
+    """Return how steep the steepest edges are, against those of the photo at half its size.
+
+    An edge from one pixel to the next is as steep at both sizes: 1. Blurred, it is steeper at half
+    the size: about 0.5.
+
+    Args:
+        grey: float32 (H, W) in [0, 255].
+    """
+    half = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return _steepest(grey) / max(_steepest(half), 1.0)
+
+
+def blockiness(grey: np.ndarray) -> float:
+    """Return the mean step at the borders of 8x8 blocks, against that inside them; 1: no blocks.
+
+    Args:
+        grey: float32 (H, W) in [0, 255], at least 16 pixels a side.
+    """
+    worst = 0.0
+    for axis in (0, 1):
+        steps = np.minimum(np.abs(np.diff(grey, axis=axis)), 20).mean(1 - axis)
+        steps = steps[: len(steps) // 8 * 8].reshape(-1, 8).mean(0)  # by the place in the block
+        worst = max(worst, float(steps[7] / max(np.median(steps[:7]), 1e-3)))
+    return worst
+
+
+def _steepest(grey: np.ndarray) -> float:
+    """Return the step between neighbours that half a percent of the pixels exceed."""
+    steps = [np.abs(np.diff(grey, axis=axis)).ravel() for axis in (0, 1)]
+    return float(np.percentile(np.concatenate(steps), 99.5))
+
+
+def _squares(values: np.ndarray) -> np.ndarray:
+    """Cut (H, W), sides multiples of 16, into squares: (N, 256)."""
+    height, width = values.shape
+    squares = values.reshape(height // _SIDE, _SIDE, width // _SIDE, _SIDE)
+    return squares.swapaxes(1, 2).reshape(-1, _SIDE * _SIDE)
