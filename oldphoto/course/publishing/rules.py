@@ -123,7 +123,7 @@ def core_is_marked(notebook: CourseNotebook) -> Iterator[Finding]:
         yield 1, f"the time should be: {time_line(notebook.node)}"
 
 
-CORE_MINUTES = 57  # a lesson of 45 minutes, and a break's worth for exercises that take longer
+CORE_MINUTES = 60  # 45, and the rest of an hour for exercises that take longer
 STALE = "the code has changed since its outputs were stored"
 RULES = (
     is_valid,
