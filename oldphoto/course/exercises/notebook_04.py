@@ -249,7 +249,7 @@ def _weights_after_steps(
         return None
     if not (isinstance(results[-1], tuple) and len(results[-1]) == 2):
         raise TypeError("return two numbers, the L1 term and the KL term")
-    l1, kl_term = (float(part) for part in results[-1])
+    l1, kl_term = (torch.as_tensor(part).item() for part in results[-1])
     return dict(zip(_STEP_PARTS, (gradient(), weights, l1, kl_term), strict=True))
 
 

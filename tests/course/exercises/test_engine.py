@@ -159,6 +159,14 @@ def test_a_result_that_is_detached_is_told_so_and_one_that_is_not_is_right():
     assert halved.startswith("The gradient of maps: ") and "same factor" in halved
 
 
+def test_a_check_does_not_change_what_is_drawn_afterwards():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    mean_square().check(lambda maps, s: s * sum(torch.randn_like(m).mean() for m in maps))
+    assert torch.rand(1) == expected
+
+
 def test_an_answer_may_write_into_arguments_that_have_a_gradient():
     exercise = mean_square()
     assert exercise.check(lambda maps, s: s * sum(m.pow_(2).mean() for m in maps)).right
