@@ -6,6 +6,7 @@ results differ, it is compared with the typical wrong ones.
 """
 
 import contextlib
+import copy
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 
 Level = Literal["complete a line", "modify", "build", "investigate"]
 NOT_DONE = "Not done yet."
@@ -54,6 +56,8 @@ class Exercise:
         observe: what is compared, where a result is not enough: a function of an answer and a
             trial that returns named values, such as the output and the gradient of a layer. It
             returns None for an answer that is not written yet. None compares ``answer(*trial)``.
+        gradients: the arguments at which the gradient of the result is compared as well: a loss
+            of the right value that is detached teaches nothing.
         same_kind: whether numbers must be of the solution's kind, such as uint8 or float32; set
             where the notebook goes on with them and another kind would stop it.
     """
@@ -69,6 +73,7 @@ class Exercise:
     tolerance: float = 1e-4
     same_kind: bool = False
     observe: Callable[..., dict[str, Any] | None] | None = None
+    gradients: tuple[str, ...] = ()
     solved: bool = field(default=False, init=False)
     hints_shown: int = field(default=0, init=False)
 
@@ -99,18 +104,36 @@ class Exercise:
         computed = callable(self.solution) and not self.trials[0]
         return self.solution() if computed else self.solution
 
+    @torch.random.fork_rng(devices=[])  # what the notebook draws afterwards stays the same
     def _fault(self, answer: Any) -> str:
         """Return what is wrong with an answer, or an empty text."""
         for trial in self.trials:
             try:
                 given = self._result(answer, trial)
             except Exception as error:  # noqa: BLE001 - a reader's code may raise anything
-                return f"It stops with {type(error).__name__}: {error}"
+                return f"It stops with {type(error).__name__}: {error}{_explained(error)}"
             expected = self._result(self.solution, trial)
             fault = self._compare(given, expected) or ""
             if fault:
-                return self._known_fault(answer, given, expected, trial) or fault
+                known = self._known_fault(answer, given, expected, trial)
+                return known or fault + self._in_all_trials(answer)
         return ""
+
+    def _in_all_trials(self, answer: Any) -> str:
+        """Return what numbers that are wrong have in common, or an empty text."""
+        ratios = []
+        with contextlib.suppress(Exception):  # a reader's code may raise anything
+            for trial in self.trials:
+                both = (self._result(one, trial) for one in (answer, self.solution))
+                given, expected = (_array(b[""] if isinstance(b, dict) else b) for b in both)
+                ratios.append(np.asarray(given).item() / np.asarray(expected).item())
+        if len(ratios) < max(2, len(self.trials)) or ratios[0] in (0, 1):
+            return ""
+        if np.ptp(ratios) > self.tolerance * abs(ratios[0]):
+            return ""
+        if abs(ratios[0] + 1) <= self.tolerance:
+            return " Only its sign is wrong."
+        return " It is off by the same factor in every trial."
 
     def _known_fault(self, answer: Any, given: Any, expected: Any, trial: tuple) -> str:
         """Return the message of the typical wrong answer that gives the same result.
@@ -138,19 +161,47 @@ class Exercise:
 
     def _result(self, answer: Any, trial: tuple) -> Any:
         """Try an answer on copies of the trial; a value is its own result."""
-        copies = tuple(part.clone() if isinstance(part, Tensor) else part for part in trial)
         if not callable(answer):
             return answer
-        return self.observe(answer, *copies) if self.observe else answer(*copies)
+        copies = copy.deepcopy(trial)
+        if self.observe:
+            return self.observe(answer, *copies)
+        return self._with_gradients(answer, copies) if self.gradients else answer(*copies)
 
-    def _compare(self, given: Any, expected: Any) -> str:
+    def _with_gradients(self, answer: Any, trial: tuple) -> Any:
+        """Return the result of an answer, under the name "", and its gradients."""
+        watched = {
+            name: part
+            for name, part in zip(inspect.signature(self.solution).parameters, trial, strict=True)
+            if name in self.gradients
+        }
+        for leaf in tree_leaves(watched):
+            leaf.requires_grad_()
+        torch.manual_seed(0)  # an answer that draws numbers of its own can then be recognised
+        # Copies, because an answer may write into its arguments, but not into a leaf.
+        value = answer(*tree_map(lambda x: x.clone() if isinstance(x, Tensor) else x, trial))
+        if value is None or value is ...:
+            return value
+        if isinstance(value, Tensor) and value.requires_grad:
+            value.backward(torch.randn(value.shape, generator=torch.Generator().manual_seed(0)))
+        return {"": value} | {
+            f"The gradient of {name}": torch.cat([_slope(leaf) for leaf in tree_leaves(part)])
+            for name, part in watched.items()
+        }
+
+    def _compare(self, given: Any, expected: Any, name: str = "") -> str:
         if given is None or given is ...:
             return NOT_DONE
         if isinstance(expected, dict):
-            faults = ((name, self._compare(given[name], part)) for name, part in expected.items())
-            return next((f"{name}: {fault}" for name, fault in faults if fault), "")
+            faults = ((n, self._compare(given[n], part, n)) for n, part in expected.items())
+            name, fault = next(((name, fault) for name, fault in faults if fault), ("", ""))
+            if name.startswith("The gradient") and not torch.as_tensor(given[name]).any():
+                return f"{name} is 0: something on the way is detached, or has no gradient."
+            return f"{name}: {fault}" if name else fault
         if isinstance(expected, str):
             same = isinstance(given, str) and given.strip().lower() == expected
+            if not same and len(expected) == 1 and not str(given).strip().isalpha():
+                return "Expected one letter in quotes."
             return "" if same else f"{given!r} is not it."
         values, wanted = _array(given), _array(expected)
         if wanted is None or values is None:
@@ -159,26 +210,67 @@ class Exercise:
             return f"Expected {_kind(expected)}, got {type(given).__name__}."
         if isinstance(expected, Tensor) != isinstance(given, Tensor):
             return f"Expected {_kind(expected)}, got {_kind(given)}."
-        return _other_shape(values, wanted) or self._other_values(given, expected, values, wanted)
+        return _other_shape(values, wanted) or self._other_values(
+            given, expected, values, wanted, None if name else self.limits
+        )
 
     def _other_values(
-        self, given: Any, expected: Any, values: np.ndarray, wanted: np.ndarray
+        self,
+        given: Any,
+        expected: Any,
+        values: np.ndarray,
+        wanted: np.ndarray,
+        limits: tuple[float, float] | None,
     ) -> str:
         """Return what is wrong with values of the right shape, or an empty text."""
         if not np.isfinite(values).all():
             return "There are values that are not numbers (nan) or infinite."
-        if self.limits and (values.min() < self.limits[0] or values.max() > self.limits[1]):
-            return _outside(values, *self.limits)
+        if limits and (values.min() < limits[0] or values.max() > limits[1]):
+            return _outside(values, *limits)
         difference = _difference(given, expected)
         if difference > self.tolerance and not values.shape:
             # By how much would give the answer away.
             return f"The number that comes out is too {'large' if values > wanted else 'small'}."
         if difference > self.tolerance:
-            off = f"{100 * difference:.3g} % of the largest one"
-            return f"The shape is right, but values are off by {off}."
+            return _what_differs(values, wanted, self.tolerance)
         if self.same_kind and given.dtype != expected.dtype:
             return f"The values are right, but of kind {given.dtype}: make them {expected.dtype}."
         return ""
+
+
+def _slope(leaf: Tensor) -> Tensor:
+    return torch.zeros(leaf.numel()) if leaf.grad is None else leaf.grad.flatten()
+
+
+def _explained(error: Exception) -> str:
+    """Return what an error message of PyTorch means that readers meet here, or an empty text."""
+    if "does not require grad" in str(error):
+        return ". The loss has no graph: it is detached, or was computed without gradients."
+    return ""
+
+
+def _what_differs(values: np.ndarray, wanted: np.ndarray, tolerance: float) -> str:
+    """Return in which way an array differs from the expected one, but not by how much."""
+    near = tolerance * np.abs(wanted).max()
+    largest = np.unravel_index(np.abs(wanted).argmax(), wanted.shape)
+    factor = values[largest] / wanted[largest] if near else 0.0
+    if np.abs(values + wanted).max() <= near:
+        return "The numbers are right, but all signs are wrong."
+    if factor and np.abs(values - factor * wanted).max() <= near * abs(factor):
+        return "The shape is right, but all values are off by the same factor."
+    if np.ptp(values - wanted) <= near:
+        return "The shape is right, but all values are off by the same amount."
+    if np.abs(np.sort(values, axis=None) - np.sort(wanted, axis=None)).max() <= near:
+        return "The right values, but in other places."
+    wrong = np.abs(values - wanted) > near
+    if wrong.all():
+        return "The shape is right, but all values are wrong."
+    first = ", ".join(str(index) for index in np.argwhere(wrong)[0])
+    side = "large" if (values > wanted)[wrong][0] else "small"
+    return (
+        f"The shape is right, but {wrong.sum()} of {wrong.size} values are wrong. "
+        f"The first one, at [{first}], is too {side}."
+    )
 
 
 def _outside(values: np.ndarray, low: float, high: float) -> str:
@@ -213,7 +305,12 @@ def _other_shape(values: np.ndarray, wanted: np.ndarray) -> str:
         return ""
     if not wanted.shape:
         return f"Expected a single number, got values of shape {values.shape}."
-    return f"The shape should be {wanted.shape}, but it is {values.shape}."
+    order = " The axes are in another order." if _reordered(values.shape, wanted.shape) else ""
+    return f"The shape should be {wanted.shape}, but it is {values.shape}.{order}"
+
+
+def _reordered(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return sorted(shape) == sorted(wanted)
 
 
 def _array(value: Any) -> np.ndarray | None:

@@ -26,6 +26,13 @@ damaged_fraction = Exercise(
     solution=_damaged_fraction,
     trials=((_mask,), (np.zeros((3, 3), dtype=bool),)),
     misconceptions={
+        "This divides by the sound pixels. Divide by all pixels.": lambda mask: (
+            mask.sum() / (~mask).sum()
+        ),
+        "This says whether there is damage at all.": lambda mask: mask.any(),
+        "Divide by the number of all pixels: height times width. Yours is the width.": (
+            lambda mask: mask.sum() / mask.shape[1]
+        ),
         "This is a number of pixels, not a fraction.": lambda mask: mask.sum(),
         "This is the fraction of SOUND pixels.": lambda mask: 1 - mask.mean(),
         "A fraction is between 0 and 1.": lambda mask: 100 * mask.mean(),
@@ -54,6 +61,14 @@ to_tensor = Exercise(
     limits=(-1.0, 1.0),
     same_kind=True,
     misconceptions={
+        "Values go from -0.5 to 0.5. The network expects -1 (black) to 1 (white).": (
+            lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255 - 0.5
+        ),
+        "The colours are in the order blue, green, red. Leave them as they are.": (
+            lambda pixels: (
+                torch.from_numpy(pixels).flip(2).permute(2, 0, 1)[None].float() / 127.5 - 1
+            )
+        ),
         "Values go from 0 to 255. The network expects -1 (black) to 1 (white).": (
             lambda pixels: torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
         ),
@@ -94,6 +109,13 @@ paint_white = Exercise(
     trials=((_photo, _scratch_mask),),
     limits=(-1.0, 1.0),
     misconceptions={
+        "Nothing has changed.": lambda degraded, scratch_mask: degraded,
+        "1 was added and the rest cut off: a dark pixel becomes grey. Replace the pixel.": (
+            lambda degraded, scratch_mask: (degraded + scratch_mask).clamp(-1, 1)
+        ),
+        "Only the damage is left, and the sound pixels are grey.": (
+            lambda degraded, scratch_mask: degraded * scratch_mask
+        ),
         "The whole photo is grey now. Sound pixels must stay as they are.": (
             lambda degraded, scratch_mask: 0 * degraded
         ),
@@ -135,6 +157,18 @@ change_outside = Exercise(
     solution=_change_outside,
     trials=((_before, _after, _mask),),
     misconceptions={
+        "This is the largest change. Return the mean.": (
+            lambda before, after, mask: np.abs(before.astype(float) - after)[~mask].max()
+        ),
+        "These are squared differences. Take absolute ones.": (
+            lambda before, after, mask: ((before.astype(float) - after)[~mask] ** 2).mean()
+        ),
+        "This is the fraction of values that changed. By how much do they change?": (
+            lambda before, after, mask: (before != after)[~mask].mean()
+        ),
+        "The sign was dropped after the mean, so brighter and darker have cancelled already.": (
+            lambda before, after, mask: abs((before.astype(float) - after)[~mask].mean())
+        ),
         "This is the mean over the whole photo. Use only the sound pixels.": (
             lambda before, after, mask: np.abs(before.astype(float) - after).mean()
         ),

@@ -10,6 +10,7 @@ _rng = np.random.default_rng(1)
 _clean = _rng.integers(0, 256, (8, 10, 3), dtype=np.uint8)
 _output = _rng.integers(0, 256, (8, 10, 3), dtype=np.uint8)
 _close = np.clip(_clean.astype(int) + _rng.integers(-9, 10, (8, 10, 3)), 0, 255).astype(np.uint8)
+_flat = (90 + _clean // 4, 97 + _close // 4)  # photos without black and white
 _noise = _rng.normal(0, 40, (8, 10, 3))
 
 
@@ -26,8 +27,39 @@ psnr = Exercise(
     title="PSNR",
     level="complete a line",
     solution=_psnr,
-    trials=((_output, _clean), (_close, _clean)),
+    trials=((_output, _clean), (_close, _clean), _flat),
     misconceptions={
+        "The peak is the largest value that a pixel can have, not the largest one of this photo.": (
+            lambda output, clean: 10 * np.log10(float(clean.max()) ** 2 / _mse(output, clean))
+        ),
+        "The peak is the largest value that a pixel can have, not that of the output.": (
+            lambda output, clean: 10 * np.log10(float(output.max()) ** 2 / _mse(output, clean))
+        ),
+        "The peak is the largest value that a pixel can have, not the range of this photo.": (
+            lambda output, clean: 10 * np.log10(float(np.ptp(clean)) ** 2 / _mse(output, clean))
+        ),
+        "256 is the number of values. The largest one is one less.": (
+            lambda output, clean: 10 * np.log10(256**2 / _mse(output, clean))
+        ),
+        "This is a ratio to the mean square of the photo (SNR). PSNR takes the peak.": (
+            lambda output, clean: (
+                10 * np.log10((clean.astype(float) ** 2).mean() / _mse(output, clean))
+            )
+        ),
+        "The mean error is taken off: a photo that is too light everywhere would be perfect.": (
+            lambda output, clean: 10 * np.log10(255**2 / (output.astype(float) - clean).var())
+        ),
+        "The three colours of a pixel are added up. Take the mean over them as well.": (
+            lambda output, clean: 10 * np.log10(255**2 / (3 * _mse(output, clean)))
+        ),
+        "The root belongs to the factor 20; with 10 the squares stay.": (
+            lambda output, clean: 5 * np.log10(255**2 / _mse(output, clean))
+        ),
+        "int16 has no room for the squares of differences. Convert the photos to float.": (
+            lambda output, clean: (
+                10 * np.log10(255**2 / ((output.astype(np.int16) - clean) ** 2).mean())
+            )
+        ),
         "uint8 is limited to 0 to 255: 3 - 5 gives 254. Convert the photos to float first.": (
             lambda output, clean: 10 * np.log10(255**2 / ((output - clean) ** 2).mean())
         ),
@@ -82,6 +114,24 @@ add_noise = Exercise(
     solution=_add_noise,
     trials=((_clean, _noise),),
     misconceptions={
+        "Noise has negative values, too. Clip the sum, not the noise.": (
+            lambda photo, noise: np.clip(np.rint(photo + np.clip(noise, 0, 255)), 0, 255).astype(
+                np.uint8
+            )
+        ),
+        "This stretches the whole photo to the range. Change only what lies outside it.": (
+            lambda photo, noise: np.rint(
+                255 * (photo + noise - (photo + noise).min()) / np.ptp(photo + noise)
+            ).astype(np.uint8)
+        ),
+        "This rounds up: each pixel is half a level too light on average.": (
+            lambda photo, noise: np.clip(np.ceil(photo + noise), 0, 255).astype(np.uint8)
+        ),
+        "256 is no value of uint8: it becomes 0. The largest one is 255.": (
+            lambda photo, noise: (
+                np.clip(np.rint(photo + noise), 0, 256).astype(np.int64).astype(np.uint8)
+            )
+        ),
         "The noise became uint8 before the sum, but uint8 has no negative values and starts again "
         "at 0 after 255.": lambda photo, noise: photo + noise.astype(np.int64).astype(np.uint8),
         "Bright pixels became dark and dark ones bright: uint8 starts again at 0 after 255.": (

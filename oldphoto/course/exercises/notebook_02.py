@@ -41,6 +41,32 @@ spline_point = Exercise(
     solution=_spline_point,
     trials=((*_knots, 0.0), (*_knots, 0.3), (*_knots, 0.5), (*_knots, 1.0)),
     misconceptions={
+        "t**2 and t**3 are powers. Yours are products with 2 and 3.": (
+            lambda before, start, end, after, t: (
+                0.5
+                * (
+                    2 * start
+                    + (end - before) * t
+                    + (2 * before - 5 * start + 4 * end - after) * t * 2
+                    + (3 * start - before - 3 * end + after) * t * 3
+                )
+            )
+        ),
+        "The last bracket is missing: at t = 1 the curve does not arrive at end.": (
+            lambda before, start, end, after, t: (
+                0.5
+                * (
+                    2 * start
+                    + (end - before) * t
+                    + (2 * before - 5 * start + 4 * end - after) * t**2
+                )
+            )
+        ),
+        "The second term has the wrong sign: the curve leaves start in the wrong direction.": (
+            lambda before, start, end, after, t: (
+                _spline_point(before, start, end, after, t) - (end - before) * t
+            )
+        ),
         "This is the straight line from start to end. The neighbours bend it.": (
             lambda before, start, end, after, t: (1 - t) * start + t * end
         ),
@@ -95,6 +121,15 @@ screen = Exercise(
     trials=((_photo, _layer, _coverage), (_photo, _layer, np.ones((5, 6, 1)))),
     limits=(0.0, 1.0),
     misconceptions={
+        "This is the mean of both. Screen multiplies what is missing to white.": (
+            lambda photo, layer, coverage: photo + coverage * ((photo + layer) / 2 - photo)
+        ),
+        "This is the mode darken: the darker of the two.": (
+            lambda photo, layer, coverage: photo + coverage * (np.minimum(photo, layer) - photo)
+        ),
+        "This is the mode add, cut off at white: bright parts lose their drawing.": (
+            lambda photo, layer, coverage: photo + coverage * (np.minimum(photo + layer, 1) - photo)
+        ),
         "This is the mode normal: the layer replaces the photo. Change what is blended.": (
             lambda photo, layer, coverage: photo + coverage * (layer - photo)
         ),
@@ -135,6 +170,21 @@ changed_mask = Exercise(
     trials=((_before, _after), (_before, _before)),
     tolerance=1e-9,
     misconceptions={
+        "This is inverted, and a pixel that kept one channel is called unchanged.": (
+            lambda before, after: (before == after).any(axis=2)
+        ),
+        "Damage can be lighter than the photo, too.": lambda before, after: (after < before).any(
+            axis=2
+        ),
+        "This compares only the blue channel.": lambda before, after: (
+            before[..., 2] != after[..., 2]
+        ),
+        "A mask is True or False; yours counts the channels that changed.": (
+            lambda before, after: (before != after).sum(axis=2)
+        ),
+        "A mask is True or False; yours is a fraction of the channels.": (
+            lambda before, after: (before != after).mean(axis=2)
+        ),
         "A mask has one value for each pixel, not for each channel: (H, W).": (
             lambda before, after: before != after
         ),

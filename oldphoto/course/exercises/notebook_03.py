@@ -40,6 +40,14 @@ allowed = Exercise(
     solution=_allowed,
     trials=((ADDRESSES,), (_UNHEARD_OF,)),
     misconceptions={
+        "You accept everything.": lambda addresses: np.ones(len(addresses), dtype=bool),
+        "You accept nothing.": lambda addresses: np.zeros(len(addresses), dtype=bool),
+        "CC BY stays CC BY in its older versions: do not test the number.": _with_parts(
+            "/publicdomain/", "/licenses/by/4.0"
+        ),
+        "Only CC BY is accepted. Nobody has a right in photos of the public domain.": _with_parts(
+            "/licenses/by/"
+        ),
         "You list what is refused, so unknown terms are accepted. List what is accepted.": (
             lambda addresses: np.array(
                 [not any(p in a for p in ("nc", "nd", "sa", "NoC", "InC")) for a in addresses]
@@ -96,6 +104,18 @@ distance = Exercise(
     ),
     tolerance=1e-9,
     misconceptions={
+        "Each digit that differs counts as 4 bits, but some of them may agree.": (
+            lambda first, second: 4 * sum(a != b for a, b in zip(first, second, strict=True))
+        ),
+        "This is a fraction. Return the number of bits.": lambda first, second: (
+            _distance(first, second) / 64
+        ),
+        "This is the place of the highest bit that differs. Count all that differ.": (
+            lambda first, second: (int(first, 16) ^ int(second, 16)).bit_length()
+        ),
+        "Two hashes with equally many ones can still differ. Compare bit by bit.": (
+            lambda first, second: abs(int(first, 16).bit_count() - int(second, 16).bit_count())
+        ),
         "You count digits. Each hexadecimal digit stands for 4 bits, of which some may agree.": (
             lambda first, second: sum(a != b for a, b in zip(first, second, strict=True))
         ),
@@ -138,6 +158,14 @@ spread = Exercise(
     solution=_spread,
     trials=(_uneven, _sepia, _colours),
     misconceptions={
+        "Only the blue-yellow axis counts.": lambda a, b: b.std(),
+        "Variances are added under the root, not standard deviations.": lambda a, b: np.sqrt(
+            a.std() + b.std()
+        ),
+        "This is the mean of two standard deviations.": lambda a, b: (a.std() + b.std()) / 2,
+        "The formula has means. Yours divides by one less (ddof=1).": (
+            lambda a, b: np.sqrt(a.var(ddof=1) + b.var(ddof=1))
+        ),
         "This is how far the colours lie from grey. A sepia print is far from grey, yet it "
         "has one colour: measure from the mean colour.": lambda a, b: np.sqrt((a**2 + b**2).mean()),
         "This is the mean colour itself. Measure how much the colours differ from it.": (
@@ -179,6 +207,15 @@ place = Exercise(
     limits=(0.0, 100.0),
     tolerance=1e-9,
     misconceptions={
+        "The formula takes the first 13 digits. Yours are the last ones.": (
+            lambda name, content: 100 * int(hashlib.sha256(content).hexdigest()[-13:], 16) / 16**13
+        ),
+        "A place is a fraction of 100, not a remainder: then few photos could have the same one.": (
+            lambda name, content: int(hashlib.sha256(content).hexdigest(), 16) % 100
+        ),
+        "MD5 is another hash. The split uses SHA-256.": (
+            lambda name, content: 100 * int(hashlib.md5(content).hexdigest()[:13], 16) / 16**13
+        ),
         "The name decides. Rename the file, and it moves from test to training.": (
             lambda name, content: _place_of(name.encode())
         ),

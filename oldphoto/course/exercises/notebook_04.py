@@ -1,6 +1,5 @@
 """Exercises of notebook 04: autoencoders and VAEs."""
 
-import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Sheet
+from oldphoto.course.exercises.steps import in_a_row, watched_sgd, with_weights
 
 _draw = torch.Generator().manual_seed(4)
 _mean = 1.5 * torch.randn(2, 3, 4, 5, generator=_draw)
 _log_var = torch.randn(2, 3, 4, 5, generator=_draw)
 _noise = torch.randn(2, 3, 4, 5, generator=_draw)
-_upstream = torch.randn(2, 3, 4, 5, generator=_draw)  # a gradient that comes from the decoder
 _features = 3 * torch.randn(2, 3, 6, 5, generator=_draw)
 _features = _features + 2 * torch.randn(2, 3, 1, 1, generator=_draw)
 
@@ -29,7 +28,34 @@ kl = Exercise(
     level="complete a line",
     solution=_kl,
     trials=((_mean, _log_var), (0.1 * _mean, 2 * _log_var)),
+    gradients=("mean", "log_var"),
     misconceptions={
+        "This is log_var where the formula has the variance, exp(log_var).": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var - 1 - log_var.log()).mean()
+        ),
+        "The logarithm is subtracted, not added: a small variance must cost something.": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 + log_var).mean()
+        ),
+        "The mean is not in it: all photos could sit anywhere.": (
+            lambda mean, log_var: 0.5 * (log_var.exp() - 1 - log_var).mean()
+        ),
+        "For mean 0 and variance 1 this is not 0: the -1 is missing.": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - log_var).mean()
+        ),
+        "The logarithm of the variance is missing: the variance would shrink to 0.": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1).mean()
+        ),
+        "This is a sum for each photo, and a mean over photos only: it grows with the crop.": (
+            lambda mean, log_var: (
+                0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum((1, 2, 3)).mean()
+            )
+        ),
+        "The square is taken of the mean of all means, in which both signs cancel.": (
+            lambda mean, log_var: 0.5 * (mean.mean() ** 2 + (log_var.exp() - 1 - log_var).mean())
+        ),
+        "The half belongs to all four terms; yours is in front of one. Use a bracket.": (
+            lambda mean, log_var: (0.5 * mean**2 + log_var.exp() - 1 - log_var).mean()
+        ),
         "This is the sum over all elements: it grows with the crop. The package takes a mean.": (
             lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum()
         ),
@@ -62,39 +88,36 @@ def _reparameterise(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     return mean + (0.5 * log_var).exp() * noise
 
 
-def _sample_and_gradients(
-    answer: Callable[..., Any], mean: Tensor, log_var: Tensor, noise: Tensor
-) -> dict[str, Any] | None:
-    """Draw a sample, and send a gradient back through it."""
-    mean.requires_grad_()
-    log_var.requires_grad_()
-    torch.manual_seed(0)  # an answer that draws noise of its own can then be recognised
-    sample = answer(mean, log_var, noise)
-    if sample is None or sample is ...:
-        return None
-    if isinstance(sample, Tensor) and sample.shape == mean.shape and sample.requires_grad:
-        sample.backward(_upstream)
-    names = {"The sample": sample}
-    for name, inputs in (("The gradient of mean", mean), ("The gradient of log_var", log_var)):
-        names[name] = torch.zeros_like(inputs) if inputs.grad is None else inputs.grad
-    return names
-
-
 reparameterise = Exercise(
     title="the reparameterised sample",
     level="complete a line",
     solution=_reparameterise,
     trials=((_mean, _log_var, _noise), (_mean, torch.full_like(_log_var, -6.0), _noise)),
-    observe=_sample_and_gradients,
+    gradients=("mean", "log_var"),
     misconceptions={
-        "The sample is right, but it is detached: no gradient reaches the encoder.": (
-            lambda mean, log_var, noise: (mean + (0.5 * log_var).exp() * noise).detach()
+        "The mean is missing: this is noise of the right size around 0.": (
+            lambda mean, log_var, noise: (0.5 * log_var).exp() * noise
         ),
-        "The sample is right, but the standard deviation is detached: log_var never learns.": (
-            lambda mean, log_var, noise: mean + (0.5 * log_var).exp().detach() * noise
+        "The half belongs into the exponent: a square root halves the exponent.": (
+            lambda mean, log_var, noise: mean + 0.5 * log_var.exp() * noise
         ),
-        "The sample is right, but the mean is detached: it never learns.": (
-            lambda mean, log_var, noise: mean.detach() + (0.5 * log_var).exp() * noise
+        "Only half of log_var, not its exponential: this size can be negative.": (
+            lambda mean, log_var, noise: mean + 0.5 * log_var * noise
+        ),
+        "The noise is in the exponent. It multiplies the standard deviation.": (
+            lambda mean, log_var, noise: mean + (0.5 * log_var * noise).exp()
+        ),
+        "The noise is added to the standard deviation. It multiplies it.": (
+            lambda mean, log_var, noise: mean + (0.5 * log_var).exp() + noise
+        ),
+        "The mean is multiplied. It shifts the noise; it does not scale it.": (
+            lambda mean, log_var, noise: mean * (0.5 * log_var).exp() * noise
+        ),
+        "exp(-log_var / 2) is one over the standard deviation.": (
+            lambda mean, log_var, noise: mean + (-0.5 * log_var).exp() * noise
+        ),
+        "The noise is subtracted. That is as random, but it is not the sum that was asked for.": (
+            lambda mean, log_var, noise: mean - (0.5 * log_var).exp() * noise
         ),
         "torch.normal draws the sample itself, and its gradient is 0, as the cell above has "
         "shown. Use the noise that is given.": (
@@ -139,9 +162,7 @@ class _TinyVAE(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder, self.decoder = nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(2, 48, 1)
-        draw = torch.Generator().manual_seed(4)
-        for weight in self.parameters():
-            nn.init.normal_(weight, std=0.3, generator=draw)
+        with_weights(self, seed=4, std=0.3)
 
     def forward(
         self, photo: Tensor, generator: torch.Generator | None = None
@@ -198,6 +219,9 @@ def _variant_of_the_step(
             "minus": l1 - weight * kl,
             "detached": (recon.detach() - clean).abs().mean() + weight * kl,
             "squares": (recon - clean).square().mean() + weight * kl,
+            "weight on l1": weight * l1 + kl,
+            "sum of l1": (recon - clean).abs().sum() + weight * kl,
+            "no abs": (recon - clean).mean() + weight * kl,
         }[loss]
         if zero:
             optimizer.zero_grad()
@@ -217,19 +241,16 @@ def _weights_after_steps(
 ) -> dict[str, Any] | None:
     """Take two steps with an answer; return its losses, the last gradient, and the weights."""
     vae, draw = _TinyVAE(), torch.Generator().manual_seed(0)
-    start = copy.deepcopy(vae.state_dict())
-    optimizer = torch.optim.SGD(vae.parameters(), lr=0.1)
+    start = in_a_row(vae.parameters())
+    optimizer, gradient = watched_sgd(vae)
     results = [answer(vae, optimizer, photo, _kl, weight, draw) for _ in range(2)]
-    weights = torch.cat([part.detach().flatten() for part in vae.parameters()])
-    moved = any(not torch.equal(start[name], part) for name, part in vae.state_dict().items())
-    if not moved and (results[-1] is None or results[-1] is ...):
+    weights = in_a_row(vae.parameters())
+    if torch.equal(start, weights) and (results[-1] is None or results[-1] is ...):
         return None
     if not (isinstance(results[-1], tuple) and len(results[-1]) == 2):
         raise TypeError("return two numbers, the L1 term and the KL term")
-    slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in vae.parameters()]
-    gradient = torch.cat([slope.flatten() for slope in slopes])
-    l1, kl_term = (float(part) for part in results[-1])
-    return dict(zip(_STEP_PARTS, (gradient, weights, l1, kl_term), strict=True))
+    l1, kl_term = (torch.as_tensor(part).item() for part in results[-1])
+    return dict(zip(_STEP_PARTS, (gradient(), weights, l1, kl_term), strict=True))
 
 
 _STEP_PARTS = (
@@ -247,6 +268,15 @@ vae_step = Exercise(
     observe=_weights_after_steps,
     tolerance=1e-3,
     misconceptions={
+        "The weight belongs to the KL term; yours is on the reconstruction.": (
+            _variant_of_the_step(loss="weight on l1")
+        ),
+        "This is a sum over all pixels, so the KL term counts for nothing. Take the mean.": (
+            _variant_of_the_step(loss="sum of l1")
+        ),
+        "Differences of both signs cancel: take absolute ones.": _variant_of_the_step(
+            loss="no abs"
+        ),
         "The first step is right, the second is not: gradients add up until somebody sets "
         "them to zero.": _variant_of_the_step(zero=False),
         "The gradient is longer than 1: limit it between backward and step.": (
@@ -293,6 +323,15 @@ bits = Exercise(
     solution=_bits,
     trials=((5.0,), (1.0,), (0.2,)),
     misconceptions={
+        "Nats, and twice too many. Bits use the logarithm to base 2, with a factor in front.": (
+            lambda spread: math.log(1 + spread**2)
+        ),
+        "Twice too many, and of the standard deviation instead of its square.": (
+            lambda spread: math.log2(1 + spread)
+        ),
+        "This is the ratio of noise to latent. It must be the other way round.": (
+            lambda spread: 0.5 * math.log2(1 + 1 / spread**2)
+        ),
         "The formula has the ratio of the variances; spread is a standard deviation.": (
             lambda spread: 0.5 * math.log2(1 + spread)
         ),
@@ -328,6 +367,20 @@ instance_norm = Exercise(
     trials=((_features,), (0.5 * _features + 3,)),
     tolerance=1e-3,
     misconceptions={
+        "Mean and standard deviation run over the channels. Take them over the positions.": (
+            lambda x: (x - x.mean(1, keepdim=True)) / x.std(1, correction=0, keepdim=True)
+        ),
+        "Each row is on its own here. Take mean and standard deviation over height and width.": (
+            lambda x: (x - x.mean(3, keepdim=True)) / x.std(3, correction=0, keepdim=True)
+        ),
+        "The mean is still there: brightness gets through.": (
+            lambda x: x / x.std((2, 3), correction=0, keepdim=True)
+        ),
+        "This is the root of the mean square. The variance measures from the mean.": (
+            lambda x: (
+                (x - x.mean((2, 3), keepdim=True)) / x.square().mean((2, 3), keepdim=True).sqrt()
+            )
+        ),
         "The mean runs over the batch as well: this is batch norm. Each photo stands alone.": (
             lambda x: (
                 (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), correction=0, keepdim=True)

@@ -1,14 +1,15 @@
 """Exercises of notebook 05: the losses of a discriminator, what it sees, and what goes wrong."""
 
-import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Sheet
+from oldphoto.course.exercises.steps import in_a_row, watched_sgd, with_weights
 
 Discriminator = Callable[[Tensor], Tensor]
 Layers = tuple[tuple[int, int], ...]
@@ -55,6 +56,56 @@ discriminator_loss = Exercise(
     trials=((_real, _fake), (_fake - 0.5, _fake)),
     observe=_loss_and_gradients,
     misconceptions={
+        "The minus rewards high scores of generated photos. Both squares are to be small.": (
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real) - 1).square().mean()
+                    - discriminator(fake.detach()).square().mean()
+                )
+            )
+        ),
+        "Both kinds are taught as 1: then a discriminator that always says 1 is perfect.": (
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real) - 1).square().mean()
+                    + (discriminator(fake.detach()) - 1).square().mean()
+                )
+            )
+        ),
+        "The target of generated photos is 0 here, not -1.": (
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real) - 1).square().mean()
+                    + (discriminator(fake.detach()) + 1).square().mean()
+                )
+            )
+        ),
+        "The scores are averaged before they are squared: high and low ones cancel.": (
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real).mean() - 1).square()
+                    + discriminator(fake.detach()).mean().square()
+                )
+            )
+        ),
+        "Absolute differences. The LS in LSGAN means least squares.": (
+            lambda discriminator, real, fake: (
+                0.5
+                * (
+                    (discriminator(real) - 1).abs().mean()
+                    + discriminator(fake.detach()).abs().mean()
+                )
+            )
+        ),
+        "This is the loss of WGAN: a difference of means. Least squares has targets.": (
+            lambda discriminator, real, fake: (
+                discriminator(fake.detach()).mean() - discriminator(real).mean()
+            )
+        ),
         "This is the generator's loss. The discriminator wants the opposite, and looks at both "
         "kinds.": lambda discriminator, real, fake: (discriminator(fake) - 1).square().mean(),
         "The targets are swapped: this discriminator learns that generated photos are the "
@@ -153,9 +204,10 @@ def _variant_of_the_step(
         noise: Tensor,
         loss_of: Callable[[Tensor], Tensor],
     ) -> float:
-        made = generator(noise)
+        torch.manual_seed(0)
+        made = generator(torch.randn_like(noise) if fake == "fresh" else noise)
         scores = discriminator(made.detach() if fake == "detached" else made)
-        loss = loss_of(scores)
+        loss = loss_of(made if fake == "unscored" else scores)
         if zero:
             optimizer.zero_grad()
         (sign * loss).backward()
@@ -170,29 +222,21 @@ def _variant_of_the_step(
 
 def _networks_after_steps(answer: Callable[..., Any], noise: Tensor) -> dict[str, Any] | None:
     """Take two steps of the generator with an answer, and see what has moved."""
-    draw = torch.Generator().manual_seed(0)
-    generator, discriminator = nn.Linear(2, 3), nn.Linear(3, 1)
-    for weight in (*generator.parameters(), *discriminator.parameters()):
-        nn.init.normal_(weight, generator=draw)
-    start = copy.deepcopy(generator.state_dict())
-    optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
+    generator, discriminator = with_weights(nn.Linear(2, 3)), with_weights(nn.Linear(3, 1), seed=1)
+    start = in_a_row(generator.parameters())
+    optimizer, gradient = watched_sgd(generator)
     results = [
         answer(generator, discriminator, optimizer, noise, lambda a: (a - 1).square().mean())
         for _ in range(2)
     ]
-    moved = any(not torch.equal(start[name], w) for name, w in generator.state_dict().items())
-    if not moved and (results[-1] is None or results[-1] is ...):
+    moved = in_a_row(generator.parameters())
+    if torch.equal(start, moved) and (results[-1] is None or results[-1] is ...):
         return None
-    slopes = [torch.zeros_like(w) if w.grad is None else w.grad for w in generator.parameters()]
     return {
-        "The gradient of the generator at the second step": _in_a_row(slopes),
-        "The generator after two steps": _in_a_row(generator.parameters()),
-        "The discriminator after two steps": _in_a_row(discriminator.parameters()),
+        "The gradient of the generator at the second step": gradient(),
+        "The generator after two steps": moved,
+        "The discriminator after two steps": in_a_row(discriminator.parameters()),
     }
-
-
-def _in_a_row(parts: Iterable[Tensor]) -> Tensor:
-    return torch.cat([part.detach().flatten() for part in parts])
 
 
 generator_step = Exercise(
@@ -202,6 +246,12 @@ generator_step = Exercise(
     trials=((torch.randn(8, 2, generator=_noise),), (torch.randn(4, 2, generator=_noise),)),
     observe=_networks_after_steps,
     misconceptions={
+        "These samples come from noise of your own. Use the noise that is given.": (
+            _variant_of_the_step(fake="fresh")
+        ),
+        "The loss of the samples themselves was taken. Let the discriminator score them first.": (
+            _variant_of_the_step(fake="unscored")
+        ),
         "No gradient reaches the generator: its samples are detached. That belongs into the "
         "discriminator's step.": _variant_of_the_step(fake="detached"),
         "The gradient is right, but the generator does not move: who takes the step?": (
@@ -256,6 +306,15 @@ receptive_field = Exercise(
     trials=((((7, 1), (4, 2), (4, 2), (3, 1)),), (((3, 1), (3, 1)),), (((5, 3),),)),
     tolerance=1e-9,
     misconceptions={
+        "One pixel is seen before the first layer: start with 1.": lambda layers: (
+            _receptive_field(layers) - 1
+        ),
+        "Kernels are added, not multiplied.": lambda layers: int(
+            np.prod([kernel for kernel, _ in layers])
+        ),
+        "This adds up kernels alone: strides stretch them, and neighbouring kernels overlap.": (
+            lambda layers: sum(kernel for kernel, _ in layers)
+        ),
         "The strides are not used: behind a stride of 2, one step is two pixels of the photo.": (
             lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers)
         ),
@@ -315,7 +374,17 @@ feature_matching = Exercise(
     level="modify",
     solution=_feature_matching,
     trials=((_fake_maps, _real_maps), (_real_maps, [m[::1] for m in reversed(_fake_maps)])),
+    gradients=("fake",),
     misconceptions={
+        "Scales and layers are all averaged; equation 6 adds the layers.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().mean(), None) / 3
+        ),
+        "Roots of mean squares. The bars with the index 1 in equation 6 are absolute values.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).square().mean().sqrt(), -1)
+        ),
+        "These are lengths of maps. Equation 6 has the mean absolute difference.": (
+            lambda fake, real: _matched(fake, real, lambda a, b: (a - b).norm(), -1)
+        ),
         "The scores are in it, too. They belong to the adversarial term.": (
             lambda fake, real: _matched(fake, real, lambda a, b: (a - b).abs().mean(), None)
         ),
@@ -366,6 +435,11 @@ next_u = Exercise(
     solution=_next_u,
     trials=((_weight, _u), (3 * _weight[:4], _u[:4])),
     misconceptions={
+        "The largest entry is 1 now. Length means the root of the sum of squares.": (
+            lambda weight, u: (weight @ (weight.T @ u)) / (weight @ (weight.T @ u)).max()
+        ),
+        "Nothing has changed.": lambda weight, u: u,
+        "These are two rounds.": lambda weight, u: _next_u(weight, _next_u(weight, u)),
         "The result is not of length 1: after some rounds it would overflow.": (
             lambda weight, u: weight @ F.normalize(weight.T @ u, dim=0)
         ),
@@ -399,6 +473,15 @@ best_answer = Exercise(
     solution=_best_answer,
     trials=((_answers,), (torch.cat([_answers, 0.5 * _answers - 0.3, _answers - 1])[:5],)),
     misconceptions={
+        "This is one number for all pixels. Each pixel has its own.": lambda answers: (
+            answers.median().expand(3)
+        ),
+        "The brightest value of each pixel is bright wherever any answer is.": (
+            lambda answers: answers.max(dim=0).values
+        ),
+        "These are indices. Tensor.median(dim=...) has the values as well.": (
+            lambda answers: answers.median(dim=0).indices
+        ),
         "The mean is what the squared error likes best. Absolute errors do not care how far "
         "away the few are.": lambda answers: answers.mean(dim=0),
         "You compare pixels of one answer. Compare the answers at one pixel.": (

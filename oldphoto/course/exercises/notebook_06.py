@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Sheet
@@ -30,6 +31,22 @@ sorted_distance = Exercise(
     trials=((_first, _second), (_first, _first.flip(0)), (_second, _first - 3)),
     limits=(0.0, float("inf")),
     misconceptions={
+        "This is the largest move. The distance is the mean of all moves.": (
+            lambda first, second: (first.sort().values - second.sort().values).abs().max()
+        ),
+        "Only one of the lists is in order.": (
+            lambda first, second: (first.sort().values - second).abs().mean()
+        ),
+        "One list rises and the other falls: the smallest is moved to the largest.": (
+            lambda first, second: (
+                (first.sort().values - second.sort(descending=True).values).abs().mean()
+            )
+        ),
+        "You compare places. sort() returns values and indices: take the values.": (
+            lambda first, second: (
+                (first.sort().indices - second.sort().indices).abs().float().mean()
+            )
+        ),
         "You compare numbers by their positions in the lists. Shuffling a list must change "
         "nothing.": lambda first, second: (first - second).abs().mean(),
         "This compares the means alone: a narrow and a wide set would have distance 0.": (
@@ -65,6 +82,21 @@ mean_kernel = Exercise(
     trials=((_latents, _others, 1.5), (_latents, _latents, 0.7)),
     limits=(0.0, 1.0),
     misconceptions={
+        "The mean is taken first, then the kernel. Every pair has its own kernel value.": (
+            lambda first, second, bandwidth: torch.exp(
+                -torch.cdist(first, second).square().mean() / (2 * bandwidth**2)
+            )
+        ),
+        "The 2 is inside the square: divide by twice the squared bandwidth.": (
+            lambda first, second, bandwidth: torch.exp(
+                -(torch.cdist(first, second) / (2 * bandwidth)).square()
+            ).mean()
+        ),
+        "This is one kernel value, of two means. Take the mean over all pairs.": (
+            lambda first, second, bandwidth: torch.exp(
+                -(first.mean(0) - second.mean(0)).square().sum() / (2 * bandwidth**2)
+            )
+        ),
         "The distance is not squared: this is a Laplace kernel with a strange width.": (
             lambda first, second, bandwidth: torch.exp(
                 -torch.cdist(first, second) / (2 * bandwidth**2)
@@ -99,21 +131,6 @@ mean_kernel = Exercise(
 )
 
 
-def _value_and_gradients(
-    answer: Callable[..., Any], score_old: Tensor, score_degraded: Tensor
-) -> dict[str, Any] | None:
-    """Compute a loss of scores, and its gradient at both: a detached score learns nothing."""
-    scores = score_old.requires_grad_(), score_degraded.requires_grad_()
-    loss = answer(*scores)
-    if loss is None or loss is ...:
-        return None
-    if isinstance(loss, Tensor) and not loss.shape and loss.requires_grad:
-        loss.backward()
-    slopes = [torch.zeros_like(s) if s.grad is None else s.grad for s in scores]
-    names = ("The loss", "The gradient at the old scores", "The gradient at the degraded scores")
-    return dict(zip(names, (loss, *slopes), strict=True))
-
-
 def _push_both(score_old: Tensor, score_degraded: Tensor) -> Tensor:
     return score_old.square().mean() + (score_degraded - 1).square().mean()
 
@@ -123,7 +140,7 @@ push_both = Exercise(
     level="modify",
     solution=_push_both,
     trials=((_score_old, _score_degraded), (_score_degraded, _score_old)),
-    observe=_value_and_gradients,
+    gradients=("score_old", "score_degraded"),
     misconceptions={
         "Only the old latents are pushed: that is the released, one-sided form.": (
             lambda score_old, score_degraded: score_old.square().mean()
@@ -161,9 +178,33 @@ push_both = Exercise(
         "Give the encoder targets of its own.": lambda score_old, score_degraded: (
             -0.5 * (score_degraded.square().mean() + (score_old - 1).square().mean())
         ),
-        "The value is right, but the degraded scores are detached: their latents do not move.": (
+        "Only the degraded latents are pushed. Add the term of the old ones.": (
+            lambda score_old, score_degraded: (score_degraded - 1).square().mean()
+        ),
+        "Absolute differences. The LS in LSGAN means least squares.": (
             lambda score_old, score_degraded: (
-                score_old.square().mean() + (score_degraded.detach() - 1).square().mean()
+                score_old.abs().mean() + (score_degraded - 1).abs().mean()
+            )
+        ),
+        "Both are pushed to the middle. Each kind has the target of the other.": (
+            lambda score_old, score_degraded: (
+                (score_old - 0.5).square().mean() + (score_degraded - 0.5).square().mean()
+            )
+        ),
+        "Sums over all patches. Take the mean of each kind.": lambda score_old, score_degraded: (
+            score_old.square().sum() + (score_degraded - 1).square().sum()
+        ),
+        "The scores are averaged before they are squared: high and low ones cancel.": (
+            lambda score_old, score_degraded: (
+                score_old.mean().square() + (score_degraded.mean() - 1).square()
+            )
+        ),
+        "Two scores are compared with each other. Each has a fixed target.": (
+            lambda score_old, score_degraded: (score_old - score_degraded).square().mean()
+        ),
+        "This is a cross entropy. Least squares compares scores with 0 and 1.": (
+            lambda score_old, score_degraded: (
+                F.softplus(score_old).mean() + F.softplus(-score_degraded).mean()
             )
         ),
     },
@@ -219,6 +260,7 @@ def _discriminator_step(
 def _wrong_step(
     targets: tuple[float, float] = (1.0, 0.0),
     factor: float = 0.5,
+    terms: tuple[float, float] = (1.0, 1.0),
     detach: bool = True,
     clear: bool = True,
     step: bool = True,
@@ -235,7 +277,7 @@ def _wrong_step(
             latent_old, latent_degraded = latent_old.detach(), latent_degraded.detach()
         on_old = (discriminator(latent_old) - targets[0]).square().mean()
         on_degraded = (discriminator(latent_degraded) - targets[1]).square().mean()
-        loss = factor * (on_old + on_degraded)
+        loss = factor * (terms[0] * on_old + terms[1] * on_degraded)
         if clear:
             optimizer.zero_grad()
         loss.backward()
@@ -256,6 +298,18 @@ discriminator_step = Exercise(
     ),
     observe=_one_step,
     misconceptions={
+        "The old latents alone: a discriminator that says 1 to everything would be perfect.": (
+            _wrong_step(terms=(1, 0))
+        ),
+        "The degraded latents alone: a discriminator that says 0 to everything would be perfect.": (
+            _wrong_step(terms=(0, 1))
+        ),
+        "The minus rewards high scores of degraded latents. Both squares are to be small.": (
+            _wrong_step(terms=(1, -1))
+        ),
+        "Both kinds are taught as 0. Then a discriminator that always says 0 is perfect.": (
+            _wrong_step(targets=(0.0, 0.0))
+        ),
         "The targets are swapped: old latents should be scored 1, degraded ones 0.": (
             _wrong_step(targets=(0.0, 1.0))
         ),

@@ -97,6 +97,21 @@ residual_block = Exercise(
     trials=((_features,), (2 * _features[:1],)),
     observe=_output_and_gradient,
     misconceptions={
+        "The correction is subtracted. Add it.": _wrong_block(
+            lambda first, second, x: x - second(first(x).relu())
+        ),
+        "This is the mean of input and correction. Add them.": _wrong_block(
+            lambda first, second, x: (x + second(first(x).relu())) / 2
+        ),
+        "The correction multiplies the input. Add it.": _wrong_block(
+            lambda first, second, x: x * second(first(x).relu())
+        ),
+        "The sum is in the middle. The second convolution belongs before it.": _wrong_block(
+            lambda first, second, x: second((x + first(x)).relu())
+        ),
+        "What is added is the output of the first convolution. Add the input of the block.": (
+            _wrong_block(lambda first, second, x: first(x) + second(first(x).relu()))
+        ),
         "The input is not added: this is two convolutions, no residual block.": (
             _wrong_block(lambda first, second, x: second(first(x).relu()))
         ),
@@ -140,8 +155,22 @@ latent_l1 = Exercise(
     level="complete a line",
     solution=_latent_l1,
     trials=((_mapped, _latent_clean, 60.0), (_latent_clean, _mapped + 1, 0.5)),
+    gradients=("mapped",),
     limits=(0.0, float("inf")),
     misconceptions={
+        "The root of the mean square is the L2 distance, which a few large differences rule.": (
+            lambda mapped, latent_clean, weight: (
+                weight * (mapped - latent_clean).square().mean().sqrt()
+            )
+        ),
+        "The weight is added. It multiplies.": (
+            lambda mapped, latent_clean, weight: weight + (mapped - latent_clean).abs().mean()
+        ),
+        "This compares sizes without signs: -1 and 1 would be the same.": (
+            lambda mapped, latent_clean, weight: (
+                weight * (mapped.abs() - latent_clean.abs()).abs().mean()
+            )
+        ),
         "The distance is right; its factor is missing.": (
             lambda mapped, latent_clean, weight: (mapped - latent_clean).abs().mean()
         ),
@@ -178,7 +207,20 @@ fool_the_discriminator = Exercise(
     level="modify",
     solution=_fool_the_discriminator,
     trials=((_scores,), (_scores[:1],)),
+    gradients=("scores",),
     misconceptions={
+        "The scores are averaged before they are squared: high and low ones cancel.": (
+            lambda scores: sum((score.mean() - 1).square() for score in scores)
+        ),
+        "The target of the mapping is 1, not 0.5: it wants to pass for a real photo.": (
+            lambda scores: sum((score - 0.5).square().mean() for score in scores)
+        ),
+        "Sums over all scores: a finer scale would count more. Take the mean of each scale.": (
+            lambda scores: sum((score - 1).square().sum() for score in scores)
+        ),
+        "The sign is the wrong way round: this mapping learns to be found out.": (
+            lambda scores: -sum((score - 1).square().mean() for score in scores)
+        ),
         "This pulls the scores to 0, which is what the discriminator wants for restored "
         "photos. The "
         "mapping is its opponent.": lambda scores: sum(score.square().mean() for score in scores),
@@ -218,8 +260,29 @@ match_features = Exercise(
     level="complete a line",
     solution=_match_features,
     trials=((_fake, _real), (_real, [2 * part for part in _fake])),
+    gradients=("fake",),
     limits=(0.0, float("inf")),
     misconceptions={
+        "Without absolute values, differences of both signs cancel.": (
+            lambda fake, real: sum(
+                (a - b).mean() for a, b in zip(fake[:-1], real[:-1], strict=True)
+            )
+        ),
+        "These are lengths; the norm with index 1 has absolute values.": (
+            lambda fake, real: sum(
+                (a - b).norm() for a, b in zip(fake[:-1], real[:-1], strict=True)
+            )
+        ),
+        "The first layer is left out, and the scores are in. It is the other way round.": (
+            lambda fake, real: sum(
+                (a - b).abs().mean() for a, b in zip(fake[1:], real[1:], strict=True)
+            )
+        ),
+        "These compare the means of maps. Compare the maps at each position.": (
+            lambda fake, real: sum(
+                (a.mean() - b.mean()).abs() for a, b in zip(fake[:-1], real[:-1], strict=True)
+            )
+        ),
         "The last map holds the scores, not features. The adversarial term has them already.": (
             lambda fake, real: sum((a - b).abs().mean() for a, b in zip(fake, real, strict=True))
         ),
@@ -282,6 +345,12 @@ fraction_of_vae = Exercise(
     trials=((30.0, 20.0), (33.0, 30.0), (32.0, 25.0)),
     limits=(0.0, 1.0),
     misconceptions={
+        "Decibels use powers of 10, not of e.": (
+            lambda psnr_limit, psnr_restored: 2.718281828 ** ((psnr_restored - psnr_limit) / 10)
+        ),
+        "This is a fraction of decibels. They are logarithms: go back to squared errors first.": (
+            lambda psnr_limit, psnr_restored: (psnr_limit - psnr_restored) / psnr_limit
+        ),
         "Decibels cannot be divided: they are logarithms. Go back to squared errors first.": (
             lambda psnr_limit, psnr_restored: psnr_restored / psnr_limit
         ),

@@ -58,6 +58,17 @@ masked_softmax = Exercise(
     ),
     observe=_weights_and_gradient,
     misconceptions={
+        "sigmoid looks at one score alone: the weights of a row do not add up to 1.": (
+            lambda scores, validity: scores.sigmoid() * validity
+        ),
+        "-100 makes the weight of a damaged position small, not 0. Which score does?": (
+            lambda scores, validity: scores.masked_fill(validity == 0, -100.0).softmax(dim=-1)
+        ),
+        "These are logarithms of weights.": (
+            lambda scores, validity: scores.masked_fill(validity == 0, float("-inf")).log_softmax(
+                dim=-1
+            )
+        ),
         "Damaged positions still get a weight: the mask is not used.": (
             lambda scores, validity: scores.softmax(dim=-1)
         ),
@@ -186,6 +197,29 @@ attend = Exercise(
     ),
     observe=_sums_rows_and_gradients,
     misconceptions={
+        "The weights multiply the keys. They belong to the values.": (
+            lambda query, key, value, validity, chunk: _attend(query, key, key, validity, chunk)
+        ),
+        "The mask is the wrong way round: only damaged positions lend.": (
+            lambda query, key, value, validity, chunk: _attend(
+                query, key, value, 1 - validity, chunk
+            )
+        ),
+        "The weights are set to 0 after the softmax, so those of a row no longer add up to 1.": (
+            lambda query, key, value, validity, chunk: torch.cat(
+                [(part @ key.T).softmax(dim=-1) * validity @ value for part in query.split(chunk)]
+            )
+        ),
+        "The softmax is missing: these are scores, not weights.": (
+            lambda query, key, value, validity, chunk: torch.cat(
+                [part @ key.T @ value for part in query.split(chunk)]
+            )
+        ),
+        "There are `chunk` parts. Each part should have `chunk` rows: split, not chunk.": (
+            lambda query, key, value, validity, chunk: torch.cat(
+                [_masked_softmax(part @ key.T, validity) @ value for part in query.chunk(chunk)]
+            )
+        ),
         "The sums are right, but the whole matrix was in memory. Split the queries, and take "
         "the scores of one part at a time.": lambda query, key, value, validity, chunk: (
             _masked_softmax(query @ key.T, validity) @ value
@@ -231,6 +265,16 @@ table_bytes = Exercise(
     trials=((256, 256), (1024, 768), (250, 399), (31, 101)),
     tolerance=1e-9,
     misconceptions={
+        "A float32 takes more than 2 bytes.": lambda height, width: (
+            2 * (height // 4 * (width // 4)) ** 2
+        ),
+        "8 bytes are a float64.": lambda height, width: 8 * (height // 4 * (width // 4)) ** 2,
+        "These are MiB. Return bytes.": lambda height, width: (
+            4 * (height // 4 * (width // 4)) ** 2 / 2**20
+        ),
+        "Round each side down before you multiply, not the product.": (
+            lambda height, width: int(4 * (height / 4 * (width / 4)) ** 2)
+        ),
         "You count the pixels of the photo. The latent has a quarter of the rows and columns.": (
             lambda height, width: 4 * (height * width) ** 2
         ),
@@ -273,7 +317,21 @@ fuse = Exercise(
     level="modify",
     solution=_fuse,
     trials=((_local, _global, _validity_map), (_local, _global, torch.ones(1, 1, 4, 5))),
+    gradients=("local", "borrowed"),
     misconceptions={
+        "Everything is borrowed. Sound positions have features of their own.": (
+            lambda local, borrowed, validity: borrowed
+        ),
+        "Damaged positions are right, but sound ones are empty.": (
+            lambda local, borrowed, validity: (1 - validity) * borrowed
+        ),
+        "Nothing is borrowed.": lambda local, borrowed, validity: local,
+        "Sound positions get the borrowed features as well.": (
+            lambda local, borrowed, validity: validity * local + borrowed
+        ),
+        "The larger value wins here. The mask decides which branch counts where.": (
+            lambda local, borrowed, validity: torch.maximum(local, borrowed)
+        ),
         "The mask is the wrong way round: validity is 1 where the photo is SOUND.": (
             lambda local, borrowed, validity: (1 - validity) * local + validity * borrowed
         ),

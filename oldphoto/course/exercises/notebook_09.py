@@ -29,6 +29,16 @@ precision = Exercise(
     trials=((_found, _truth), (_few | (_found & ~_truth), _truth)),
     limits=(0.0, 1.0),
     misconceptions={
+        "This is in percent. A fraction lies between 0 and 1.": (
+            lambda found, truth: 100 * (found & truth).sum() / found.sum()
+        ),
+        "This is a number of pixels. Divide it by that of all pixels called damaged.": (
+            lambda found, truth: (found & truth).sum()
+        ),
+        "That is the fraction of sound pixels with a false alarm.": (
+            lambda found, truth: (found & ~truth).sum() / (~truth).sum()
+        ),
+        "// drops the fraction.": lambda found, truth: (found & truth).sum() // found.sum(),
         "You divide by all that is damaged: that is recall, the fraction that was found.": (
             lambda found, truth: (found & truth).sum() / truth.sum()
         ),
@@ -104,6 +114,16 @@ up_block = Exercise(
     trials=((_features, _skip), (_features[:, :6, 1:, 1:], _skip[:, :3, :8, :10])),
     observe=_block_and_gradients,
     misconceptions={
+        "There is a ReLU before the stack. The two blocks have theirs.": _other_block(
+            lambda self, x, skip: self.block2(
+                self.block1(torch.cat([self.conv(_twice(x)).relu(), skip], dim=1))
+            )
+        ),
+        "block2 is used twice.": _other_block(
+            lambda self, x, skip: self.block2(
+                self.block2(self.block1(torch.cat([self.conv(_twice(x)), skip], dim=1)))
+            )
+        ),
         "Both parts are there, in the other order. In the package the features from below "
         "come first, and its weights expect them there.": _other_block(
             lambda self, x, skip: self.block2(
@@ -168,8 +188,22 @@ focal = Exercise(
     level="complete a line",
     solution=_focal,
     trials=((_p_true, 2.0), (_p_true, 0.5)),
+    gradients=("p_true",),
     limits=(0.0, float("inf")),
     misconceptions={
+        "This is the logarithm to base 2. Losses use the natural one.": (
+            lambda p_true, gamma: -((1 - p_true) ** gamma) * p_true.log2()
+        ),
+        "gamma is not used.": lambda p_true, gamma: -(1 - p_true) * p_true.log(),
+        "This is one minus a power. The bracket comes first, then the power.": (
+            lambda p_true, gamma: -(1 - p_true**gamma) * p_true.log()
+        ),
+        "Only the factor is there. It multiplies the cross entropy.": (
+            lambda p_true, gamma: (1 - p_true) ** gamma
+        ),
+        "The values are right, but the factor is detached: it belongs to the gradient, too.": (
+            lambda p_true, gamma: -((1 - p_true).detach() ** gamma) * p_true.log()
+        ),
         "This is the cross entropy. The factor that makes easy pixels count less is missing.": (
             lambda p_true, gamma: -p_true.log()
         ),
@@ -193,8 +227,9 @@ focal = Exercise(
     praise="With gamma 0 it is the cross entropy again.",
 )
 
-_scores = _draw.random(60).round(2)
-_damaged = _draw.random(60) < 1.2 * _scores**2
+_drawn = _draw.random(60)
+_damaged = _draw.random(60) < 1.2 * _drawn**2
+_scores = (0.9 * _drawn).round(2)
 _curve = precision_recall_curve(_scores, _damaged)
 _weak = precision_recall_curve(_draw.random(80), _draw.random(80) < 0.2)
 
@@ -214,6 +249,17 @@ area = Exercise(
     trials=((_curve.precision, _curve.recall), (_weak.precision, _weak.recall)),
     limits=(0.0, 1.0),
     misconceptions={
+        "That is the best F1, one point of the curve.": lambda precision, recall: (
+            2 * precision * recall / (precision + recall)
+        ).max(),
+        "The steps are those of precision. They are those of recall.": (
+            lambda precision, recall: (np.diff(precision, prepend=0) * recall).sum()
+        ),
+        "The curve is made to fall first, as in some data sets. The formula takes it as it is.": (
+            lambda precision, recall: (
+                np.diff(recall, prepend=0) * np.maximum.accumulate(precision[::-1])[::-1]
+            ).sum()
+        ),
         "A mean over thresholds: parts of the curve with many thresholds count too much.": (
             lambda precision, recall: precision.mean()
         ),
@@ -257,6 +303,22 @@ grow = Exercise(
     trials=((_mask, 2), (_mask, 1), (_mask, 3)),
     limits=(0.0, 1.0),
     misconceptions={
+        "The mask is as thin as before.": lambda scratch_mask, pixels: scratch_mask,
+        "Twice too wide: the window already extends to both sides.": (
+            lambda scratch_mask, pixels: F.max_pool2d(
+                scratch_mask, 4 * pixels + 1, stride=1, padding=2 * pixels
+            )
+        ),
+        "The mask grows to the left and right alone.": (
+            lambda scratch_mask, pixels: F.max_pool2d(
+                scratch_mask, (1, 2 * pixels + 1), stride=1, padding=(0, pixels)
+            )
+        ),
+        "The damage is inverted.": (
+            lambda scratch_mask, pixels: (
+                1 - F.max_pool2d(scratch_mask, 2 * pixels + 1, stride=1, padding=pixels)
+            )
+        ),
         "The mask grows by one pixel, whatever `pixels` is.": (
             lambda scratch_mask, pixels: F.max_pool2d(scratch_mask, 3, stride=1, padding=1)
         ),
@@ -297,6 +359,13 @@ strictest = Exercise(
     level="investigate",
     solution=_strictest,
     misconceptions={
+        "That is the last threshold at which recall is still too small. It must be reached.": (
+            lambda: _curve.threshold[_curve.recall < 0.8][-1]
+        ),
+        "That is a position in the array. Return the threshold there.": (
+            lambda: int(np.argmax(_curve.recall >= 0.8))
+        ),
+        "0.5 is where a detector is often cut. The question is what recall it has.": 0.5,
         "That finds everything, at the price of calling everything damaged. Be stricter.": (
             _scores.min()
         ),

@@ -1,6 +1,5 @@
 """Exercises of notebook 10: training the full model."""
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oldphoto.course.exercises.engine import Exercise, Sheet
+from oldphoto.course.exercises.steps import in_a_row, watched_sgd, with_weights
 
 _noise = torch.Generator().manual_seed(10)
 _average = torch.randn(3, 4, generator=_noise)
@@ -34,30 +34,37 @@ def _step(
 
 
 def _variant_of_the_step(
-    zero: str = "once", divide: bool = True, clip_when: str = "before", step: str = "once"
+    zero: str = "once",
+    divide: bool = True,
+    clip_when: str = "before",
+    step: str = "once",
+    parts: str = "all",
 ) -> Callable[..., None]:
     """Return the step with one thing left out or done otherwise."""
 
     def answer(
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
-        parts: Sequence[Tensor],
+        batch: Sequence[Tensor],
         loss_of: _LossOf,
         clip: float,
     ) -> None:
+        chosen = {"all": batch, "first": batch[:1], "together": [torch.cat(tuple(batch))]}[parts]
         if zero == "once":
             optimizer.zero_grad()
-        for part in parts:
+        for part in chosen:
             if zero == "each part":
                 optimizer.zero_grad()
-            (loss_of(network(part)) / (len(parts) if divide else 1)).backward()
+            (loss_of(network(part)) / (len(chosen) if divide else 1)).backward()
             if clip_when == "each part":
                 nn.utils.clip_grad_norm_(network.parameters(), clip)
             if step == "each part":
                 optimizer.step()
         if clip_when == "before":
             nn.utils.clip_grad_norm_(network.parameters(), clip)
-        if step == "once":
+        if clip_when == "values":
+            nn.utils.clip_grad_value_(network.parameters(), clip)
+        for _ in range({"once": 1, "twice": 2}.get(step, 0)):
             optimizer.step()
 
     return answer
@@ -67,19 +74,17 @@ def _weights_after_steps(
     answer: Callable[..., Any], parts: Tensor, clip: float
 ) -> dict[str, Any] | None:
     """Take two steps with an answer, and return the weights after each."""
-    network = nn.Linear(5, 2)
-    draw = torch.Generator().manual_seed(0)
-    for weight in network.parameters():
-        nn.init.normal_(weight, generator=draw)
-    start = copy.deepcopy(network.state_dict())
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    found = {}
+    network = with_weights(nn.Linear(5, 2))
+    start = in_a_row(network.parameters())
+    optimizer, _ = watched_sgd(network)
+    batches: list[int] = []
+    network.register_forward_hook(lambda _, inputs, __: batches.append(len(inputs[0])))
+    found: dict[str, Any] = {}
     for number in ("first", "second"):
         answer(network, optimizer, list(parts), lambda a: (a - 1).square().mean(), clip)
-        weights = torch.cat([weight.detach().flatten() for weight in network.parameters()])
-        found[f"The weights after the {number} step"] = weights
-    moved = any(not torch.equal(start[name], now) for name, now in network.state_dict().items())
-    return found if moved else None
+        found[f"The weights after the {number} step"] = in_a_row(network.parameters())
+    found["The most photos in the network at once"] = max(batches, default=0)
+    return None if torch.equal(start, in_a_row(network.parameters())) else found
 
 
 training_step = Exercise(
@@ -89,6 +94,13 @@ training_step = Exercise(
     trials=((_small, 100.0), (_large, 0.5), (5 * _small[:2], 2.0)),
     observe=_weights_after_steps,
     misconceptions={
+        "The step is right, but the parts went through the network together: that takes the "
+        "memory of the large batch.": _variant_of_the_step(parts="together"),
+        "This is the first part alone.": _variant_of_the_step(parts="first"),
+        "Each value is clipped. What should be clipped is the length of the whole gradient.": (
+            _variant_of_the_step(clip_when="values")
+        ),
+        "The optimizer takes two steps.": _variant_of_the_step(step="twice"),
         "The gradients of the parts are added, but the loss of the whole batch is a mean: "
         "each part must count less.": _variant_of_the_step(divide=False),
         "The gradient is set to zero in every part, so only that of the last part is left.": (
@@ -128,6 +140,27 @@ rate_factor = Exercise(
     solution=_rate_factor,
     trials=((0, 40), (15, 40), (35, 40), (40, 40), (20, 40), (30, 50)),
     misconceptions={
+        "It falls half as fast as it should, and ends at one half.": (
+            lambda step, num_steps: 1.0 if step < num_steps / 2 else 1.5 - step / num_steps
+        ),
+        "This is a cosine. The paper has a straight line.": (
+            lambda step, num_steps: (
+                1.0
+                if step < num_steps / 2
+                else 0.5 + 0.5 * np.cos(np.pi * (2 * step / num_steps - 1))
+            )
+        ),
+        "// drops the fraction: the factor falls in one jump.": (
+            lambda step, num_steps: (
+                1.0 if step < num_steps / 2 else (num_steps - step) // (num_steps / 2)
+            )
+        ),
+        "In the second half it is negative: how many steps are LEFT?": (
+            lambda step, num_steps: (
+                1.0 if step < num_steps / 2 else (step - num_steps) / (num_steps / 2)
+            )
+        ),
+        "It never falls.": lambda step, num_steps: 1.0,
         "A step down is no line: it must reach 0 at the end.": (
             lambda step, num_steps: 1.0 if step < num_steps / 2 else 0.5
         ),
@@ -159,6 +192,16 @@ moving_average = Exercise(
     solution=_moving_average,
     trials=((_average, _weights, 0.98), (_average, _weights, 0.5), (_average, _weights, 0.999)),
     misconceptions={
+        "The minus makes a difference of the two. A mean is a sum.": (
+            lambda average, weights, decay: decay * average - (1 - decay) * weights
+        ),
+        "Nothing changes: the new weights are not used.": lambda average, weights, decay: average,
+        "Only the old part is there. Add that of the new weights.": (
+            lambda average, weights, decay: decay * average
+        ),
+        "This divides so that the factors add up to 1, but they are to be decay and 1 - decay.": (
+            lambda average, weights, decay: (decay * average + weights) / (1 + decay)
+        ),
         "The wrong way round: with a decay near 1 the average should hardly move.": (
             lambda average, weights, decay: (1 - decay) * average + decay * weights
         ),
@@ -198,6 +241,16 @@ go_on_from = Exercise(
         ([],),
     ),
     misconceptions={
+        "That is how many there are. Return the step of one.": lambda found: len(found),
+        "That is the step after it. Go on FROM the newest whole one.": (
+            lambda found: max([step for step, is_whole in found if is_whole], default=0) + 1
+        ),
+        "These are steps of all whole ones together. Return one.": (
+            lambda found: sum(step for step, is_whole in found if is_whole)
+        ),
+        "Where no checkpoint is whole, training begins with step 0.": (
+            lambda found: max([step for step, is_whole in found if is_whole], default=-1)
+        ),
         "The newest one is damaged in the first case; you would go on from broken weights.": (
             lambda found: max([step for step, _ in found], default=0)
         ),
@@ -229,6 +282,21 @@ positions = Exercise(
     solution=_positions,
     trials=((0, 8, 0, 2), (3, 8, 1, 4), (5, 6, 2, 3), (2, 4, 0, 1)),
     misconceptions={
+        "Each process would take the photos of process 0. Where does `rank` come in?": (
+            lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)[
+                ::num_processes
+            ]
+        ),
+        "Process 0 should begin with the first photo, not the second.": (
+            lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)[
+                rank + 1 :: num_processes
+            ]
+        ),
+        "This is True or False for each photo. Return the positions.": (
+            lambda step, batch, rank, num_processes: (
+                np.arange(step * batch, (step + 1) * batch) % num_processes == rank
+            )
+        ),
         "Every process would see every photo: the same work, done several times.": (
             lambda step, batch, rank, num_processes: np.arange(step * batch, (step + 1) * batch)
         ),
@@ -262,6 +330,12 @@ training_bytes = Exercise(
     trials=((1000,), (872_131,)),
     tolerance=1e-9,
     misconceptions={
+        "Half precision would take 2 bytes each. These weights are float32.": lambda num_weights: (
+            num_weights * 10
+        ),
+        "These are bits.": lambda num_weights: num_weights * 160,
+        "These are MiB. Return bytes.": lambda num_weights: num_weights * 20 / 2**20,
+        "One copy too many.": lambda num_weights: num_weights * 24,
         "This is what the weights take when they are only used. Training keeps more of each.": (
             lambda num_weights: num_weights * 4
         ),

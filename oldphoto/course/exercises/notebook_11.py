@@ -22,6 +22,15 @@ grey_levels = Exercise(
     solution=_grey_levels,
     trials=((20.0,), (26.5,), (33.0,)),
     misconceptions={
+        "This is the square. PSNR with 20 has the error itself.": lambda decibels: (
+            255**2 * 10 ** (-decibels / 20)
+        ),
+        "6 dB are nearly a factor of 2, but not exactly: use base 10.": lambda decibels: (
+            255 * 2 ** (-decibels / 6)
+        ),
+        "256 is the number of levels; the largest one is 255.": lambda decibels: (
+            256 * 10 ** (-decibels / 20)
+        ),
         "This is a fraction of the range, as for photos in [0, 1]. These go up to 255.": (
             lambda decibels: 10 ** (-decibels / 20)
         ),
@@ -86,6 +95,12 @@ def _for_unit_range(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
     return luminance * (2 * cov + c2) / (var_x + var_y + c2)
 
 
+def _exchanged_constants(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
+    mean_x, mean_y, var_x, var_y, cov = _moments(x, y, w)
+    luminance = (2 * mean_x * mean_y + C2) / (mean_x**2 + mean_y**2 + C2)
+    return luminance * (2 * cov + C1) / (var_x + var_y + C1)
+
+
 def _without_structure(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
     _, _, var_x, var_y, _ = _moments(x, y, w)
     return _terms(x, y, w)[0] * (2 * np.sqrt(var_x * var_y) + C2) / (var_x + var_y + C2)
@@ -102,6 +117,16 @@ window_ssim = Exercise(
     solution=_window_ssim,
     trials=((_changed, _window, _weights), (_negative, _window, _weights)),
     misconceptions={
+        "The sign of the covariance is lost: a negative is not similar.": (
+            lambda x, y, w: abs(_window_ssim(x, y, w))
+        ),
+        "The constants are exchanged: C1 belongs to the means.": _exchanged_constants,
+        "This is the distance, one minus the similarity.": lambda x, y, w: (
+            1 - _window_ssim(x, y, w)
+        ),
+        "Values below 0 are cut off, but SSIM can be negative.": lambda x, y, w: max(
+            0.0, _window_ssim(x, y, w)
+        ),
         "This compares the means alone. Contrast and structure are missing.": (
             lambda x, y, w: _terms(x, y, w)[0]
         ),
@@ -154,8 +179,28 @@ layer_distance = Exercise(
     level="modify",
     solution=_layer_distance,
     trials=((_a, _b, _factors), (_b, 3 * _a, _factors)),
+    gradients=("a",),
     limits=(0.0, float("inf")),
     misconceptions={
+        "Only one of the two has the length 1.": (
+            lambda a, b, factors: (_channel(factors) * (_direction(a) - b) ** 2).sum(dim=1).mean()
+        ),
+        "The factors are squared as well. They multiply the squares.": (
+            lambda a, b, factors: (
+                (_channel(factors) * (_direction(a) - _direction(b))).square().sum(dim=1).mean()
+            )
+        ),
+        "The length is that of a channel over all positions. Each position has its own.": (
+            lambda a, b, factors: (
+                (
+                    _channel(factors)
+                    * (a / a.norm(dim=(2, 3), keepdim=True) - b / b.norm(dim=(2, 3), keepdim=True))
+                    ** 2
+                )
+                .sum(dim=1)
+                .mean()
+            )
+        ),
         "The features still have their lengths: a photo with more contrast would be far away.": (
             lambda a, b, factors: (_channel(factors) * (a - b) ** 2).sum(dim=1).mean()
         ),
@@ -196,6 +241,15 @@ frechet = Exercise(
     trials=((0.0, 1.0, 3.0, 2.0), (5.0, 0.5, 4.0, 2.5)),
     limits=(0.0, float("inf")),
     misconceptions={
+        "Two curves with the same width can still have different means.": lambda m1, s1, m2, s2: (
+            (s1 - s2) ** 2
+        ),
+        "The mixed term has the root of the product of the variances, minus twice.": (
+            lambda m1, s1, m2, s2: (m1 - m2) ** 2 + s1**2 + s2**2 - s1 * s2
+        ),
+        "Squares are added one by one: the square of a sum mixes means and widths.": (
+            lambda m1, s1, m2, s2: (m1 - m2 + s1 - s2) ** 2
+        ),
         "This is the root of it. FID is the squared distance; no root is taken.": (
             lambda m1, s1, m2, s2: math.hypot(m1 - m2, s1 - s2)
         ),
@@ -243,6 +297,10 @@ interval = Exercise(
     trials=((_values, 0), (_others, 1)),
     tolerance=0.03,  # whoever draws in another order gets a slightly different interval
     misconceptions={
+        "np.percentile takes percent, np.quantile fractions.": (
+            lambda values, seed: np.percentile(_means(values, seed, len(values)), [0.025, 0.975])
+        ),
+        "The two ends are exchanged.": lambda values, seed: _interval(values, seed)[::-1],
         "Without repetition every draw holds the same values, so all means are equal.": (
             lambda values, seed: np.array([values.mean(), values.mean()])
         ),

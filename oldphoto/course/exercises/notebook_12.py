@@ -28,8 +28,24 @@ energy = Exercise(
     level="complete a line",
     solution=_energy,
     trials=((_output, _degraded, _scratch_mask), (_degraded, _clean, 1 - _scratch_mask)),
+    gradients=("output",),
     limits=(0.0, float("inf")),
     misconceptions={
+        "The holes of the output are set to 0, but those of the photo are not.": (
+            lambda output, degraded, scratch_mask: (
+                (output * (1 - scratch_mask) - degraded).square().mean()
+            )
+        ),
+        "This is the root. The energy is the mean of the squares.": (
+            lambda output, degraded, scratch_mask: (
+                (output - degraded).square()[(scratch_mask == 0).expand_as(output)].mean().sqrt()
+            )
+        ),
+        "The squares are missing: differences of both signs cancel.": (
+            lambda output, degraded, scratch_mask: (output - degraded)[
+                (scratch_mask == 0).expand_as(output)
+            ].mean()
+        ),
         "The mask is inverted: you compare inside the holes, which are painted white.": (
             lambda output, degraded, scratch_mask: (
                 (output - degraded).square()[(scratch_mask == 1).expand_as(output)].mean()
@@ -78,8 +94,17 @@ shares = Exercise(
     level="complete a line",
     solution=_shares,
     trials=((_operation_scores,),),
+    gradients=("scores",),
     limits=(0.0, 1.0),
     misconceptions={
+        "These are logarithms of weights.": lambda scores: scores.log_softmax(dim=2),
+        "These are positive numbers, but they do not add up to 1.": lambda scores: scores.exp(),
+        "The scores can be negative, so dividing by their sum gives no weights.": (
+            lambda scores: scores / scores.sum(dim=2, keepdim=True)
+        ),
+        "The best operation gets everything: no gradient reaches the others.": (
+            lambda scores: F.one_hot(scores.argmax(dim=2), scores.shape[2]).float()
+        ),
         "The softmax runs over the layers: now the layers compete, not the operations.": (
             lambda scores: scores.softmax(dim=1)
         ),
@@ -156,13 +181,8 @@ def _step_with(
 ) -> _Step:
     """Return a wrong answer, from its loss of (degraded, restored, clean)."""
 
-    def step(
-        generator: nn.Module,
-        discriminator: Network,
-        optimizer: torch.optim.Optimizer,
-        degraded: Tensor,
-        clean: Tensor,
-    ) -> Tensor:
+    def step(*given: Any) -> Tensor:
+        generator, _, optimizer, degraded, clean = given
         restored = generator(degraded)
         if clears:
             optimizer.zero_grad()
@@ -194,6 +214,24 @@ generator_step = Exercise(
     tolerance=1e-5,
     observe=_two_steps,
     misconceptions={
+        "This is the loss of LSGAN. The equation above has -log D.": (
+            _step_with(lambda x, made, y: (_scores(x, made) - 1).square().mean() + _l1(made, y))
+        ),
+        "The factor 100 belongs to the second term alone.": (
+            _step_with(lambda x, made, y: 100 * _right_loss(x, made, y) - 99 * _l1(made, y))
+        ),
+        "The second term has the wrong sign: it moves the photo away from the clean one.": (
+            _step_with(lambda x, made, y: F.softplus(-_scores(x, made)).mean() - _l1(made, y))
+        ),
+        "Differences of both signs cancel: take absolute ones.": (
+            _step_with(
+                lambda x, made, y: F.softplus(-_scores(x, made)).mean() + 100 * (made - y).mean()
+            )
+        ),
+        "The discriminator sees the clean photo beside the restored one. Put the degraded one "
+        "before it.": (
+            _step_with(lambda x, made, y: F.softplus(-_scores(y, made)).mean() + _l1(made, y))
+        ),
         "The scores teach the generator nothing: they are missing from the loss, "
         "or the photo is detached on its way to the discriminator.": _step_with(
             lambda x, made, y: F.softplus(-_scores(x, made.detach())).mean() + _l1(made, y)
@@ -263,8 +301,26 @@ cycle = Exercise(
         (_restore, _damage, _degraded, _clean),
         (_damage, _restore, _clean, _output),
     ),
+    gradients=("damaged", "clean"),
     limits=(0.0, float("inf")),
     misconceptions={
+        "This is one of two cycles. The other starts with a damaged photo.": (
+            lambda restore, damage, damaged, clean: (restore(damage(clean)) - clean).abs().mean()
+        ),
+        "Two cycles are added, not averaged.": (
+            lambda restore, damage, damaged, clean: 0.5 * _cycle(restore, damage, damaged, clean)
+        ),
+        "One step is no cycle: translate each photo there and back.": (
+            lambda restore, damage, damaged, clean: (
+                (restore(damaged) - damaged).abs().mean() + (damage(clean) - clean).abs().mean()
+            )
+        ),
+        "The value is right, but the photo between is detached: one generator learns nothing.": (
+            lambda restore, damage, damaged, clean: (
+                (damage(restore(damaged).detach()) - damaged).abs().mean()
+                + (restore(damage(clean).detach()) - clean).abs().mean()
+            )
+        ),
         "This is one of two cycles. The other starts with a clean photo.": (
             lambda restore, damage, damaged, clean: (
                 (damage(restore(damaged)) - damaged).abs().mean()

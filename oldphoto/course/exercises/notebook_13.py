@@ -22,6 +22,18 @@ top_percentage = Exercise(
     trials=((_places, 2), (_places, 5), (_few, 1)),
     limits=(0.0, 100.0),
     misconceptions={
+        "This is the mean over all methods as well. Each has its own number.": (
+            lambda places, k: np.full(places.shape[1], 100 * (places <= k).mean())
+        ),
+        "These are the worse places. Place 1 is the best.": (
+            lambda places, k: 100 * (places > k).mean(axis=0)
+        ),
+        "This divides by the places. Divide by the number of rankings.": (
+            lambda places, k: 100 * (places <= k).mean(axis=0) / k
+        ),
+        "The table is rounded. Return the percentage as it is.": (
+            lambda places, k: np.round(100 * (places <= k).mean(axis=0))
+        ),
         "This counts place k alone. Top k includes all better places.": (
             lambda places, k: 100 * (places == k).mean(axis=0)
         ),
@@ -77,6 +89,15 @@ resampled = Exercise(
     trials=((_raters, np.array([2, 2, 1])), (_raters, np.array([3, 1, 1]))),
     tolerance=1e-9,
     misconceptions={
+        "Each row once: a rater who was drawn twice counts twice.": (
+            lambda raters, drawn: np.concatenate(
+                [np.flatnonzero(raters == r) for r in np.unique(drawn)]
+            )
+        ),
+        "Row numbers begin with 0.": lambda raters, drawn: _resampled(raters, drawn) + 1,
+        "These are True and False. Return row numbers.": (
+            lambda raters, drawn: np.concatenate([raters == rater for rater in drawn])
+        ),
         "A rater who was drawn twice must be included twice.": (
             lambda raters, drawn: np.flatnonzero(np.isin(raters, drawn))
         ),
@@ -126,6 +147,22 @@ kendall = Exercise(
     solution=_kendall,
     trials=((_places[:4],), (_few,)),
     misconceptions={
+        "The power of n is 3 in the denominator, and n is taken off.": (
+            lambda places: 12 * _squares(places) / (len(places) ** 2 * places.shape[1] ** 3)
+        ),
+        "Without brackets Python multiplies by what stands behind the division.": (
+            lambda places: (
+                12 * _squares(places) / len(places) ** 2 * (places.shape[1] ** 3 - places.shape[1])
+            )
+        ),
+        "Raters and methods are exchanged: m counts rows.": (
+            lambda places: (
+                12 * _squares(places) / (places.shape[1] ** 2 * (len(places) ** 3 - len(places)))
+            )
+        ),
+        "The mean of the sums is not taken off: S measures how far they lie from it.": (
+            lambda places: 12 * (places.sum(axis=0) ** 2).sum() / _largest(places)
+        ),
         "With all raters agreeing this gives m, not 1: look at the power of m.": (
             lambda places: 12 * _squares(places) / _largest(places) * len(places)
         ),

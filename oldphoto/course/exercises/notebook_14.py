@@ -28,6 +28,22 @@ mse_inside = Exercise(
     solution=_mse_inside,
     trials=((_restored, _clean, _mask), (_clean, _restored, ~_mask)),
     misconceptions={
+        "This is the root of it. Return the mean squared error.": (
+            lambda restored, clean, mask: np.sqrt(
+                ((restored.astype(float) - clean)[mask] ** 2).mean()
+            )
+        ),
+        "This is the sum. A larger hole would have a larger error.": (
+            lambda restored, clean, mask: ((restored.astype(float) - clean)[mask] ** 2).sum()
+        ),
+        "Brighter and darker cancel: square first, then take the mean.": (
+            lambda restored, clean, mask: (restored.astype(float) - clean)[mask].mean() ** 2
+        ),
+        "The errors of sound pixels are still in it. Choose the pixels of the hole first.": (
+            lambda restored, clean, mask: (
+                ((restored.astype(float) - clean) ** 2).mean() / mask.mean()
+            )
+        ),
         "This is the error of the whole photo; sound pixels hide what happens in the hole.": (
             lambda restored, clean, mask: ((restored.astype(float) - clean) ** 2).mean()
         ),
@@ -75,6 +91,18 @@ kept_fraction = Exercise(
     solution=_kept_fraction,
     trials=((0.4 * _damage + 0.1 * _rng.normal(size=(5, 7)), _damage), (_damage, 2 * _damage)),
     misconceptions={
+        "This is the correlation. It does not say how much is left, only how similar it is.": (
+            lambda left, damage: np.corrcoef(left.ravel(), damage.ravel())[0, 1]
+        ),
+        "This compares lengths, so unrelated errors count.": (
+            lambda left, damage: np.linalg.norm(left) / np.linalg.norm(damage)
+        ),
+        "Sums of both signs cancel: a quotient of sums says little.": (
+            lambda left, damage: left.sum() / damage.sum()
+        ),
+        "A mean of quotients: where the damage is near 0, they are huge.": (
+            lambda left, damage: (left / damage).mean()
+        ),
         "This fits the damage to the remaining error. It must be the other way round.": (
             lambda left, damage: (left * damage).sum() / (left * left).sum()
         ),
@@ -108,6 +136,22 @@ covered = Exercise(
     trials=((_samples, _truth), (_samples + 0.2, _truth)),
     limits=(0.0, 1.0),
     misconceptions={
+        "This is in percent. Return a fraction.": lambda samples, truth: (
+            100 * ((truth - samples.mean(dim=0)).abs() <= 2 * samples.std(dim=0)).float().mean()
+        ),
+        "This is a number of values. Return a fraction.": lambda samples, truth: (
+            ((truth - samples.mean(dim=0)).abs() <= 2 * samples.std(dim=0)).float().sum()
+        ),
+        "This is whether the truth lies between the smallest and the largest sample.": (
+            lambda samples, truth: (
+                ((truth >= samples.amin(dim=0)) & (truth <= samples.amax(dim=0))).float().mean()
+            )
+        ),
+        "You compare the truth with each sample. Compare it with their mean.": (
+            lambda samples, truth: (
+                ((truth - samples).abs() <= 2 * samples.std(dim=0)).float().mean()
+            )
+        ),
         "This is ONE standard deviation on each side; use two.": lambda samples, truth: (
             ((truth - samples.mean(dim=0)).abs() <= samples.std(dim=0)).float().mean()
         ),

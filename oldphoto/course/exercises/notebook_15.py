@@ -24,6 +24,13 @@ scan_pixels = Exercise(
     solution=_scan_pixels,
     trials=((15.0, 300), (10.0, 600), (2.54, 1200)),
     misconceptions={
+        "This rounds the inches first: a centimetre of the print is lost.": (
+            lambda cm, dpi: round(cm / 2.54) * dpi
+        ),
+        "This rounds up; round to the nearest whole number.": lambda cm, dpi: math.ceil(
+            cm / 2.54 * dpi
+        ),
+        "An inch has 2.54 cm, not 25.4.": lambda cm, dpi: round(cm / 25.4 * dpi),
         "Dots are counted per inch, the print in centimetres.": lambda cm, dpi: round(cm * dpi),
         "An inch is longer than a centimetre: a print has fewer inches than centimetres.": (
             lambda cm, dpi: round(cm * 2.54 * dpi)
@@ -51,6 +58,14 @@ grow = Exercise(
     trials=((_mask, 2), (_mask, 1)),
     limits=(0.0, 1.0),
     misconceptions={
+        "The mask grows by one pixel, whatever `pixels` is.": (
+            lambda scratch_mask, pixels: F.max_pool2d(scratch_mask, 3, stride=1, padding=1)
+        ),
+        "Only the new rim is left; the damage itself belongs to the mask, too.": (
+            lambda scratch_mask, pixels: (
+                F.max_pool2d(scratch_mask, 2 * pixels + 1, stride=1, padding=pixels) - scratch_mask
+            )
+        ),
         "The mask is as thin as before.": lambda scratch_mask, pixels: scratch_mask,
         "These are grey values. A pixel is either damaged or sound.": (
             lambda scratch_mask, pixels: F.avg_pool2d(
@@ -89,6 +104,12 @@ largest_side = Exercise(
     solution=_largest_side,
     trials=((10**9, 32 * 2**20, 400), (4 * 10**9, 10**8, 1000)),
     misconceptions={
+        "The root is of the pixels, and the fixed bytes are not shared among them.": (
+            lambda budget, fixed, per_pixel: math.isqrt(budget - fixed // per_pixel)
+        ),
+        "A side is the root of the pixels, not half of them.": (
+            lambda budget, fixed, per_pixel: (budget - fixed) // per_pixel // 2
+        ),
         "This is the number of pixels. What is the side of a square with that many?": (
             lambda budget, fixed, per_pixel: (budget - fixed) // per_pixel
         ),
@@ -117,6 +138,9 @@ _trained = np.array([21.4, 21.6, 22.2, 22.4, 22.3])
 _rest = np.array([22.4, 22.6, 22.5, 22.1, 21.6])
 
 
+_two_peaks = (_trained, np.array([22.0, 22.3, 22.1, 22.6, 22.2]))  # the first fall is not the last
+
+
 def _weights_to_keep(trained_on: np.ndarray, rest: np.ndarray) -> int:
     return int(np.argmax(rest))
 
@@ -125,8 +149,17 @@ weights_to_keep = Exercise(
     title="which weights to keep",
     level="investigate",
     solution=_weights_to_keep,
-    trials=((_trained, _rest), (_trained, _rest[::-1] - 1.0), (_trained, _trained - 3)),
+    trials=((_trained, _rest), (_trained, _rest[::-1] - 1.0), (_trained, _trained - 3), _two_peaks),
     misconceptions={
+        "You stop at the first fall. Later the score rises again, above the first peak.": (
+            lambda trained_on, rest: int(np.argmax(np.diff(rest) < 0))
+        ),
+        "These are counted from 1. The first measurement has the index 0.": (
+            lambda trained_on, rest: int(np.argmax(rest)) + 1
+        ),
+        "This is the smallest score. PSNR should be high.": (
+            lambda trained_on, rest: int(np.argmin(rest))
+        ),
         "These are best on the training photos, which the network may have memorised.": (
             lambda trained_on, rest: int(np.argmax(trained_on))
         ),

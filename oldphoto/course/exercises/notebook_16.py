@@ -15,6 +15,21 @@ photos_in = Exercise(
     trials=((180, 0.5, 0.013, 16), (45.5, 0.3, 0.4, 8), (1, 0.2, 0.07, 4)),
     tolerance=1e-9,
     misconceptions={
+        "The pace divides: a slower computer takes fewer photos.": (
+            lambda minutes, share, seconds_per_photo, batch: (
+                int(60 * minutes * share * seconds_per_photo / batch) * batch
+            )
+        ),
+        "An hour has 3600 seconds, a minute 60.": (
+            lambda minutes, share, seconds_per_photo, batch: (
+                int(3600 * minutes * share / (seconds_per_photo * batch)) * batch
+            )
+        ),
+        "The share multiplies. Dividing by it makes the time longer.": (
+            lambda minutes, share, seconds_per_photo, batch: (
+                int(60 * minutes / share / (seconds_per_photo * batch)) * batch
+            )
+        ),
         "The pace is in seconds, the time in minutes.": (
             lambda minutes, share, seconds_per_photo, batch: (
                 int(minutes * share / (seconds_per_photo * batch)) * batch

@@ -113,11 +113,17 @@ def _update_measured(node: NotebookNode) -> None:
 
 
 def replace_widgets(node: NotebookNode) -> None:
-    """Put a line of text where the notebook shows widgets, and drop their state; in place."""
+    """Put text where the notebook shows widgets, and drop their state; in place.
+
+    A widget that comes with HTML of its own keeps that; the others get a line of text.
+    """
     node.metadata.pop("widgets", None)
     for cell in node.cells:
         for output in cell.get("outputs", []):
-            if WIDGET_VIEW in output.get("data", {}):
+            if WIDGET_VIEW not in output.get("data", {}):
+                continue
+            del output.data[WIDGET_VIEW]
+            if "text/html" not in output.data:
                 output.data = nbformat.from_dict(
                     {"text/html": f"<p><em>{INTERACTIVE}</em></p>", "text/plain": INTERACTIVE}
                 )

@@ -8,6 +8,8 @@ import nbformat
 
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook, cells_tagged, code_digest
+from oldphoto.course.publishing.reading_time import EXTRA, PACE, sections, time_line
+from oldphoto.course.publishing.reading_time import TAG as EXTRA_TAG
 
 # Folders of the machine on which the outputs were stored.
 PERSONAL = re.compile(r"(?:/home/|/Users/|/root/|/tmp/|/var/folders/|[A-Z]:\\+Users\\+)[^\s\"']*")
@@ -105,5 +107,29 @@ def outputs_are_fresh(notebook: CourseNotebook) -> Iterator[Finding]:
         yield 0, f"{STALE}; run `oldphoto course run --save`"
 
 
+def core_is_marked(notebook: CourseNotebook) -> Iterator[Finding]:
+    """The core fits into a lesson, extra sections carry a tag, and the head says the time."""
+    for number, cell in enumerate(notebook.node.cells, start=1):
+        if (EXTRA in cell.source) != (EXTRA_TAG in cell.metadata.get("tags", [])):
+            yield number, f"an extra section needs the tag {EXTRA_TAG} and the line {EXTRA}"
+    head = notebook.node.cells[0].source
+    parts = sections(notebook.node)
+    if PACE not in head and not any(section.extra for section in parts):
+        return  # its time is not computed
+    core = sum(section.minutes for section in parts if not section.extra)
+    if core > CORE_MINUTES:
+        yield 0, f"the core takes {core:.0f} minutes, expected at most {CORE_MINUTES}: mark extra"
+    if time_line(notebook.node) not in head:
+        yield 1, f"the time should be: {time_line(notebook.node)}"
+
+
+CORE_MINUTES = 60  # 45, and the rest of an hour for exercises that take longer
 STALE = "the code has changed since its outputs were stored"
-RULES = (is_valid, has_tagged_cells, pictures_are_described, outputs_are_clean, outputs_are_fresh)
+RULES = (
+    is_valid,
+    has_tagged_cells,
+    pictures_are_described,
+    outputs_are_clean,
+    outputs_are_fresh,
+    core_is_marked,
+)

@@ -56,7 +56,12 @@ def test_generic_messages_tell_what_is_wrong():
     assert "stops with ZeroDivisionError" in check(lambda x: 1 / 0).message
     assert "not numbers (nan)" in check(lambda x: x * float("nan")).message
     assert "in [0, 4], but they go from -4 to -2" in check(lambda x: -2 * x).message
-    assert "off by 25 % of the largest" in check(lambda x: x + 1).message
+    assert "off by the same amount" in check(lambda x: 2 * x - 0.1).message
+    assert "off by the same factor" in check(lambda x: 1.5 * x[:1].expand_as(x) * x).message
+    assert "in other places" in check(lambda x: 2 * x.flip(0)).message
+    assert "all signs are wrong" in exercise_of(lambda x: 2 * x).check(lambda x: -2 * x).message
+    one = exercise_of(lambda x: 2 * x).check(lambda x: np.array([2.0, 3.0])).message
+    assert one.endswith("1 of 2 values are wrong. The first one, at [1], is too small.")
     assert check(lambda x: "no").message == "Expected a tensor, got str."
     assert check(lambda x: 2.0).message == "Expected a tensor, got a number."
     assert check(lambda x: x.numpy()).message == "Expected a tensor, got an array."
@@ -119,9 +124,75 @@ def test_an_exercise_can_compare_more_than_a_result():
     assert exercise.check(lambda x: None).message == NOT_DONE
     assert exercise.check(lambda x: (x**2).detach()).message == "It is detached."
     half = exercise.check(lambda x: x * x.detach()).message
-    assert half == "The slope: The shape is right, but values are off by 50 % of the largest one."
+    assert half == "The slope: The shape is right, but all values are off by the same factor."
     assert exercise.check(lambda x: x**3).message.startswith("The value: ")
     assert exercise.or_solution(None)(torch.tensor(3.0)) == 9
+
+
+def mean_square():
+    """An exercise whose result must have a gradient at its first argument, a list."""
+    return Exercise(
+        title="mean square",
+        level="build",
+        solution=lambda maps, scale: scale * sum(m.square().mean() for m in maps),
+        trials=(([torch.ones(2), torch.ones(3)], 2.0), ([torch.full((2,), 3.0)], -0.5)),
+        gradients=("maps",),
+        limits=(-9.0, 12.0),  # of the value, not of the gradient
+        misconceptions={},
+        hints=("a", "b"),
+        praise="Yes.",
+    )
+
+
+def test_a_result_that_is_detached_is_told_so_and_one_that_is_not_is_right():
+    check = mean_square().check
+    assert check(
+        lambda maps, scale: scale * torch.stack([(m * m).mean() for m in maps]).sum()
+    ).right
+    assert check(lambda maps, scale: None).message == NOT_DONE
+    for detached in (
+        lambda maps, scale: scale * sum(m.detach().square().mean() for m in maps),
+        lambda maps, scale: (scale * sum(m.square().mean() for m in maps)).detach(),
+    ):
+        assert check(detached).message.startswith("The gradient of maps is 0: something")
+    halved = check(lambda maps, scale: scale * sum((m * m.detach()).mean() for m in maps)).message
+    assert halved.startswith("The gradient of maps: ") and "same factor" in halved
+
+
+def test_a_check_does_not_change_what_is_drawn_afterwards():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    mean_square().check(lambda maps, s: s * sum(torch.randn_like(m).mean() for m in maps))
+    assert torch.rand(1) == expected
+
+
+def test_an_answer_may_write_into_arguments_that_have_a_gradient():
+    exercise = mean_square()
+    assert exercise.check(lambda maps, s: s * sum(m.pow_(2).mean() for m in maps)).right
+    assert exercise.check(lambda maps, s: s * sum(m.square().mean() for m in maps)).right
+
+
+def test_a_number_is_told_what_is_wrong_in_all_trials():
+    check = mean_square().check
+    factor = check(lambda maps, s: 3 * s * sum(m.square().mean() for m in maps)).message
+    assert factor.endswith("too large. It is off by the same factor in every trial.")
+    sign = check(lambda maps, s: -s * sum(m.square().mean() for m in maps)).message
+    assert sign.endswith("Only its sign is wrong.")
+
+
+def test_a_letter_is_asked_for_where_something_else_came():
+    exercise = Exercise("a", "investigate", "b", {}, ("a", "b"), "Yes.")
+    assert (
+        exercise.check("'b'").message
+        == exercise.check(2).message
+        == ("Expected one letter in quotes.")
+    )
+
+
+def test_a_step_without_a_graph_is_explained():
+    step = mean_square().check(lambda maps, s: maps[0].detach().sum().backward())
+    assert "does not require grad" in step.message and step.message.endswith("without gradients.")
 
 
 def test_wrong_answer_that_is_right_at_the_first_trial_is_found_at_the_second():
@@ -135,6 +206,17 @@ def test_of_two_wrong_answers_that_meet_by_chance_the_one_that_agrees_more_often
     exercise.misconceptions = {"By chance.": meets_once, **exercise.misconceptions}
     assert exercise.check(lambda x: x**2).message == "This is the square."
     assert exercise.check(meets_once).message == "By chance."
+
+
+def test_an_answer_that_changes_an_array_does_not_spoil_the_trial():
+    exercise = exercise_of(lambda x: 2 * x)
+
+    def in_place(x):
+        x *= 2
+        return x
+
+    assert exercise.check(in_place).right and exercise.check(lambda x: 2 * x).right
+    assert exercise.trials[0][0].tolist() == [1.0, 2.0]
 
 
 def test_an_answer_that_changes_its_input_does_not_spoil_the_trial():

@@ -1,0 +1,58 @@
+"""Times of notebooks, and the marks of their core."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from oldphoto.course.publishing.notebooks import all_notebooks
+from oldphoto.course.publishing.reading_time import EXTRA, sections, time_line
+from oldphoto.course.publishing.rules import core_is_marked
+
+NOTEBOOKS = [one for one in all_notebooks() if one.number not in ("00", "02", "15")]
+
+
+def small_notebook(extra: str = EXTRA) -> nbformat.NotebookNode:
+    cells = [
+        new_markdown_cell("# Head\n\n" + "word " * 599 + "$$ x = y $$"),
+        new_code_cell("SEED = 0\n" * 50, metadata={"tags": ["parameters"]}),
+        new_markdown_cell("end of the head\n\n## 1. One\n\n### Exercise 1: build\n\nIt is so."),
+        new_code_cell("\n\n".join(["line"] * 12)),
+        new_markdown_cell(
+            f"## 2. Two\n\n{extra}\n\n" + "word " * 2400, metadata={"tags": ["extra"]}
+        ),
+        new_markdown_cell("## Summary\n\n<details>" + "word " * 900 + "</details>"),
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_words_lines_and_exercises_count_by_hand():
+    head, one, two, summary = sections(small_notebook())
+    assert (head.words, head.lines, head.exercises) == (604, 0, 0)
+    assert (one.number, one.words, one.lines, one.exercises) == ("1", 5, 12, 1)
+    assert one.minutes == pytest.approx(5 / 120 + 1 + 8)
+    assert (two.number, two.extra, summary.number, summary.words) == ("2", True, "", 0)
+
+
+def test_the_line_tells_core_and_whole():
+    words = "120 words or 12 lines of code a minute, 8 minutes an exercise."
+    assert time_line(small_notebook()) == (
+        f"**Time:** 15 minutes for the core (sections 1), 35 for all: {words}"
+    )
+    assert time_line(small_notebook(extra="")) == f"**Time:** 35 minutes: {words}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda one: one.number)
+def test_every_notebook_says_its_time_and_marks_its_core(notebook):
+    assert list(core_is_marked(notebook)) == []
+    assert time_line(notebook.node) in notebook.node.cells[0].source
+
+
+def test_marks_that_disagree_are_found():
+    notebook = next(one for one in all_notebooks() if one.number == "04")
+    assert list(core_is_marked(notebook)) == []
+    cell = next(cell for cell in notebook.node.cells if EXTRA in cell.source)
+    cell.metadata.tags.remove("extra")
+    assert next(core_is_marked(notebook))[1].startswith("an extra section")
+    cell.source = cell.source.replace(EXTRA, "")
+    messages = [message for _, message in core_is_marked(notebook)]
+    assert messages[0].startswith("the core takes") and messages[1].startswith("the time should be")
