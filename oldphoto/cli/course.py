@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     bundle_parser.add_argument("--slides", action="store_true", help="also add the slide decks")
     actions.add_parser("equations", help="write the page of all equations and parts of the README")
-    slides_parser = actions.add_parser("slides", help="make slide decks for lectures")
+    slides_parser = actions.add_parser("slides", help="make the lectures with speaker notes")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
     publish_parser = actions.add_parser("publish", help="point all badges at a repository")
@@ -222,11 +222,12 @@ def equations(args: argparse.Namespace) -> int:
 
 
 def slides(args: argparse.Namespace) -> int:
-    """Write the slide decks from the stored outputs; print their path."""
-    from oldphoto.course.publishing.slides import write_decks
+    """Write the lectures with the notebooks' stored pictures; print their path."""
+    from oldphoto.course.publishing.slides import all_decks, select_decks, write_decks
 
-    notebooks = select(all_notebooks(args.notebooks), args.names)
-    print(f"Open this page in a browser: {write_decks(notebooks, args.output.resolve())}")
+    notebooks = all_notebooks(args.notebooks)
+    decks = select_decks(all_decks(find_folder(args.notebooks)), args.names)
+    print(f"Open this page in a browser: {write_decks(decks, notebooks, args.output.resolve())}")
     return 0
 
 
