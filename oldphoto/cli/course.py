@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     slides_parser = actions.add_parser("slides", help="make the lectures with speaker notes")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
+    marks_parser = actions.add_parser("marks", help="total the hand-ins of a class")
+    marks_parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the hand-ins")
+    marks_parser.add_argument(
+        "--students", type=Path, metavar="FILE", help="names of the class, one a line"
+    )
+    marks_parser.add_argument("--output", type=Path, default=Path("out/marks"), metavar="DIR")
     publish_parser = actions.add_parser("publish", help="point all badges at a repository")
     publish_parser.add_argument("--repo", required=True, metavar="OWNER/NAME")
     publish_parser.add_argument("--ref", metavar="TAG", default="main", help="tag, branch, commit")
@@ -93,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         "bundle": bundle,
         "slides": slides,
         "equations": equations,
+        "marks": marks,
         "publish": publish,
     }
     return actions[args.action](args)
@@ -229,6 +236,31 @@ def slides(args: argparse.Namespace) -> int:
     decks = select_decks(all_decks(find_folder(args.notebooks)), args.names)
     print(f"Open this page in a browser: {write_decks(decks, notebooks, args.output.resolve())}")
     return 0
+
+
+def marks(args: argparse.Namespace) -> int:
+    """Print the totals of a class and write them; return 1 if a hand-in could not be counted."""
+    from oldphoto.course.exercises.hand_ins import (
+        marks_table,
+        read_students,
+        student_seed,
+        totals,
+    )
+    from oldphoto.system.outputs import OutputFolder
+
+    students = read_students(args.students) if args.students else []
+    table = marks_table(args.folder, students)
+    summary = totals(table)
+    if students:
+        seeds = [student_seed(name) for name in summary.student]
+        summary.insert(1, "seed", seeds)
+    print(summary.to_string(index=False) if len(summary) else "no hand-ins")
+    with OutputFolder(args.output) as outputs:
+        for name, one in (("hand_ins.csv", table), ("marks.csv", summary)):
+            with outputs.writing(name, "course marks") as path:
+                one.to_csv(path, index=False)
+    print(f"wrote {args.output / 'marks.csv'} and hand_ins.csv, which has a line for each file")
+    return 1 if (table.remark != "").any() else 0
 
 
 def publish(args: argparse.Namespace) -> int:

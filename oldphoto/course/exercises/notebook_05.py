@@ -439,6 +439,7 @@ collapsed_log = Exercise(
 )
 
 sheet = Sheet(
+    "05",
     (
         discriminator_loss,
         generator_step,
@@ -447,5 +448,5 @@ sheet = Sheet(
         next_u,
         best_answer,
         collapsed_log,
-    )
+    ),
 )

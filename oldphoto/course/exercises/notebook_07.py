@@ -303,6 +303,7 @@ fraction_of_vae = Exercise(
 )
 
 sheet = Sheet(
+    "07",
     (
         residual_block,
         latent_l1,
@@ -310,6 +311,6 @@ sheet = Sheet(
         match_features,
         trains_alone,
         fraction_of_vae,
-    )
+    ),
 )
 """The exercises in the order of the notebook."""

@@ -137,7 +137,7 @@ def build_wheel(root: Path, target: Path) -> Path:
 
 
 def copy_notebooks(folder: Path, target: Path) -> None:
-    """Copy the notebooks, the pages beside them, pictures and lectures, and nothing that a run wrote."""
+    """Copy the notebooks, what lies beside them, and nothing that a run wrote."""
     target.mkdir(parents=True)
     for path in [*folder.glob("*.ipynb"), *folder.glob("*.md")]:
         shutil.copy(path, target)
