@@ -37,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     slides_parser = actions.add_parser("slides", help="make the lectures with speaker notes")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
+    site_parser = actions.add_parser("site", help="make a web site that works offline")
+    site_parser.add_argument("--output", type=Path, default=Path("out/site"), metavar="DIR")
     marks_parser = actions.add_parser("marks", help="total the hand-ins of a class")
     marks_parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the hand-ins")
     marks_parser.add_argument(
@@ -100,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
         "slides": slides,
         "equations": equations,
         "marks": marks,
+        "site": site,
         "publish": publish,
     }
     return actions[args.action](args)
@@ -235,6 +238,15 @@ def slides(args: argparse.Namespace) -> int:
     notebooks = all_notebooks(args.notebooks)
     decks = select_decks(all_decks(find_folder(args.notebooks)), args.names)
     print(f"Open this page in a browser: {write_decks(decks, notebooks, args.output.resolve())}")
+    return 0
+
+
+def site(args: argparse.Namespace) -> int:
+    """Write the web site; print the path of its first page."""
+    from oldphoto.course.publishing.site import write_site
+
+    first = write_site(all_notebooks(args.notebooks), args.output.resolve())
+    print(f"Open this page in a browser: {first}")
     return 0
 
 
