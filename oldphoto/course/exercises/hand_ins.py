@@ -17,9 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from oldphoto import __version__
 from oldphoto.checks import InputError
 from oldphoto.system.files import write_json
+from oldphoto.system.packages import own_version
 
 FORMAT = 1
 RUN = secrets.token_hex(8)
@@ -62,7 +62,7 @@ def write_hand_in(
         "student": " ".join(student.split()),
         "notebook": notebook,
         "seed": seed,
-        "oldphoto": __version__,
+        "oldphoto": own_version(),
         "python": platform.python_version(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "run": RUN,
@@ -123,8 +123,8 @@ def _read(path: Path) -> dict[str, Any]:
     content["file"], content["fault"] = path.name, ""
     if digest != _digest({k: v for k, v in content.items() if k not in ("file", "fault")}):
         content["fault"] = "edited"
-    elif content["oldphoto"] != __version__ or titles != _titles(notebook):
-        content["fault"] = f"from version {content['oldphoto']}, this is {__version__}"
+    elif content["oldphoto"] != own_version() or titles != _titles(notebook):
+        content["fault"] = f"from version {content['oldphoto']}, this is {own_version()}"
     return content | {"student": str(who), "notebook": str(notebook)}
 
 
