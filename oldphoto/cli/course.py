@@ -34,9 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     bundle_parser.add_argument("--slides", action="store_true", help="also add the slide decks")
     actions.add_parser("equations", help="write the page of all equations and parts of the README")
-    slides_parser = actions.add_parser("slides", help="make slide decks for lectures")
+    slides_parser = actions.add_parser("slides", help="make the lectures with speaker notes")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
     slides_parser.add_argument("--output", type=Path, default=Path("out/slides"), metavar="DIR")
+    site_parser = actions.add_parser("site", help="make a web site that works offline")
+    site_parser.add_argument("--output", type=Path, default=Path("out/site"), metavar="DIR")
+    marks_parser = actions.add_parser("marks", help="total the hand-ins of a class")
+    marks_parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the hand-ins")
+    marks_parser.add_argument(
+        "--students", type=Path, metavar="FILE", help="names of the class, one a line"
+    )
+    marks_parser.add_argument("--output", type=Path, default=Path("out/marks"), metavar="DIR")
     publish_parser = actions.add_parser("publish", help="point all badges at a repository")
     publish_parser.add_argument("--repo", required=True, metavar="OWNER/NAME")
     publish_parser.add_argument("--ref", metavar="TAG", default="main", help="tag, branch, commit")
@@ -93,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         "bundle": bundle,
         "slides": slides,
         "equations": equations,
+        "marks": marks,
+        "site": site,
         "publish": publish,
     }
     return actions[args.action](args)
@@ -222,12 +232,47 @@ def equations(args: argparse.Namespace) -> int:
 
 
 def slides(args: argparse.Namespace) -> int:
-    """Write the slide decks from the stored outputs; print their path."""
-    from oldphoto.course.publishing.slides import write_decks
+    """Write the lectures with the notebooks' stored pictures; print their path."""
+    from oldphoto.course.publishing.slides import all_decks, select_decks, write_decks
 
-    notebooks = select(all_notebooks(args.notebooks), args.names)
-    print(f"Open this page in a browser: {write_decks(notebooks, args.output.resolve())}")
+    notebooks = all_notebooks(args.notebooks)
+    decks = select_decks(all_decks(find_folder(args.notebooks)), args.names)
+    print(f"Open this page in a browser: {write_decks(decks, notebooks, args.output.resolve())}")
     return 0
+
+
+def site(args: argparse.Namespace) -> int:
+    """Write the web site; print the path of its first page."""
+    from oldphoto.course.publishing.site import write_site
+
+    first = write_site(all_notebooks(args.notebooks), args.output.resolve())
+    print(f"Open this page in a browser: {first}")
+    return 0
+
+
+def marks(args: argparse.Namespace) -> int:
+    """Print the totals of a class and write them; return 1 if a hand-in could not be counted."""
+    from oldphoto.course.exercises.hand_ins import (
+        marks_table,
+        read_students,
+        student_seed,
+        totals,
+    )
+    from oldphoto.system.outputs import OutputFolder
+
+    students = read_students(args.students) if args.students else []
+    table = marks_table(args.folder, students)
+    summary = totals(table)
+    if students:
+        seeds = [student_seed(name) for name in summary.student]
+        summary.insert(1, "seed", seeds)
+    print(summary.to_string(index=False) if len(summary) else "no hand-ins")
+    with OutputFolder(args.output) as outputs:
+        for name, one in (("hand_ins.csv", table), ("marks.csv", summary)):
+            with outputs.writing(name, "course marks") as path:
+                one.to_csv(path, index=False)
+    print(f"wrote {args.output / 'marks.csv'} and hand_ins.csv, which has a line for each file")
+    return 1 if (table.remark != "").any() else 0
 
 
 def publish(args: argparse.Namespace) -> int:

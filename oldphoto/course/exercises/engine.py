@@ -11,12 +11,15 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
+
+from oldphoto.course.exercises.hand_ins import write_hand_in
 
 Level = Literal["complete a line", "modify", "build", "investigate"]
 NOT_DONE = "Not done yet."
@@ -75,12 +78,17 @@ class Exercise:
     observe: Callable[..., dict[str, Any] | None] | None = None
     gradients: tuple[str, ...] = ()
     solved: bool = field(default=False, init=False)
+    solved_alone: bool = field(default=False, init=False)
+    solution_shown: bool = field(default=False, init=False)
     hints_shown: int = field(default=0, init=False)
 
     def check(self, answer: Any) -> Verdict:
         """Return whether the answer is right, and if not, what is wrong."""
         message = self._fault(answer)
         self.solved = not message
+        # The package's own function, as or_solution gives it back, is nobody's answer.
+        is_own = not callable(answer) or answer is not self.solution
+        self.solved_alone |= self.solved and is_own and not self.solution_shown
         return Verdict(self.solved, message or self.praise)
 
     def hint(self) -> str:
@@ -91,10 +99,18 @@ class Exercise:
 
     def show_solution(self) -> None:
         """Print the solution: the source of a function, or a plain value."""
+        self.solution_shown = True
         if callable(self.solution):
             print(textwrap.dedent(inspect.getsource(self.solution)))
         else:
             print(self.solution)
+
+    @property
+    def state(self) -> str:
+        """How it was solved: "own", "after the solution", or "open"."""
+        if not self.solved:
+            return "open"
+        return "own" if self.solved_alone else "after the solution"
 
     def or_solution(self, answer: Any) -> Any:
         """Return the answer if it is right, else the solution, so that the notebook goes on."""
@@ -285,8 +301,9 @@ def _outside(values: np.ndarray, low: float, high: float) -> str:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The exercises of one notebook."""
+    """The exercises of one notebook, with its number."""
 
+    notebook: str
     exercises: tuple[Exercise, ...]
 
     def summary(self) -> None:
@@ -297,6 +314,23 @@ class Sheet:
             print(f"{number}. {exercise.title} ({exercise.level}): {state}{hints}")
         solved = sum(exercise.solved for exercise in self.exercises)
         print(f"{solved} of {len(self.exercises)} solved")
+
+    def hand_in(self, student: str, seed: int = 0, folder: Path | str = ".") -> None:
+        """Write what was solved into a file for the lecturer, and print its path and content.
+
+        Args:
+            student: your name, as on the lecturer's list.
+            seed: the notebook's ``SEED``.
+            folder: where the file goes.
+        """
+        results = [
+            {"title": one.title, "level": one.level, "state": one.state, "hints": one.hints_shown}
+            for one in self.exercises
+        ]
+        path = write_hand_in(student, seed, self.notebook, results, Path(folder))
+        for number, one in enumerate(self.exercises, start=1):
+            print(f"{number}. {one.title}: {one.state}, {one.hints_shown} hints")
+        print(f"hand in this file: {path}")
 
 
 def _other_shape(values: np.ndarray, wanted: np.ndarray) -> str:

@@ -200,4 +200,4 @@ change_outside = Exercise(
     praise="Restoration changes more than the scratch. Now you can say how much.",
 )
 
-sheet = Sheet((to_tensor, damaged_fraction, paint_white, change_outside))
+sheet = Sheet("00", (to_tensor, damaged_fraction, paint_white, change_outside))

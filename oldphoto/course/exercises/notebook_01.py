@@ -224,4 +224,4 @@ smallest_margin = Exercise(
     praise="The margins of successive filters add up.",
 )
 
-sheet = Sheet((psnr, add_noise, left_after_box, smallest_margin))
+sheet = Sheet("01", (psnr, add_noise, left_after_box, smallest_margin))

@@ -367,4 +367,4 @@ own_damage = Exercise(
     praise="Photo and mask come from the same drawing, so they always agree.",
 )
 
-sheet = Sheet((spline_point, screen, changed_mask, spoilt_line, own_damage))
+sheet = Sheet("02", (spline_point, screen, changed_mask, spoilt_line, own_damage))

@@ -256,4 +256,4 @@ leak = Exercise(
     praise="A second scan has other bytes, so its hash may put it into the other set.",
 )
 
-sheet = Sheet((allowed, spread, distance, place, leak))
+sheet = Sheet("03", (allowed, spread, distance, place, leak))

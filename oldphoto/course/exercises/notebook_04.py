@@ -428,4 +428,4 @@ collapsed_run = Exercise(
     praise="KL near 0 means: mean 0, variance 1 for every photo. The decoder sees only noise.",
 )
 
-sheet = Sheet((kl, reparameterise, bits, vae_step, instance_norm, collapsed_run))
+sheet = Sheet("04", (kl, reparameterise, bits, vae_step, instance_norm, collapsed_run))

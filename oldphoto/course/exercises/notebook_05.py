@@ -522,6 +522,7 @@ collapsed_log = Exercise(
 )
 
 sheet = Sheet(
+    "05",
     (
         discriminator_loss,
         generator_step,
@@ -530,5 +531,5 @@ sheet = Sheet(
         next_u,
         best_answer,
         collapsed_log,
-    )
+    ),
 )

@@ -351,4 +351,4 @@ shrinking_fools = Exercise(
     praise="A distance halves when the latents are halved, although nothing has been mixed.",
 )
 
-sheet = Sheet((sorted_distance, mean_kernel, shrinking_fools, push_both, discriminator_step))
+sheet = Sheet("06", (sorted_distance, mean_kernel, shrinking_fools, push_both, discriminator_step))

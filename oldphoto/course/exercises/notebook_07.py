@@ -372,6 +372,7 @@ fraction_of_vae = Exercise(
 )
 
 sheet = Sheet(
+    "07",
     (
         residual_block,
         latent_l1,
@@ -379,6 +380,6 @@ sheet = Sheet(
         match_features,
         trains_alone,
         fraction_of_vae,
-    )
+    ),
 )
 """The exercises in the order of the notebook."""

@@ -375,4 +375,4 @@ faulty_line = Exercise(
     praise="The condition is the wrong way round: the sound positions were removed.",
 )
 
-sheet = Sheet((masked_softmax, fuse, table_bytes, attend, faulty_line))
+sheet = Sheet("08", (masked_softmax, fuse, table_bytes, attend, faulty_line))

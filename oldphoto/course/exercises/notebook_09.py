@@ -382,4 +382,4 @@ strictest = Exercise(
     praise="A rule like this is set before the test photos are seen, or it is fitted to them.",
 )
 
-sheet = Sheet((precision, up_block, focal, area, grow, strictest))
+sheet = Sheet("09", (precision, up_block, focal, area, grow, strictest))

@@ -385,5 +385,6 @@ lost_part = Exercise(
 )
 
 sheet = Sheet(
-    (training_step, rate_factor, moving_average, go_on_from, positions, training_bytes, lost_part)
+    "10",
+    (training_step, rate_factor, moving_average, go_on_from, positions, training_bytes, lost_part),
 )

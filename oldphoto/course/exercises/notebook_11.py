@@ -355,4 +355,4 @@ coin = Exercise(
     praise="So 7 of 8 is unlikely by chance, but 6 of 8 is not.",
 )
 
-sheet = Sheet((grey_levels, window_ssim, layer_distance, frechet, coin, interval))
+sheet = Sheet("11", (grey_levels, window_ssim, layer_distance, frechet, coin, interval))

@@ -207,4 +207,4 @@ num_rankings = Exercise(
     praise="All thirty numbers fit, and the counts of column k add up to k times the total.",
 )
 
-sheet = Sheet((tied_sum, top_percentage, resampled, kendall, num_rankings))
+sheet = Sheet("13", (tied_sum, top_percentage, resampled, kendall, num_rankings))

@@ -204,4 +204,4 @@ honest_claim = Exercise(
     praise="Report what was done, not what the result seems to show.",
 )
 
-sheet = Sheet((mse_inside, kept_fraction, covered, honest_claim))
+sheet = Sheet("14", (mse_inside, kept_fraction, covered, honest_claim))

@@ -182,4 +182,4 @@ weights_to_keep = Exercise(
     tolerance=1e-9,
 )
 
-sheet = Sheet((scan_pixels, grow, largest_side, weights_to_keep))
+sheet = Sheet("15", (scan_pixels, grow, largest_side, weights_to_keep))

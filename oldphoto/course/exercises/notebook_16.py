@@ -94,4 +94,4 @@ waits_for = Exercise(
     praise="The slower part sets the pace. Here that is the processor.",
 )
 
-sheet = Sheet((waits_for, photos_in))
+sheet = Sheet("16", (waits_for, photos_in))

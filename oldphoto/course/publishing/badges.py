@@ -7,6 +7,7 @@ readers should get. The Colab badges and the line that installs the package on C
 import re
 import tomllib
 from dataclasses import dataclass
+from importlib.metadata import metadata
 from pathlib import Path
 
 from oldphoto.checks import InputError, require_file
@@ -39,6 +40,13 @@ class Address:
         """The page of the repository."""
         return f"https://github.com/{self.repository}"
 
+    def reader_links(self, notebook: str) -> str:
+        """Return the Markdown at the end of a notebook's page: what a reader can write to us."""
+        form = f"{self.home}/issues/new?template="
+        report = f"{form}notebook.yml&title=Notebook+{notebook}%3A+&where={notebook}"
+        discuss = f"{form}idea.yml&title=Notebook+{notebook}%3A+"
+        return f"[Report a mistake]({report}) · [Discuss this notebook]({discuss})"
+
     @property
     def colab(self) -> str:
         """Where Colab opens the notebooks, without the file name."""
@@ -65,6 +73,20 @@ def read_address(root: Path) -> Address:
             f"expected https://github.com/OWNER/NAME/tree/BRANCH/notebooks as Notebooks in {path}"
         )
     return Address(*found.groups())
+
+
+def address_of(root: Path) -> Address:
+    """Return the address of a clone in ``root``, elsewhere that of the installed package.
+
+    Raises:
+        InputError: if neither is known.
+    """
+    if (root / "pyproject.toml").is_file():
+        return read_address(root)
+    for line in metadata("oldphoto").get_all("Project-URL", []):
+        if found := NOTEBOOKS.fullmatch(line.partition(", ")[2]):
+            return Address(*found.groups())
+    raise InputError(f"expected pyproject.toml in {root}, or the package to be installed")
 
 
 def stamp(root: Path, repository: str, reference: str = "main") -> list[Path]:

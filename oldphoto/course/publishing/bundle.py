@@ -15,7 +15,7 @@ from pathlib import Path
 from oldphoto.checks import InputError, require_file
 from oldphoto.course.publishing.badges import read_address
 from oldphoto.course.publishing.notebooks import all_notebooks, find_folder
-from oldphoto.course.publishing.slides import write_decks
+from oldphoto.course.publishing.slides import LECTURES, all_decks, write_decks
 from oldphoto.system.outputs import photo_folder
 
 SOURCE = "course bundle"  # of the zip file in the record of the output folder
@@ -81,7 +81,7 @@ def build_bundle(
         notebooks: folder of the notebooks, inside the repository; None looks for it.
         dependencies: fetch the wheels of all needed packages, too (hundreds of MB, from the
             package index that pip is set to); they fit computers like this one only.
-        slides: put the decks of all notebooks in, too.
+        slides: put the lectures in, too.
 
     Returns:
         The path of the zip file, named after the package and its version; if another file has the
@@ -103,7 +103,7 @@ def build_bundle(
         if dependencies:
             fetch_dependencies(stage)
         if slides:
-            write_decks(all_notebooks(folder), stage / "slides")
+            write_decks(all_decks(folder), all_notebooks(folder), stage / "slides")
         how_to = fill_how_to(root, wheel.name, dependencies, slides)
         (stage / "HOW_TO.md").write_text(how_to, encoding="utf-8")
         made = Path(shutil.make_archive(str(Path(scratch) / name), "zip", scratch, name))
@@ -137,12 +137,13 @@ def build_wheel(root: Path, target: Path) -> Path:
 
 
 def copy_notebooks(folder: Path, target: Path) -> None:
-    """Copy the notebooks, the pages beside them and the pictures, and nothing that a run wrote."""
+    """Copy the notebooks, what lies beside them, and nothing that a run wrote."""
     target.mkdir(parents=True)
     for path in [*folder.glob("*.ipynb"), *folder.glob("*.md")]:
         shutil.copy(path, target)
-    if (folder / "images").is_dir():
-        shutil.copytree(folder / "images", target / "images", ignore=LEFT_OUT)
+    for name in ("images", LECTURES):
+        if (folder / name).is_dir():
+            shutil.copytree(folder / name, target / name, ignore=LEFT_OUT)
 
 
 def write_requirements(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
+from oldphoto.course.publishing.badges import address_of
 from oldphoto.course.publishing.clean import replace_widgets
 from oldphoto.course.publishing.notebooks import CourseNotebook, read_notebook
 from oldphoto.course.publishing.runner import INDEX, SOURCE, Result
@@ -38,18 +39,23 @@ class _MathMLRenderer(IPythonRenderer):
     """nbconvert's Markdown, with formulas drawn by the browser."""
 
     def block_math(self, body: str) -> str:
-        return _mathml(body, display="block")
+        return mathml(body, display="block")
 
     def inline_math(self, body: str) -> str:
-        return _mathml(body, display="inline")
+        return mathml(body, display="inline")
 
 
-def _mathml(latex: str, display: str) -> str:
-    """Return MathML without its namespace: HTML knows it, and nbconvert would spoil it."""
+def mathml(latex: str, display: str) -> str:
+    """Return MathML without its namespace: HTML knows it, and nbconvert would spoil it.
+
+    Args:
+        latex: formula without dollar signs.
+        display: "inline" or "block".
+    """
     # As a pair, norm bars keep their height in the browser, and \big before them is understood.
     paired = NORM.sub(lambda bar: rf"\{SIDES[bar[1]]}\{bar[1]}Vert", latex.strip())
-    mathml: str = latex_to_mathml(paired, display=display)
-    return re.sub(r' xmlns="[^"]*"', "", mathml)
+    found: str = latex_to_mathml(paired, display=display)
+    return re.sub(r' xmlns="[^"]*"', "", found)
 
 
 def markdown_html(source: str, pictures: Path | None = None) -> str:
@@ -72,12 +78,13 @@ def course_page(template: str, title: str, **values: object) -> str:
     return fill_template(TEMPLATES / template, title=title, colours=Markup(COLOURS), **values)
 
 
-def notebook_page(node: nbformat.NotebookNode, title: str) -> str:
+def notebook_page(node: nbformat.NotebookNode, title: str, links: str = "") -> str:
     """Return the executed notebook as one HTML page that needs no other file.
 
     Args:
         node: executed notebook; it is not changed.
         title: title of the page.
+        links: Markdown at its end, such as ``Address.reader_links``.
     """
     shown = copy.deepcopy(node)
     replace_widgets(shown)
@@ -85,7 +92,7 @@ def notebook_page(node: nbformat.NotebookNode, title: str) -> str:
     exporter.register_filter("markdown2html", markdown_html)
     body, _ = exporter.from_notebook_node(shown)
     back = '<p><a href="index.html">All notebooks of this run</a></p>'
-    return course_page("course.html.j2", title, body=Markup(back + body))
+    return course_page("course.html.j2", title, body=Markup(back + body + markdown_html(links)))
 
 
 def write_pages(notebooks: list[CourseNotebook], results: list[Result], output: Path) -> Path:
@@ -106,7 +113,8 @@ def write_pages(notebooks: list[CourseNotebook], results: list[Result], output: 
             page = output / f"{notebook.name}.html"
             if executed.is_file():
                 node = read_notebook(executed).node
-                _write(outputs, page.name, notebook_page(node, notebook.title))
+                links = address_of(notebook.path.parents[1]).reader_links(notebook.number)
+                _write(outputs, page.name, notebook_page(node, notebook.title, links))
             rows.append((notebook, result, page.name if page.is_file() else ""))
             written = output / "files" / notebook.name
             for path in sorted(written.rglob("*.html")):  # such as a contact sheet

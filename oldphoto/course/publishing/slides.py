@@ -1,62 +1,146 @@
-"""Decks for the browser: one HTML file for each notebook, which needs neither network nor kernel.
+"""Lectures for the browser: one HTML file for each deck, which needs neither network nor kernel.
 
-nbconvert's exporter makes them, with reveal.js (MIT licence, in ``deck/reveal``) inside the file.
-Key S opens the speaker's view with the notes, F fills the screen, O shows all slides.
+A deck is a Markdown file in ``notebooks/lectures``. A line ``---`` parts two slides. A slide has a
+heading, text, and pictures, each named by the notebook's cell that stored it:
 
-The marks for slides are set here by a simple rule, since the notebooks carry none. A heading of
-level 2 starts a slide to the right, one of level 3 a slide below. A question to decide first stands
-alone, and what follows it comes on the next slide. A picture stands without its code where it is a
-drawing, and on a slide of its own where both do not fit. Answers, hints and times go into the
-notes. Where a cell has Jupyter's own mark (``slideshow.slide_type``), that mark is obeyed.
+    ## A VAE that draws
+    ![04/sunset-grid]
+    The two numbers of the latent have become the two degrees of freedom.
+    Notes:
+    Ask (1 min): what changes along a row?
+
+``![05/ring 2]`` is the second picture of a cell, ``![diagram/pipeline]`` a drawing of the package.
+Pictures in one line stand side by side. What follows ``Notes:`` is the speaker's (key S); minutes
+in brackets are added to the time that the words take. reveal.js (MIT licence, in ``deck/reveal``)
+is inside the file.
 """
 
+import base64
 import re
+from dataclasses import dataclass
+from html import escape, unescape
+from io import BytesIO
 from pathlib import Path
 
-from nbconvert import SlidesExporter
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from markupsafe import Markup
+from PIL import Image
 
 from oldphoto.checks import InputError
+from oldphoto.course.diagrams import diagram
 from oldphoto.course.publishing.notebooks import CourseNotebook
-from oldphoto.course.publishing.pages import COLOURS, course_page, markdown_html
+from oldphoto.course.publishing.pages import course_page, markdown_html
 from oldphoto.system.files import written_whole
 from oldphoto.system.outputs import photo_folder
 
-LINES = 16.0  # that fit on one slide, about; the page shrinks a slide that is too full
-PICTURE_LINES = 13.0
-LEFT_OUT = ("exercises.sheet.",)
-BADGE = "[![Open In Colab]"
-QUESTION = "> **Decide first"
-DRAWING = "show_svg("  # of a drawing only the picture is shown
-FOR_NOTES = re.compile(r"<details|\*\*Time:|\*\*Measured:|Stuck\?|.*\.hint\(\)", re.DOTALL)
-# Fences, equations, answers, headings and quotes stay whole; other blocks end at a blank line.
-BLOCK = re.compile(
-    r"\n*(?:^```.*?^```|^\$\$.*?\$\$|^<details.*?</details>|^#+ [^\n]*|^(?:>[^\n]*\n?)+"
-    r"|.+?(?=\n\s*\n|\n(?:#+ |> |```|<details)|\Z))",
-    re.DOTALL | re.MULTILINE,
+LECTURES = "lectures"
+"""Folder of the decks' sources, beside the notebooks."""
+FILE_NAME = re.compile(r"\d_(\w+)\.md")
+WORDS_A_MINUTE = 130
+"""How fast a lecturer speaks whom people with another first language understand."""
+PICTURE = re.compile(r"!\[(\w+)/([\w-]+)(?: (\d))?\]")
+PICTURE_LINE = re.compile(rf"^{PICTURE.pattern}(?: {PICTURE.pattern})*$", re.MULTILINE)
+STORED_PICTURE = re.compile(
+    r'<img\b[^>]*?alt="([^"]*)"[^>]*?src="(data:image/([^;"]+);base64,[^"]+)'
 )
-OTHER_NOTEBOOK = re.compile(r'href="(?:\./)?(\d\d_\w+)\.ipynb')
-MISSING_PICTURE = re.compile(r'<img[^>]* src="(?!data:|https?:)([^"]+)"')
+MINUTES = re.compile(r"\((\d+(?:\.\d+)?) min\)")
+WIDE = 1.35  # a picture at least this much wider than high has its text below it, others beside
+PLAYER = Path(__file__).parent / "deck"
 
 
-def write_decks(notebooks: list[CourseNotebook], output: Path) -> Path:
-    """Write a deck for each notebook, from its stored outputs, and a page of links to them.
+@dataclass(frozen=True)
+class Slide:
+    """One slide: Markdown of what is shown, and of what is said."""
+
+    shown: str
+    notes: str
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the class is asked before it sees the answer."""
+        return self.shown.lstrip("# \n").startswith("> ") or "\n> " in self.shown
+
+    @property
+    def minutes(self) -> float:
+        """Time to speak the notes, plus the minutes in their brackets."""
+        pauses = sum(float(found) for found in MINUTES.findall(self.notes))
+        return len(self.notes.split()) / WORDS_A_MINUTE + pauses
+
+    @property
+    def pictures(self) -> list[tuple[str, str, int]]:
+        """Notebook, cell and number of each picture; "diagram" for a drawing of the package."""
+        return [(at, cell, int(nth or 1)) for at, cell, nth in PICTURE.findall(self.shown)]
+
+    @property
+    def words(self) -> int:
+        """Number of words that the class reads, equations apart."""
+        text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", " ", PICTURE.sub("", self.shown), flags=re.DOTALL)
+        return len(re.findall(r"\w[\w'-]*", text))
+
+
+@dataclass(frozen=True)
+class Deck:
+    """A lecture."""
+
+    name: str
+    title: str
+    slides: tuple[Slide, ...]
+
+    @property
+    def minutes(self) -> float:
+        """Time of the lecture."""
+        return sum(slide.minutes for slide in self.slides)
+
+
+def read_deck(path: Path) -> Deck:
+    """Read the source of a deck.
+
+    Raises:
+        InputError: if the file is not named like 1_vae.md, or a slide has no heading or no notes.
+    """
+    named = FILE_NAME.fullmatch(path.name)
+    if not named:
+        raise InputError(f"expected a deck named like 1_vae.md, got {path.name}")
+    slides = []
+    for number, part in enumerate(path.read_text(encoding="utf-8").split("\n---\n"), start=1):
+        shown, _, notes = part.partition("\nNotes:\n")
+        if not re.match(r"\s*##? \S", shown) or not notes.strip():
+            raise InputError(f"slide {number} of {path.name} needs a heading and 'Notes:'")
+        slides.append(Slide(shown.strip(), notes.strip()))
+    return Deck(named[1], slides[0].shown.splitlines()[0].lstrip("# "), tuple(slides))
+
+
+def all_decks(notebooks: Path) -> list[Deck]:
+    """Read all decks beside the notebooks, in their order."""
+    return [read_deck(path) for path in sorted((notebooks / LECTURES).glob("*.md"))]
+
+
+def select_decks(decks: list[Deck], wanted: list[str]) -> list[Deck]:
+    """Return the decks given by name or number; all if none is given.
+
+    Raises:
+        InputError: if one is not there, naming those that are.
+    """
+    numbered = {str(number): deck for number, deck in enumerate(decks, start=1)}
+    known = numbered | {deck.name: deck for deck in decks}
+    for word in wanted:
+        if word not in known:
+            there = ", ".join(f"{number} {deck.name}" for number, deck in numbered.items())
+            raise InputError(f"there is no deck {word!r}; there are {there}")
+    return [deck for deck in decks if deck in [known[word] for word in wanted]] if wanted else decks
+
+
+def write_decks(decks: list[Deck], notebooks: list[CourseNotebook], output: Path) -> Path:
+    """Write each deck as a page, with the stored pictures of the notebooks, and a page of links.
 
     Returns:
         The path of the page of links.
 
     Raises:
         InputError: if the folder cannot be written, holds another file of such a name, or a picture
-            that a text shows is missing.
+            that a slide names is not stored.
     """
-    decks, pages = [], {}
-    for notebook in notebooks:
-        deck = deck_of(notebook.node)
-        page = deck_page(deck, notebook.title, notebook.path.parent)
-        pages[f"{notebook.name}.html"] = page
-        decks.append((notebook, num_slides(deck)))
-    pages["index.html"] = course_page("decks.html.j2", "The course as slides", decks=decks)
+    pages = {f"{deck.name}.html": deck_page(deck, notebooks) for deck in decks}
+    pages["index.html"] = course_page("decks.html.j2", "Lectures", decks=decks)
     with photo_folder(output) as outputs:  # without a hidden folder: lecturers copy it as it is
         for name, page in pages.items():
             with outputs.writing(name, "course slides") as path, written_whole(path) as file:
@@ -64,167 +148,74 @@ def write_decks(notebooks: list[CourseNotebook], output: Path) -> Path:
     return output / "index.html"
 
 
-def deck_page(deck: NotebookNode, title: str, folder: Path) -> str:
-    """Return a notebook with marks for slides as one HTML page, with everything inside.
-
-    Args:
-        folder: where the notebook lies, whose text names pictures relative to it.
+def deck_page(deck: Deck, notebooks: list[CourseNotebook]) -> str:
+    """Return a deck as one HTML page, with everything inside.
 
     Raises:
-        InputError: if a picture that the text shows is not there.
+        InputError: if a picture is not stored.
     """
-
-    def markdown(source: str) -> str:
-        html = OTHER_NOTEBOOK.sub(r'href="\1.html', markdown_html(source, pictures=folder))
-        if missing := MISSING_PICTURE.search(html):
-            raise InputError(f"the slides need the picture {missing[1]}, which is not in {folder}")
-        return html
-
-    exporter = SlidesExporter(
-        template_name="deck",
-        extra_template_basedirs=[str(Path(__file__).parent)],
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-    )
-    exporter.register_filter("markdown2html", markdown)
-    deck.metadata.title = title
-    page, _ = exporter.from_notebook_node(deck, resources={"colours": COLOURS})
-    return str(page)
+    by_number = {notebook.number: notebook for notebook in notebooks}
+    slides = [
+        (_slide_html(slide, by_number), Markup(markdown_html(slide.notes))) for slide in deck.slides
+    ]
+    names = ("reveal/reveal.css", "theme.css", "reveal/reveal.js", "reveal/notes.js", "fit.js")
+    parts = {name: Markup((PLAYER / name).read_text(encoding="utf-8")) for name in names}
+    return course_page("deck.html.j2", deck.title, slides=slides, parts=parts)
 
 
-def num_slides(deck: NotebookNode) -> int:
-    """Return how many slides a deck has."""
-    return sum(cell.metadata.slideshow.slide_type in ("slide", "subslide") for cell in deck.cells)
+def _slide_html(slide: Slide, notebooks: dict[str, CourseNotebook]) -> Markup:
+    """Return heading, texts and pictures of a slide; a picture that is not wide has text beside."""
+    heading, _, body = slide.shown.partition("\n")
+    found = PICTURE_LINE.search(body)
+    above, below = (body[: found.start()], body[found.end() :]) if found else (body, "")
+    pictures = [_picture(*part, notebooks) for part in slide.pictures]
+    width = sum(ratio for _, ratio in pictures)
+    kind = "question" if slide.is_question else "plain"
+    if found and width < WIDE:
+        kind += " beside"
+    texts = [
+        f'<div class="text">{markdown_html(t)}</div>' if t.strip() else "" for t in (above, below)
+    ]
+    images = "".join(image for image, _ in pictures)
+    figures = f'<div class="figures">{images}</div>' if found else ""
+    inside = markdown_html(heading) + texts[0] + figures + texts[1]
+    return Markup(f'<div class="slide {kind}">{inside}</div>')
 
 
-def deck_of(node: NotebookNode) -> NotebookNode:
-    """Return a notebook whose cells are the parts of slides, each with its mark.
+def _picture(
+    at: str, cell: str, nth: int, notebooks: dict[str, CourseNotebook]
+) -> tuple[str, float]:
+    """Return a picture as HTML, and its width over its height.
 
-    Args:
-        node: an executed notebook; it is not changed.
+    Raises:
+        InputError: if it is not stored.
     """
-    deck = _Deck()
-    before_setup = True
-    for index, cell in enumerate(node.cells):
-        tags = cell.metadata.get("tags", [])
-        mark = cell.metadata.get("slideshow", {}).get("slide_type", "-")
-        if mark in ("slide", "subslide"):
-            deck.begin(mark)
-        if cell.cell_type == "markdown":
-            if mark in ("skip", "notes") or (before_setup and index > 0):
-                deck.add_note(cell.source)
-            else:
-                deck.add_text(cell.source)
-        elif "setup" in tags or "parameters" in tags:
-            before_setup = before_setup and "setup" not in tags
-            deck.begin()
-        elif mark not in ("skip", "notes") and not cell.source.startswith(LEFT_OUT):
-            deck.add_code(cell, is_exercise="exercise" in tags)
-    return new_notebook(cells=deck.cells)
+    if at == "diagram":
+        svg, words = diagram(cell)
+        address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+        return _image(words, address, _svg_ratio(svg))
+    node = notebooks[at].node if at in notebooks else None
+    outputs = [o for c in node.cells if c.id == cell for o in c.get("outputs", [])] if node else []
+    html = "".join(str(output.get("data", {}).get("text/html", "")) for output in outputs)
+    stored = STORED_PICTURE.findall(html)
+    if len(stored) < nth:
+        raise InputError(
+            f"a slide needs picture {nth} of cell {cell!r} in notebook {at}, "
+            f"which stores {len(stored)}"
+        )
+    words, address, kind = stored[nth - 1]
+    data = base64.b64decode(address.partition(",")[2])
+    if kind.startswith("svg"):
+        return _image(unescape(words), address, _svg_ratio(data.decode()))
+    with Image.open(BytesIO(data)) as image:
+        return _image(unescape(words), address, image.width / image.height)
 
 
-class _Deck:
-    """Cells of the slides so far.
-
-    Attributes:
-        filled: lines on the last slide, headings apart.
-        next: mark of the cell to come, where it starts a slide; else "".
-        has_result: whether the last slide ends with the output of a cell.
-    """
-
-    def __init__(self) -> None:
-        self.cells: list[NotebookNode] = []
-        self.filled = 0.0
-        self.next = "slide"
-        self.has_result = False
-
-    def begin(self, mark: str = "subslide") -> None:
-        """Start a slide with the next cell, unless the last one has only headings."""
-        if mark == "slide" or (self.filled and self.next != "slide"):
-            self.next = mark
-
-    def put(self, cell: NotebookNode, lines: float, mark: str = "-") -> None:
-        """Put a cell on the last slide, or on a new one where it does not fit."""
-        if self.filled + lines > LINES:
-            self.begin()
-        if self.next:
-            self.filled, self.has_result = 0.0, False
-        cell.metadata["slideshow"] = {"slide_type": self.next or mark}
-        self.cells.append(cell)
-        self.filled += lines
-        self.next = ""
-
-    def add_note(self, markdown: str) -> None:
-        """Put a text into the speaker's notes of the last slide."""
-        notes = {"slideshow": {"slide_type": "notes"}}
-        self.cells.append(new_markdown_cell(markdown, metadata=notes))
-
-    def add_text(self, markdown: str) -> None:
-        """Put the blocks of a text cell on slides; the remark on a result appears beside it."""
-        for block in (found.strip() for found in BLOCK.findall(markdown)):
-            if not block or block.startswith(BADGE):
-                continue
-            if FOR_NOTES.match(block):
-                self.add_note(block)
-            elif self.has_result and block[0].isalnum():
-                self.put(new_markdown_cell(block), _lines_of(block), "fragment")
-                self.begin()
-            else:
-                self._add_block(block)
-
-    def _add_block(self, block: str) -> None:
-        is_question = block.startswith(QUESTION)
-        if heading := re.match("#+", block):
-            self.begin("slide" if len(heading[0]) <= 2 else "subslide")
-        elif is_question or self.has_result or block.startswith("**You will be able to"):
-            self.begin()
-        cell = new_markdown_cell(block)
-        cell.metadata["tags"] = ["question"] * is_question  # a class for the style
-        self.put(cell, 0.0 if heading else _lines_of(block))
-        if is_question:  # what follows must not give the answer away
-            self.begin()
-
-    def add_code(self, cell: NotebookNode, is_exercise: bool) -> None:
-        """Put a code cell and what it showed on slides; of an exercise, the stub alone."""
-        outputs = [] if is_exercise else cell.outputs
-        pictures = [output for output in outputs if _is_picture(output)]
-        printed = [output for output in outputs if output not in pictures]
-        if self.has_result:
-            self.begin()
-        if DRAWING in cell.source and pictures:
-            self.add_note(f"```python\n{cell.source}\n```")
-        else:
-            lines = 0.7 * len(cell.source.splitlines()) + 1
-            self.put(new_code_cell(cell.source), lines, "fragment" if is_exercise else "-")
-        for output in printed:
-            self.put(_result(output), _lines_printed(output), "fragment")
-        for picture in pictures:
-            self.put(_result(picture), PICTURE_LINES)
-        self.has_result = bool(outputs)
-        if not outputs:
-            self.begin()
+def _svg_ratio(svg: str) -> float:
+    found = re.search(r"viewBox=['\"][\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)", svg)
+    return float(found[1]) / float(found[2]) if found else 2.0
 
 
-def _result(output: NotebookNode) -> NotebookNode:
-    """Return a cell that shows an output without code."""
-    return new_code_cell(outputs=[output], metadata={"transient": {"remove_source": True}})
-
-
-def _is_picture(output: NotebookNode) -> bool:
-    html = output.get("data", {}).get("text/html", "")
-    return "<img" in html or "<svg" in html
-
-
-def _lines_printed(output: NotebookNode) -> float:
-    """Return how many lines of a slide a printed output fills, about."""
-    data = output.get("data", {})
-    rows = data.get("text/html", "").count("<tr") or data.get("text/markdown", "").count("\n")
-    return 1.0 + (rows or 0.7 * len(output.get("text", data.get("text/plain", "")).splitlines()))
-
-
-def _lines_of(block: str) -> float:
-    """Return how many lines of a slide a block of text fills, about."""
-    if block.startswith(("![", "<img")):
-        return PICTURE_LINES
-    lines = sum(max(1.0, len(line) / 80) for line in block.splitlines())
-    return 0.7 * lines if block.startswith("```") else lines + 0.6
+def _image(words: str, address: str, ratio: float) -> tuple[str, float]:
+    grow = f"flex-grow: {ratio:.3g}"  # side by side, all are of one height
+    return f'<img alt="{escape(words)}" src="{address}" style="{grow}">', ratio

@@ -257,7 +257,7 @@ def test_summary_counts_what_is_solved(capsys):
     first, second = double(), double()
     first.check(lambda x: 2 * x)
     second.hint()
-    Sheet((first, second)).summary()
+    Sheet("08", (first, second)).summary()
     assert capsys.readouterr().out == (
         "1. double (modify): solved\n2. double (modify): open, 1 hints\n1 of 2 solved\n"
     )

@@ -79,7 +79,7 @@ def test_the_zip_has_notebooks_pictures_wheel_versions_and_a_page(unpacked):
     beside = [p for p in (ROOT / "notebooks").iterdir() if p.suffix in (".ipynb", ".md")]
     assert {f"notebooks/{path.name}" for path in beside} <= there
     assert "notebooks/images/before_after.jpg" in there
-    assert {"slides/index.html", "slides/00_restore_a_photo.html"} <= there
+    assert {"slides/index.html", "slides/vae.html", "notebooks/lectures/1_vae.md"} <= there
     wheel = next(name for name in there if name.endswith(".whl"))
     page = (unpacked / "HOW_TO.md").read_text(encoding="utf-8")
     assert f"pip install -r requirements.txt {wheel}" in page and "oldphoto doctor" in page

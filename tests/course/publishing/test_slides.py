@@ -1,173 +1,105 @@
-"""Slides: what stands on which slide, and decks that need nothing but their own file."""
+"""Lectures: read from their files, whole, timed by their notes, single files that fetch nothing."""
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from oldphoto.checks import InputError
 from oldphoto.cli import main as cli
-from oldphoto.course.publishing.notebooks import all_notebooks
-from oldphoto.course.publishing.slides import BLOCK, deck_of, deck_page, num_slides
+from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks
+from oldphoto.course.publishing.slides import Slide, all_decks, deck_page, read_deck, select_decks
 
 ROOT = Path(__file__).parents[3]
 NOTEBOOKS = all_notebooks(ROOT / "notebooks")
-HEAD = "[![Open In Colab](x)](y)\n\n# A title\n\nWhy."
-HEAD += "\n\n**You will be able to**\n\n1. see\n\n**Time:** 9 h"
-PICTURE = new_output("display_data", data={"text/html": '<img alt="A" src="data:,">'})
-QUESTION = "> **Decide first.** Which?"
+DECKS = all_decks(ROOT / "notebooks")
+DOT = (
+    '<img alt="A &quot;dot&quot;" src="data:image/png;base64,'
+    "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABCAAAAAA+i0toAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
+    '">'
+)
+NUMBER = re.compile(r"(?<![\w.])[−-]?(\d+\.\d+|\d+(?= (?:dB|GiB|MiB)))")
 
 
-def text(source: str, **metadata):
-    return new_markdown_cell(source, metadata=metadata)
+def write(folder: Path, text: str) -> Path:
+    path = folder / "1_small.md"
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
-def code(source: str, *outputs, tags=()):
-    return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
+def with_picture(folder: Path) -> CourseNotebook:
+    outputs = [new_output("display_data", data={"text/html": DOT + DOT.replace("dot", "second")})]
+    cell = new_code_cell("draw()", outputs=outputs)
+    cell.id = "drawn"
+    return CourseNotebook(folder / "04_small.ipynb", "04", new_notebook(cells=[cell]))
 
 
-def printed(words: str):
-    return new_output("stream", text=words)
+def test_a_slide_has_pictures_text_notes_and_a_time():
+    slide = Slide("## Head\n![04/a-b] ![05/c 2]\nTwo words $x$.", "one two three (2 min) five")
+    assert slide.pictures == [("04", "a-b", 1), ("05", "c", 2)]
+    assert slide.words == 3
+    assert slide.minutes == pytest.approx(6 / 130 + 2)
+    assert not slide.is_question and Slide("## Head\n> Why?", "n").is_question
 
 
-def slides_of(node: NotebookNode) -> list[list[NotebookNode]]:
-    """Return the cells of each slide of a notebook."""
-    slides = []
-    for cell in deck_of(node).cells:
-        if cell.metadata.slideshow.slide_type in ("slide", "subslide"):
-            slides.append([])
-        slides[-1].append(cell)
-    return slides
+def test_pictures_come_from_the_stored_outputs(tmp_path):
+    source = "# T\n![04/drawn]\nBelow.\nNotes:\nSay $y$.\n---\n## U\n![04/drawn 2]\nNotes:\nSay."
+    page = deck_page(read_deck(write(tmp_path, source)), [with_picture(tmp_path)])
+    assert 'alt="A &quot;dot&quot;"' in page and 'alt="A &quot;second&quot;"' in page
+    assert page.index("dot") < page.index("Below.") < page.index('<aside class="notes">')
+    assert page.count("<section>") == 2 and "<math" in page
 
 
-def plan(*cells) -> list[list[NotebookNode]]:
-    opening = [text(HEAD), code("FAST = True", tags=["parameters"]), code("1", tags=["setup"])]
-    return slides_of(new_notebook(cells=[*opening, *cells]))[2:]
+@pytest.mark.parametrize("name", ["drawn 3", "other"])
+def test_a_picture_that_is_not_stored_is_named(tmp_path, name):
+    deck = read_deck(write(tmp_path, f"# T\n![04/{name}]\nNotes:\nSay."))
+    with pytest.raises(InputError, match=r"a slide needs picture \d of cell '\w+' in notebook 04"):
+        deck_page(deck, [with_picture(tmp_path)])
 
 
-def mark(cell: NotebookNode) -> str:
-    return cell.metadata.slideshow.slide_type
+@pytest.mark.parametrize("part", ["No heading.\nNotes:\nSay.", "## Head\nNo notes."])
+def test_a_slide_without_heading_or_notes_is_refused(tmp_path, part):
+    with pytest.raises(InputError, match=r"slide 2 of 1_small\.md needs a heading and 'Notes:'"):
+        read_deck(write(tmp_path, f"# T\nNotes:\nSay.\n---\n{part}"))
 
 
-def shown(slide: list[NotebookNode]) -> str:
-    return " | ".join(c.source or "OUT" for c in slide if mark(c) != "notes")
+def test_decks_are_chosen_by_name_or_number():
+    assert [deck.name for deck in DECKS] == ["vae", "gan", "gap", "block", "works"]
+    assert select_decks(DECKS, ["2", "vae"]) == DECKS[:2] and select_decks(DECKS, []) == DECKS
+    with pytest.raises(InputError, match="no deck '08'; there are 1 vae, 2 gan"):
+        select_decks(DECKS, ["08"])
 
 
-def notes(slide: list[NotebookNode]) -> list[str]:
-    return [cell.source for cell in slide if mark(cell) == "notes"]
+@pytest.mark.parametrize("deck", DECKS, ids=lambda deck: deck.name)
+def test_a_lecture_can_be_given(deck):
+    assert 15 <= len(deck.slides) <= 22
+    assert sum("```" in slide.shown for slide in deck.slides) <= 1
+    assert sum(bool(slide.pictures) for slide in deck.slides) >= 0.5 * len(deck.slides)
+    asked = [number for number, slide in enumerate(deck.slides) if slide.is_question]
+    assert len(asked) >= 4 and max(b - a for a, b in pairwise(asked)) <= 8
+    for slide in deck.slides:
+        assert slide.words <= 65 and len(slide.notes.split()) >= 20, slide.shown
+        assert " min)" in slide.notes or not slide.is_question, slide.shown
 
 
-def test_blocks_of_a_text_cell():
-    blocks = [
-        "## Head",
-        "Words\ngo on.",
-        "1. one\n   more\n2. two",
-        "$$ a\n+ b $$",
-        "> **Decide first.** a?\n> b",
-        "| a |\n|---|",
-        "```python\nx\n\ny\n```",
-        "<details><summary>A</summary>\n\ninside\n\n</details>",
-        "![alt](p.png)",
-    ]
-    found = [block.strip() for block in BLOCK.findall("\n\n".join(blocks))]
-    assert [block for block in found if block] == blocks
-    close = [block.strip() for block in BLOCK.findall("## Head\nWords\n> **Decide first.** a?")]
-    assert [block for block in close if block] == ["## Head", "Words", "> **Decide first.** a?"]
-
-
-def test_opening_has_title_and_aims_and_the_rest_is_for_the_speaker():
-    node = new_notebook(cells=[text(HEAD), text("Orientation."), code("1", tags=["setup"])])
-    slides = slides_of(node)
-    assert [shown(s) for s in slides] == ["# A title | Why.", "**You will be able to** | 1. see"]
-    assert notes(slides[1]) == ["**Time:** 9 h", "Orientation."]
-    assert [mark(slide[0]) for slide in slides] == ["slide", "subslide"]
-
-
-def test_headings_start_slides():
-    slides = plan(text("## 1. One\n\na\n\n### Inner\n\nb"), text("## 2. Two"))
-    assert [shown(s) for s in slides] == ["## 1. One | a", "### Inner | b", "## 2. Two"]
-    assert [mark(slide[0]) for slide in slides] == ["slide", "subslide", "slide"]
-
-
-def test_setup_parameters_and_the_sheet_are_left_out():
-    assert plan(code("exercises.sheet.summary()", printed("1. open"))) == []
-    assert [shown(s) for s in plan(code("a = 1"))] == ["a = 1"]
-
-
-def test_no_slide_is_a_heading_alone():
-    slides = plan(text(f"## S\n\n### T\n\n{QUESTION}\n\nWords."), text("## U\n\n### V\n\nMore."))
-    assert [shown(s) for s in slides] == [
-        f"## S | ### T | {QUESTION}",
-        "Words.",
-        "## U | ### V | More.",
-    ]
-    assert [mark(slide[0]) for slide in slides] == ["slide", "subslide", "slide"]
-
-
-def test_a_question_stands_alone_before_its_answer():
-    slides = plan(text(f"## S\n\nWords.\n\n{QUESTION}"), code("answer()", printed("this one")))
-    assert [shown(s) for s in slides] == ["## S | Words.", QUESTION, "answer() | OUT"]
-    assert slides[1][0].metadata.tags == ["question"]
-
-
-def test_what_is_printed_and_said_about_it_comes_at_a_click():
-    slides = plan(code("f()", printed("42\n")), text("So it is 42.\n\nNext thing."))
-    assert [shown(s) for s in slides] == ["f() | OUT | So it is 42.", "Next thing."]
-    assert [mark(cell) for cell in slides[0]] == ["subslide", "fragment", "fragment"]
-
-
-def test_long_code_and_pictures_go_on_slides_of_their_own():
-    long = "\n".join(f"line_{n} = {n}" for n in range(20))
-    slides = plan(text("## S\n\nWords.\n\nMore words."), code(long, PICTURE))
-    assert [shown(s) for s in slides] == ["## S | Words. | More words.", long, "OUT"]
-    (drawing,) = plan(text("## S\n\nWords."), code('show_svg(*diagram("pipeline"))', PICTURE))
-    assert shown(drawing) == "## S | Words. | OUT" and "show_svg" in notes(drawing)[0]
-
-
-def test_an_exercise_shows_its_stub_and_no_verdict():
-    task = "Do it. " + "With care. " * 30
-    stub = code("def my_f():\n    return None", printed("Not finished"), tags=["exercise"])
-    (slide,) = plan(text(f"### Exercise 1\n\n{task}"), stub, text("Stuck? `e.hint()` helps."))
-    assert shown(slide) == f"### Exercise 1 | {task.strip()} | def my_f():\n    return None"
-    assert mark(slide[2]) == "fragment"
-
-
-def test_answers_are_for_the_speaker():
-    (slide,) = plan(text("## Five questions\n\n1. Why?\n\n<details>\n\nBecause.\n\n</details>"))
-    assert "Because" not in shown(slide) and "Because" in notes(slide)[0]
-
-
-def test_marks_of_a_lecturer_are_obeyed():
-    skipped = text("Not shown.", slideshow={"slide_type": "skip"})
-    below = text("Below.", slideshow={"slide_type": "subslide"})
-    slides = plan(text("Shown."), skipped, below)
-    assert [shown(s) for s in slides] == ["Shown.", "Below."]
-    assert notes(slides[0]) == ["Not shown."]
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
-def test_every_notebook_has_a_whole_deck(notebook):
-    slides = slides_of(notebook.node)
-    texts = [c.source for c in notebook.node.cells if c.cell_type == "markdown"]
-    sections = [h for t in texts for h in re.findall(r"^## .+$", t, re.MULTILINE)]
-    starts = [slide[0].source for slide in slides if mark(slide[0]) == "slide"]
-    assert [start.strip() for start in starts[1:]] == [section.strip() for section in sections]
-    code_cells = [c for c in notebook.node.cells if c.cell_type == "code"]
-    everything = " | ".join(shown(slide) for slide in slides)
-    for cell in code_cells:
-        if "exercise" in cell.metadata.get("tags", []):
-            assert cell.source in everything
-    pictures = [o for c in code_cells for o in c.outputs if "<img" in str(o.get("data", {}))]
-    outputs = [o for slide in slides for c in slide for o in c.get("outputs", [])]
-    assert all(picture in outputs for picture in pictures)
-    asks = sum(t.count("> **Decide first") for t in texts)
-    last = [s for s in slides if [c for c in s if mark(c) != "notes"][-1].metadata.get("tags")]
-    assert len(last) == asks >= 2  # nothing on the same slide gives an answer away
-    assert len(slides) == num_slides(deck_of(notebook.node))
-    assert any("**Time:**" in note for slide in slides for note in notes(slide))
+@pytest.mark.parametrize("deck", DECKS, ids=lambda deck: deck.name)
+def test_numbers_on_slides_are_those_of_the_notebooks(deck):
+    """Numbers with a point or in dB stand in a text or an output of a notebook: none is stale."""
+    used = {notebook for slide in deck.slides for notebook, _, _ in slide.pictures}
+    known = "".join(
+        " ".join([cell.source, *map(str, cell.get("outputs", []))])
+        for notebook in NOTEBOOKS
+        for cell in notebook.node.cells
+        if notebook.number in used
+    )
+    known = re.sub(r"base64,[^\"\\]*", "", known)
+    for slide in deck.slides:
+        for number in NUMBER.findall(slide.shown):
+            rounded = rf"(?<![\d.]){re.escape(number)}(?![\d])|(?<![\d.]){re.escape(number)}\d"
+            assert re.search(rounded, known), f"{number} on: {slide.shown}"
 
 
 class _Addresses(HTMLParser):
@@ -184,11 +116,11 @@ class _Addresses(HTMLParser):
 
 
 def test_decks_are_single_files_that_fetch_nothing(tmp_path, capsys):
-    assert cli.main(["course", "slides", "0", "8", "--output", str(tmp_path)]) == 0
+    assert cli.main(["course", "slides", "vae", "4", "--output", str(tmp_path)]) == 0
     assert "index.html" in capsys.readouterr().out
-    decks = sorted(path.name for path in tmp_path.iterdir())
-    assert decks == ["00_restore_a_photo.html", "08_partial_nonlocal_block.html", "index.html"]
-    for name in decks:
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["block.html", "index.html", "vae.html"]
+    for name in names:
         page = (tmp_path / name).read_text(encoding="utf-8")
         addresses = _Addresses()
         addresses.feed(page)
@@ -196,24 +128,15 @@ def test_decks_are_single_files_that_fetch_nothing(tmp_path, capsys):
         styles = "".join(re.findall(r"<style[^>]*>(.*?)</style>", page, re.DOTALL))
         assert "@import" not in styles and not re.search(r"url\((?!['\"]?data:)", styles)
         assert "sourceMappingURL" not in page
-    deck = (tmp_path / decks[1]).read_text(encoding="utf-8")
-    assert 'href="00_restore_a_photo.html"' in deck  # the deck, not the notebook
-    assert '<aside class="notes">' in deck and "<math" in deck
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert 'href="vae.html"' in index and f"{DECKS[0].minutes:.0f}</td>" in index
 
 
 def test_a_page_of_the_user_is_not_replaced(tmp_path, capsys):
-    words = ["course", "slides", "8", "--output", str(tmp_path)]
+    words = ["course", "slides", "gan", "--output", str(tmp_path)]
     assert cli.main(words) == 0 and cli.main(words) == 0  # its own pages are
-    (deck,) = tmp_path.glob("08*.html")
+    deck = tmp_path / "gan.html"
     deck.write_text("my own version", encoding="utf-8")
     assert cli.main(words) == 2
     assert f"{deck} is not a file that this command wrote" in capsys.readouterr().err
     assert deck.read_text(encoding="utf-8") == "my own version"
-
-
-def test_pictures_of_the_text_are_put_inside(tmp_path):
-    (tmp_path / "p.png").write_bytes(b"\x89PNG")
-    deck = deck_of(new_notebook(cells=[text("# T\n\n![A picture](p.png)")]))
-    assert 'src="data:image/png;base64,iVBORw=="' in deck_page(deck, "T", tmp_path)
-    with pytest.raises(InputError, match=r"need the picture q\.png"):
-        deck_page(deck_of(new_notebook(cells=[text("![A picture](q.png)")])), "T", tmp_path)

@@ -1,0 +1,198 @@
+"""Hand-ins: what a student's notebook writes about its exercises, and a table of a whole class.
+
+A hand-in is a small JSON file. Its digest finds what was edited by hand or damaged on the way. It
+is no seal: who reads this file can compute it. Ask a student about a solution that surprises you.
+"""
+
+import hashlib
+import importlib
+import json
+import platform
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oldphoto.checks import InputError
+from oldphoto.system.files import write_json
+from oldphoto.system.packages import own_version
+
+FORMAT = 1
+RUN = secrets.token_hex(8)
+"""Names this run of Python: two hand-ins of one run, with two names, are copies."""
+_COUNTED = "own", "after the solution", "open"
+_COLUMNS = ("student", "notebook", *_COUNTED, "hints", "remark", "file")
+
+
+def student_seed(student: str) -> int:
+    """Return the seed of a student, which needs no list: 1 to 9999, from the name alone.
+
+    >>> student_seed("Ann Example"), student_seed(" ann  example")
+    (5067, 5067)
+    """
+    return 1 + int(hashlib.sha256(_plain(student).encode()).hexdigest(), 16) % 9999
+
+
+def write_hand_in(
+    student: str, seed: int, notebook: str, results: Sequence[Mapping[str, Any]], folder: Path
+) -> Path:
+    """Write the hand-in of one notebook.
+
+    Args:
+        student: name, as on the lecturer's list.
+        seed: ``SEED`` of the notebook.
+        notebook: its number, as "08".
+        results: title, state ("own", "after the solution" or "open") and hints of each exercise.
+        folder: where the file goes.
+
+    Returns:
+        The path of the file; an earlier one of the same student and notebook is replaced.
+
+    Raises:
+        InputError: if the name is empty, or the file cannot be written.
+    """
+    if not _plain(student):
+        raise InputError('expected your name, as in hand_in("Ann Example"), got an empty one')
+    content = {
+        "format": FORMAT,
+        "student": " ".join(student.split()),
+        "notebook": notebook,
+        "seed": seed,
+        "oldphoto": own_version(),
+        "python": platform.python_version(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run": RUN,
+        "exercises": [dict(result) for result in results],
+    }
+    name = re.sub(r"\W+", "_", _plain(student))
+    path = folder / f"hand_in_{notebook}_{name}.json"
+    write_json(path, content | {"digest": _digest(content)})
+    return path
+
+
+def marks_table(folder: Path, students: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row for each hand-in, and one for each student without any.
+
+    Rows with a remark are not counted: their three numbers are 0.
+
+    Args:
+        folder: of the hand-ins; folders inside it are looked through as well.
+        students: names of the class; if given, seeds are checked and missing students are named.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"expected a folder of hand-ins, got {folder}")
+    found = [_read(path) for path in sorted(folder.rglob("*.json"))]
+    known = {_plain(name): name for name in students}
+    rows = [_row(one, _remark(one, found, known)) for one in found]
+    there = {_plain(row["student"]) for row in rows}
+    for plain, name in known.items():
+        if plain not in there:
+            rows.append(_row({"student": name, "file": ""}, "no hand-in"))
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    return table.sort_values(["student", "notebook", "file"], ignore_index=True)
+
+
+def totals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each student: counted notebooks, exercises by state, all remarks."""
+    rows = []
+    for student, part in table.groupby("student", sort=True):
+        counted = part[part.remark == ""]
+        remarks = [f"{r.notebook} {r.remark}".strip() for r in part.itertuples() if r.remark]
+        sums = {name: int(counted[name].sum()) for name in _COUNTED}
+        rows.append(
+            {"student": student, "notebooks": len(counted), **sums, "remarks": "; ".join(remarks)}
+        )
+    return pd.DataFrame(rows, columns=["student", "notebooks", *_COUNTED, "remarks"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a hand-in, with "fault" where it cannot be counted for its own sake."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        titles = [exercise["title"] for exercise in content["exercises"]]
+        digest, who, notebook = content.pop("digest"), content["student"], content["notebook"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {"student": f"? ({path.name})", "file": path.name, "fault": "not a hand-in"}
+    content["file"], content["fault"] = path.name, ""
+    if digest != _digest({k: v for k, v in content.items() if k not in ("file", "fault")}):
+        content["fault"] = "edited"
+    elif content["oldphoto"] != own_version() or titles != _titles(notebook):
+        content["fault"] = f"from version {content['oldphoto']}, this is {own_version()}"
+    return content | {"student": str(who), "notebook": str(notebook)}
+
+
+def _remark(
+    one: Mapping[str, Any], found: Sequence[Mapping[str, Any]], known: Mapping[str, str]
+) -> str:
+    """Return why a hand-in is not counted, or an empty text."""
+    who = _plain(one["student"])
+    if one["fault"]:
+        return str(one["fault"])
+    if known and who not in known:
+        return "not in the list of students"
+    if known and one["seed"] != student_seed(who):
+        return f"seed {one['seed']}, but this student's is {student_seed(who)}"
+    others = [other for other in found if other is not one and not other["fault"]]
+    copied = {
+        o["student"] for o in others if o["run"] == one["run"] and _plain(o["student"]) != who
+    }
+    if copied:
+        return f"the same run as that of {', '.join(sorted(copied))}"
+    same = [o for o in others if _plain(o["student"]) == who and o["notebook"] == one["notebook"]]
+    later = [o for o in same if (o["written"], o["file"]) > (one["written"], one["file"])]
+    return "twice: a later one counts" if later else ""
+
+
+def _row(one: Mapping[str, Any], remark: str) -> dict[str, Any]:
+    exercises = [] if remark else one["exercises"]
+    states = [exercise["state"] for exercise in exercises]
+    return {
+        "student": one["student"],
+        "notebook": one.get("notebook", ""),
+        **{state: states.count(state) for state in _COUNTED},
+        "hints": sum(exercise["hints"] for exercise in exercises),
+        "remark": remark,
+        "file": one["file"],
+    }
+
+
+def _titles(notebook: str) -> list[str]:
+    """Return the titles of a notebook's exercises in this version."""
+    if not re.fullmatch(r"\d\d", notebook):
+        return []
+    try:
+        module = importlib.import_module(f"{__package__}.notebook_{notebook}")
+    except ModuleNotFoundError:
+        return []
+    return [exercise.title for exercise in module.sheet.exercises]
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(f"oldphoto hand-in {text}".encode()).hexdigest()
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
+def read_students(path: Path) -> list[str]:
+    """Return the names of a class: one a line; empty lines are left out.
+
+    Raises:
+        InputError: if the file cannot be read as text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"expected a text file with one name a line, got {path}: {error}"
+        ) from error
+    return [" ".join(line.split()) for line in lines if line.strip()]

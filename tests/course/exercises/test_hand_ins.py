@@ -1,0 +1,137 @@
+"""Hand-ins: what a notebook writes, and a class of 40 with everything that goes wrong in one."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from oldphoto.checks import InputError
+from oldphoto.cli import main as cli
+from oldphoto.course.exercises import hand_ins
+from oldphoto.course.exercises import notebook_08 as exercises
+from oldphoto.course.exercises.engine import Exercise, Sheet
+from oldphoto.course.exercises.hand_ins import marks_table, student_seed, totals, write_hand_in
+
+CLASS = [f"Student {number:02}" for number in range(40)]
+TITLES = [exercise.title for exercise in exercises.sheet.exercises]
+
+
+def hand_in(folder: Path, student: str, own: int, monkeypatch, seed: int | None = None) -> Path:
+    """Write the hand-in of a fresh run: the first ``own`` exercises solved, one after a look."""
+    monkeypatch.setattr(hand_ins, "RUN", f"run of {student} {len(list(folder.iterdir()))}")
+    states = ["own"] * own + ["after the solution"] + ["open"] * 5
+    results = [
+        {"title": title, "level": "modify", "state": state, "hints": 1}
+        for title, state in zip(TITLES, states, strict=False)
+    ]
+    seed = student_seed(student) if seed is None else seed
+    return write_hand_in(student, seed, "08", results, folder)
+
+
+def change(path: Path, **values: object) -> None:
+    content = json.loads(path.read_text(encoding="utf-8")) | values
+    content.pop("digest")
+    content["digest"] = hand_ins._digest(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_a_class_of_40_is_totalled_and_each_odd_one_is_named(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    paths = {
+        name: hand_in(folder, name, own=number % 5, monkeypatch=monkeypatch)
+        for number, name in enumerate(CLASS[:39])
+    }
+    edited = paths[CLASS[0]]
+    edited.write_text(edited.read_text(encoding="utf-8").replace('"open"', '"own"', 1), "utf-8")
+    change(paths[CLASS[1]], oldphoto="0.0.9")
+    change(paths[CLASS[2]], run=json.loads(paths[CLASS[3]].read_text(encoding="utf-8"))["run"])
+    change(paths[CLASS[4]], seed=student_seed(CLASS[5]))
+    (folder / "again").mkdir()
+    again = hand_in(folder / "again", CLASS[6], own=4, monkeypatch=monkeypatch)
+    change(again, written="2999-01-01T00:00:00+00:00")
+    (folder / "notes.json").write_text("[1, 2", encoding="utf-8")
+    (folder / "own_work.ipynb").write_text("{}", encoding="utf-8")
+    hand_in(folder, "A Guest", own=1, monkeypatch=monkeypatch)
+
+    names = tmp_path / "class.txt"
+    names.write_text("\n".join(CLASS) + "\n\n", encoding="utf-8")
+    words = ["course", "marks", str(folder), "--students", str(names)]
+    assert cli.main([*words, "--output", str(tmp_path / "out")]) == 1
+    marks = pd.read_csv(tmp_path / "out" / "marks.csv", keep_default_na=False).set_index("student")
+    remarks = marks.remarks.to_dict()
+    assert remarks.pop(CLASS[0]) == "08 edited"
+    assert remarks.pop(CLASS[1]).startswith("08 from version 0.0.9, this is ")
+    assert remarks.pop(CLASS[2]) == f"08 the same run as that of {CLASS[3]}"
+    assert remarks.pop(CLASS[3]) == f"08 the same run as that of {CLASS[2]}"
+    assert remarks.pop(CLASS[4]).startswith(f"08 seed {student_seed(CLASS[5])}, but this")
+    assert remarks.pop(CLASS[6]) == "08 twice: a later one counts"
+    assert remarks.pop(CLASS[39]) == "no hand-in"
+    assert remarks.pop("A Guest") == "08 not in the list of students"
+    assert remarks.pop("? (notes.json)") == "not a hand-in"
+    assert set(remarks.values()) == {""} and len(remarks) == 33
+    for number, name in enumerate(CLASS[:39]):
+        own = 0 if number in (0, 1, 2, 3, 4) else 4 if number == 6 else number % 5
+        assert marks.own[name] == own
+        assert marks.notebooks[name] == (number not in (0, 1, 2, 3, 4))
+    assert marks["after the solution"].sum() == 34 and marks.seed[CLASS[7]] == student_seed(
+        CLASS[7]
+    )
+    assert "Student 39" in capsys.readouterr().out
+
+
+def test_without_a_list_seeds_are_free_and_all_is_well(tmp_path, monkeypatch):
+    hand_in(tmp_path, "Ann", own=2, monkeypatch=monkeypatch, seed=0)
+    hand_in(tmp_path, "Bob", own=3, monkeypatch=monkeypatch, seed=5)
+    table = marks_table(tmp_path)
+    assert table.remark.tolist() == ["", ""] and totals(table).own.tolist() == [2, 3]
+    out = ["--output", str(tmp_path / "out")]
+    assert cli.main(["course", "marks", str(tmp_path), *out]) == 0
+    assert cli.main(["course", "marks", str(tmp_path / "none"), *out]) == 2
+
+
+def small_exercise() -> Exercise:
+    return Exercise(
+        title=TITLES[0],
+        level="modify",
+        solution=4,
+        misconceptions={},
+        hints=("a", "b"),
+        praise="Yes.",
+    )
+
+
+def test_a_shown_solution_is_told_from_an_own_one():
+    own, looked, late = (small_exercise() for _ in range(3))
+    own.check(4)
+    own.show_solution()  # afterwards it does not matter
+    own.check(4)
+    looked.show_solution()
+    looked.check(4)
+    late.check(5)
+    states = [exercise.state for exercise in (own, looked, late)]
+    assert states == ["own", "after the solution", "open"]
+
+
+def test_a_function_that_or_solution_gave_back_is_not_an_own_one():
+    exercise = small_exercise()
+    exercise.solution, exercise.trials = (lambda x: x + 1), ((1,),)
+    exercise.check(exercise.or_solution(None))
+    assert exercise.solved and exercise.state == "after the solution"
+    exercise.check(lambda x: 1 + x)
+    assert exercise.state == "own"
+
+
+def test_a_notebook_writes_what_was_solved(tmp_path, capsys):
+    exercise = small_exercise()
+    exercise.hint()
+    exercise.check(4)
+    Sheet("08", (exercise,)).hand_in("Zoë  d'Été", 7, tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert path.name == "hand_in_08_zoë_d_été.json" and str(path) in capsys.readouterr().out
+    assert (content["student"], content["seed"], content["notebook"]) == ("Zoë d'Été", 7, "08")
+    assert content["exercises"][0]["state"] == "own" and content["exercises"][0]["hints"] == 1
+    with pytest.raises(InputError, match="expected your name"):
+        Sheet("08", (exercise,)).hand_in(" ", 7, tmp_path)

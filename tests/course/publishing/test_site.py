@@ -1,0 +1,76 @@
+"""The site: what Sphinx gets, and on request the whole of it, offline, with a search."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from oldphoto.checks import InputError
+from oldphoto.course.publishing import site
+from oldphoto.course.publishing.badges import address_of
+from oldphoto.course.publishing.notebooks import all_notebooks
+from oldphoto.course.publishing.pages import notebook_page
+
+ROOT = Path(__file__).parents[3]
+NOTEBOOKS = all_notebooks(ROOT / "notebooks")
+ADDRESS = address_of(ROOT)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "source"
+    site._write_source(NOTEBOOKS, ROOT / "notebooks", folder)
+    return folder
+
+
+def test_every_notebook_and_page_is_listed_and_no_badge_is_fetched(source):
+    index = (source / "index.md").read_text(encoding="utf-8")
+    names = [notebook.name for notebook in NOTEBOOKS] + ["GLOSSARY", "EQUATIONS", "EXAM"]
+    assert all(f"\n{name}\n" in index for name in [*names, "reference/networks"])
+    for path in source.glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        texts = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert "colab-badge.svg" not in texts and "](../" not in texts
+        assert "application/vnd.jupyter.widget-view" not in path.read_text(encoding="utf-8")
+
+
+def test_each_notebook_ends_with_links_to_the_forms_of_the_repository(source):
+    forms = {path.name for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")}
+    for notebook in NOTEBOOKS:
+        last = nbformat.read(source / notebook.path.name, as_version=4).cells[-1].source
+        assert last.startswith("[Report a mistake](") and "[Discuss this notebook](" in last
+        assert last.count(f"{ADDRESS.home}/issues/new?template=") == 2
+        assert set(re.findall(r"template=([\w.]+)", last)) <= forms
+        assert f"where={notebook.number}" in last
+
+
+def test_the_stored_notebooks_are_not_changed(source):
+    assert all(
+        "Report a mistake" not in notebook.path.read_text(encoding="utf-8")
+        and "Report a mistake" not in notebook.node.cells[-1].source
+        for notebook in NOTEBOOKS
+    )
+
+
+def test_links_out_of_the_site_lead_to_the_repository():
+    text = "[a](../README.md) [b](08_x.ipynb)"
+    place = f"{ADDRESS.home}/blob/{ADDRESS.reference}"
+    assert site._outward(text, ADDRESS) == f"[a]({place}/README.md) [b](08_x.ipynb)"
+
+
+def test_outside_a_clone_the_installed_package_knows_the_address(tmp_path):
+    assert address_of(tmp_path).home.startswith("https://github.com/")
+
+
+def test_a_missing_tool_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(site, "NEEDED", ("sphinx_that_is_not_there",))
+    with pytest.raises(InputError, match=r"needs sphinx_that_is_not_there: .*oldphoto\[site\]"):
+        site.write_site(NOTEBOOKS, tmp_path)
+
+
+def test_the_page_of_a_run_ends_with_the_links():
+    links = ADDRESS.reader_links("08")
+    page = notebook_page(NOTEBOOKS[8].node, "T", links)
+    assert page.index("Report a mistake") > page.index("Further reading")
+    assert f'href="{ADDRESS.home}/issues/new?template=notebook.yml&amp;' in page
