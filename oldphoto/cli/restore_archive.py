@@ -1,7 +1,6 @@
 """``oldphoto restore --engine pool|ray``: many photos by several processes or machines."""
 
 import argparse
-import os
 import sys
 from functools import partial
 
@@ -12,6 +11,7 @@ from oldphoto.archive.run import Engine, restore_archive
 from oldphoto.archive.tasks import Listing
 from oldphoto.archive.worker import Settings
 from oldphoto.checks import InputError, require_positive
+from oldphoto.system.processes import num_processors
 from oldphoto.system.streams import printable
 
 
@@ -47,9 +47,9 @@ def run_archive(args: argparse.Namespace) -> int:
     """
     if args.mask not in (None, "auto", "none") or args.save_masks or args.inverted:
         raise InputError("masks from files, and saving them, need --engine local")
-    workers = args.workers or _num_processors()
+    workers = args.workers or num_processors()
     require_positive(workers=workers, batch=args.batch)
-    threads = max(1, _num_processors() // workers)
+    threads = max(1, num_processors() // workers)
     settings = Settings(
         args.weights,
         args.variant,
@@ -99,9 +99,3 @@ def _engine(args: argparse.Namespace, workers: int, threads: int) -> Engine:
 def _say(message: str) -> None:
     """Print to stderr without breaking the progress bar."""
     tqdm.write(printable(message), file=sys.stderr)
-
-
-def _num_processors() -> int:
-    """Return the number of processors that this process may use."""
-    may_use = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return len(may_use(0)) if may_use else os.cpu_count() or 1
