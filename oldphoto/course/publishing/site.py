@@ -30,7 +30,8 @@ SOURCE = "course site"  # of the files in the record of the output folder
 TEMPLATES = Path(__file__).parent / "site_source"
 PACKAGE = Path(__file__).resolve().parents[2]
 NOT_IN_THE_REFERENCE = ("cli", "course", "data", "evaluation", "samples", "system")
-LINK_OUTSIDE = re.compile(r"\]\(\.\./([^)]+)\)")
+FOR_LECTURERS = "EXAM"  # its answers are no page for students
+LINK_OUTSIDE = re.compile(rf"\]\((?:\.\./([^)]+)|({FOR_LECTURERS}\.md))\)")
 
 
 def write_site(notebooks: list[CourseNotebook], output: Path) -> Path:
@@ -86,7 +87,7 @@ def _write_source(notebooks: list[CourseNotebook], folder: Path, source: Path) -
         shutil.copytree(folder / "images", source / "images")
     for notebook in notebooks:
         nbformat.write(_page(notebook, address), source / notebook.path.name)
-    pages = sorted(path.stem for path in folder.glob("*.md"))
+    pages = sorted(path.stem for path in folder.glob("*.md") if path.stem != FOR_LECTURERS)
     for name in pages:
         text = (folder / f"{name}.md").read_text(encoding="utf-8")
         (source / f"{name}.md").write_text(_outward(text, address), encoding="utf-8")
@@ -114,7 +115,8 @@ def _page(notebook: CourseNotebook, address: Address) -> nbformat.NotebookNode:
 
 def _outward(text: str, address: Address) -> str:
     """Return a text whose links to files outside of the site lead to the repository."""
-    return LINK_OUTSIDE.sub(rf"]({address.home}/blob/{address.reference}/\1)", text)
+    place = f"{address.home}/blob/{address.reference}"
+    return LINK_OUTSIDE.sub(lambda link: f"]({place}/{link[1] or f'notebooks/{link[2]}'})", text)
 
 
 def _reference(folder: Path) -> Iterator[str]:

@@ -26,7 +26,8 @@ def source(tmp_path_factory) -> Path:
 
 def test_every_notebook_and_page_is_listed_and_no_badge_is_fetched(source):
     index = (source / "index.md").read_text(encoding="utf-8")
-    names = [notebook.name for notebook in NOTEBOOKS] + ["GLOSSARY", "EQUATIONS", "EXAM"]
+    names = [notebook.name for notebook in NOTEBOOKS] + ["GLOSSARY", "EQUATIONS", "LECTURING"]
+    assert "EXAM" not in index and not (source / "EXAM.md").exists()
     assert all(f"\n{name}\n" in index for name in [*names, "reference/networks"])
     for path in source.glob("*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
@@ -54,9 +55,10 @@ def test_the_stored_notebooks_are_not_changed(source):
 
 
 def test_links_out_of_the_site_lead_to_the_repository():
-    text = "[a](../README.md) [b](08_x.ipynb)"
+    text = "[a](../README.md) [b](08_x.ipynb) [c](EXAM.md)"
     place = f"{ADDRESS.home}/blob/{ADDRESS.reference}"
-    assert site._outward(text, ADDRESS) == f"[a]({place}/README.md) [b](08_x.ipynb)"
+    expected = f"[a]({place}/README.md) [b](08_x.ipynb) [c]({place}/notebooks/EXAM.md)"
+    assert site._outward(text, ADDRESS) == expected
 
 
 def test_outside_a_clone_the_installed_package_knows_the_address(tmp_path):
