@@ -1,1 +1,1 @@
-"""Restore an archive: many photos by several processes or machines, with a manifest of results."""
+"""Restore an archive by several processes or machines, with a manifest of the results."""

@@ -16,6 +16,7 @@ ORDER = [
     "training",
     "weights",
     "inference",
+    "archive",
     "metrics",
     "evaluation",
     "course",
