@@ -136,6 +136,23 @@ def test_the_shipped_detector_finds_most_of_what_it_calls_damaged_and_leaves_cle
     assert np.mean(alarms) < 0.03
 
 
+@pytest.mark.parametrize(
+    ("short", "seen"), [(64, 256), (256, 256), (400, 400), (640, 640), (900, 640)]
+)
+def test_the_shipped_detector_sees_photos_in_their_own_size_up_to_a_limit(short, seen, monkeypatch):
+    detector = ScratchDetector.from_pretrained("small", device="cpu")
+    sizes: list[torch.Size] = []
+
+    def remember(grey: torch.Tensor) -> torch.Tensor:
+        sizes.append(grey.shape)
+        return torch.zeros_like(grey)
+
+    monkeypatch.setattr(detector, "probability", remember)
+    assert detector(np.zeros((short, short + 32, 3), np.uint8)).shape == (short, short + 32)
+    [size] = sizes
+    assert min(size[-2:]) == seen
+
+
 def test_from_official_hands_the_folder_on(monkeypatch):
     asked: list[Path] = []
 
@@ -146,4 +163,4 @@ def test_from_official_hands_the_folder_on(monkeypatch):
     monkeypatch.setattr(official, "load_official_detector", load)
     detector = ScratchDetector.from_official("some/folder", device="cpu")
     assert asked == [Path("some/folder")]
-    assert (detector.threshold, detector.working_side) == (0.4, 256)
+    assert (detector.threshold, detector.working_side, detector.largest_side) == (0.4, 256, 256)
