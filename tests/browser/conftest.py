@@ -124,7 +124,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_for(address: str, server: subprocess.Popen, log: Path, seconds: float = 90) -> None:
+def _wait_for(address: str, server: subprocess.Popen, log: Path, seconds: float = 600) -> None:
     """Wait until the server answers; fail with its log when it does not."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:

@@ -16,7 +16,8 @@ NOTEBOOKS = tuple(notebook.path.stem for notebook in all_notebooks())
 LONG = ("04", "05", "06", "07", "09", "10", "12", "14", "15", "16")
 """Notebooks that take a minute or more: opened with ``--every-notebook``."""
 
-RUN_ALL_MS = 180_000
+START_MS = 600_000
+RUN_ALL_MS = 1_800_000
 ALL_RAN = """() => {
   const cells = [...document.querySelectorAll('.jp-CodeCell')];
   const prompts = cells.map(cell => cell.querySelector('.jp-InputPrompt').textContent.trim());
@@ -37,9 +38,9 @@ def run_all(page, lab: str, name: str) -> None:
     """Open a notebook, clear its stored outputs, and run all cells to the end."""
     page.set_viewport_size({"width": 1300, "height": 1000})
     page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")  # and close all others
-    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=90_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START_MS)
     # Too early, the command asks in a window for a kernel instead of waiting for it.
-    page.get_by_text("Python 3 | Idle").wait_for(timeout=90_000)
+    page.get_by_text("Python 3 | Idle").wait_for(timeout=START_MS)
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     try:
@@ -88,7 +89,7 @@ def move_and_compare(page, slider, screenshot: Path) -> None:
     before, source = pictures(view), view.evaluate(SOURCES)
     page.keyboard.press("Home")
     page.wait_for_function(
-        f"([view, old]) => ({SOURCES})(view) !== old", arg=[view, source], timeout=20_000
+        f"([view, old]) => ({SOURCES})(view) !== old", arg=[view, source], timeout=START_MS
     )
     wait_until_steady(page, view)
     view.screenshot(path=screenshot)
@@ -153,9 +154,9 @@ def assert_blind_test_can_be_played_by_keyboard(page) -> None:
     view.screenshot(path=SCREENSHOTS / "11_blind_test.png")
     assert len(view.query_selector_all("img")) == 3 and view.query_selector("table") is None
     for number in range(1, 9):
-        page.get_by_text(f"Pair {number} of 8.").wait_for(timeout=20_000)
+        page.get_by_text(f"Pair {number} of 8.").wait_for(timeout=START_MS)
         button.focus()
         page.keyboard.press("Space")
-    page.get_by_text("All 8 pairs are judged.").wait_for(timeout=20_000)
+    page.get_by_text("All 8 pairs are judged.").wait_for(timeout=START_MS)
     assert "agrees with you in" in view.inner_text() and view.query_selector("table")
     view.screenshot(path=SCREENSHOTS / "11_blind_test_judged.png")

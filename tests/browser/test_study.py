@@ -3,7 +3,7 @@
 from pathlib import Path
 
 SCREENSHOTS = Path(__file__).parents[2] / "out" / "screenshots"
-START_MS = 120_000
+START_MS = 600_000
 CELL = """\
 import numpy as np
 from oldphoto.course.study.study import Study

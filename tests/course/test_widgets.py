@@ -93,6 +93,9 @@ def jpeg(size=(30, 20)) -> bytes:
 
 def upload_to(view, name, content):
     upload = find(view, ipywidgets.FileUpload)[0]
+    if int(ipywidgets.__version__.split(".")[0]) == 7:  # as in Colab
+        upload.set_trait("value", {name: {"metadata": {}, "content": content}})
+        return
     entry = {"name": name, "type": "image/jpeg", "size": len(content), "content": content}
     upload.value = ({**entry, "last_modified": datetime.datetime(2020, 1, 1)},)
 

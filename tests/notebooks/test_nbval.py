@@ -23,14 +23,17 @@ SANITIZE = Path(__file__).with_name("sanitize.cfg")
 def run_nbval(notebook: Path) -> subprocess.CompletedProcess[str]:
     """Run nbval on one notebook, with the kernel of this interpreter."""
     folder = notebook.parent
+    # Not an option: nbval takes what the command line says for text, and fails.
+    (folder / "conftest.py").write_text(
+        "def pytest_configure(config):\n    config.option.nbval_kernel_startup_timeout = 1800\n",
+        encoding="utf-8",
+    )
     environment = os.environ | kernel_environment(write_kernel(folder / "jupyter"))
     options = [
         "--nbval-lax",
         "--nbval-sanitize-with",
         str(SANITIZE),
         "--nbval-cell-timeout",
-        "1800",
-        "--nbval-kernel-startup-timeout",
         "1800",
     ]
     options += ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(folder)]
