@@ -36,7 +36,7 @@ class WorkingMemory:
     Example:
         >>> memory = WorkingMemory(vae_features=4.0, mapping_features=8.0)
         >>> f"{memory.predict_bytes(1000, 1000) / GIB:.2f} GiB"
-        '0.32 GiB'
+        '0.22 GiB'
     """
 
     vae_features: float

@@ -4,7 +4,8 @@
 
 The photo is a mosaic of all embedded clean photos. Only the held-out ones are degraded and have
 holes, so each hole may borrow from photos that training has seen, but is measured against one that
-it has not. ``--steps`` repeats the fast way with coarser lattices.
+it has not. ``--steps`` repeats the fast way with other lattices; ``--alone`` leaves the photos
+without holes out.
 """
 
 import argparse
@@ -21,9 +22,9 @@ from oldphoto.samples import sample_names, sample_paths, sample_photo
 COLUMNS = 6
 
 
-def mosaic(photos: list[np.ndarray]) -> np.ndarray:
-    """Lay photos of one size out in rows of COLUMNS."""
-    rows = [photos[first : first + COLUMNS] for first in range(0, len(photos), COLUMNS)]
+def mosaic(photos: list[np.ndarray], columns: int) -> np.ndarray:
+    """Lay photos of one size out in rows of ``columns``."""
+    rows = [photos[first : first + columns] for first in range(0, len(photos), columns)]
     return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
 
 
@@ -38,15 +39,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="small")
     parser.add_argument("--steps", type=int, nargs="*", default=[])
+    parser.add_argument("--alone", action="store_true", help="the held-out photos alone")
     args = parser.parse_args()
     restorer = Restorer.from_pretrained(args.weights, device="cpu", precision="fp32")
     held_out = list(make_test_photos(sample_paths("held_out")))
-    others = [sample_photo(name) for name in sample_names("clean")]
-    degraded = to_tensor(mosaic([photo.degraded for photo in held_out] + others))
-    clean = to_tensor(mosaic([photo.clean for photo in held_out] + others))
-    no_hole = np.zeros(others[0].shape[:2], bool)
+    others = [] if args.alone else [sample_photo(name) for name in sample_names("clean")]
+    columns = 4 if args.alone else COLUMNS
+    degraded = to_tensor(mosaic([photo.degraded for photo in held_out] + others, columns))
+    clean = to_tensor(mosaic([photo.clean for photo in held_out] + others, columns))
+    no_hole = np.zeros((256, 256), bool)
     masks = [photo.scratch_mask for photo in held_out] + [no_hole] * len(others)
-    mask = mask_to_tensor(mosaic(masks))
+    mask = mask_to_tensor(mosaic(masks, columns))
     fast = lattice_step(degraded.shape[-2] // 4, degraded.shape[-1] // 4)
     results = {}
     for step in dict.fromkeys([1, fast, *args.steps]):
@@ -59,7 +62,7 @@ def main() -> None:
     scores = []
     for index, photo in enumerate(held_out):
         here = torch.zeros_like(mask, dtype=torch.bool)
-        top, left = (256 * place for place in divmod(index, COLUMNS))
+        top, left = (256 * place for place in divmod(index, columns))
         here[..., top : top + 256, left : left + 256] = True
         hole = here & (mask > 0)
         scores.append([psnr(result, clean, hole) for result in results.values()])

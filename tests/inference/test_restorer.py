@@ -15,6 +15,7 @@ from oldphoto.config import PRESETS
 from oldphoto.inference import restorer as module
 from oldphoto.inference.memory_plan import PHOTO_BYTES
 from oldphoto.inference.restorer import Restorer, TilingWarning, dilate, load_mask
+from oldphoto.networks import partial_nonlocal
 from oldphoto.networks.mapping import PlainMapping, scratch_mapping
 from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.networks.vae import VAE
@@ -440,3 +441,22 @@ def test_from_official_dilates_for_hr_alone(monkeypatch, variant, dilation):
 def test_from_official_refuses_unknown_variants_before_reading():
     with pytest.raises(InputError, match="variant must be one of quality, scratch, hr; got 'best'"):
         Restorer.from_official("nowhere", variant="best")
+
+
+# --- attention ---------------------------------------------------------------------------------
+
+
+def test_fast_attention_leaves_small_photos_as_they_are_and_large_ones_near(monkeypatch):
+    photo = torch.rand(1, 3, 300, 80) * 2 - 1
+    mask = torch.zeros(1, 1, 300, 80)
+    mask[..., 8:20, 8:60] = 1
+    fast = Restorer(network(), device="cpu", precision="fp32")
+    exact = Restorer(network(), device="cpu", precision="fp32", attention="exact")
+    expected = exact.restore_tensor(photo, mask)
+    assert torch.equal(fast.restore_tensor(photo, mask), expected)
+    monkeypatch.setattr(partial_nonlocal, "FEWEST_KEYS", 160)  # of 1500: a lattice of step 3
+    changed = (fast.restore_tensor(photo, mask) - expected).abs() > 1e-5
+    assert changed[..., 8:20, 8:60].any()
+    assert not changed[..., 20 + fast.network.reach :, :].any()  # only near the hole
+    with pytest.raises(InputError, match="attention"):
+        Restorer(network(), attention="nearest")
