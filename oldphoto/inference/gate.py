@@ -54,7 +54,7 @@ def grain(grey: np.ndarray) -> float:
     if usable.sum() >= 8:
         slopes, details = slopes[usable], details[usable]
     smooth = np.argsort(slopes)[: max(4, len(slopes) // 10)]
-    return float(np.median(details[smooth])) / np.sqrt(2 / np.pi)  # mean |x| of a normal x
+    return float(np.median(details[smooth]) / np.sqrt(2 / np.pi))  # mean |x| of a normal x
 
 
 def sharpness(grey: np.ndarray) -> float:
