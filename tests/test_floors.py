@@ -28,7 +28,7 @@ FLOORS = [
 # The same inside oldphoto/course/. A lesson is a folder of its own.
 COURSE_FLOORS = [
     "figures command_line",
-    "widgets trace setting_up common diagrams",
+    "widgets predictions trace setting_up common diagrams",
     "__init__",
     "lessons study publishing brush",
     "exercises doctor",

@@ -47,6 +47,13 @@ def test_every_notebook_says_its_time_and_marks_its_core(notebook):
     assert time_line(notebook.node) in notebook.node.cells[0].source
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda one: one.number)
+def test_every_notebook_begins_with_a_picture(notebook):
+    code = [cell for cell in notebook.node.cells if cell.cell_type == "code"]
+    first = next(cell for cell in code if not cell.metadata.get("tags"))
+    assert "show(fig" in first.source or "show_photos(" in first.source
+
+
 def test_marks_that_disagree_are_found():
     notebook = next(one for one in all_notebooks() if one.number == "04")
     assert list(core_is_marked(notebook)) == []
