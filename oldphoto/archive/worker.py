@@ -16,11 +16,12 @@ from oldphoto.archive.manifest import Manifest, Row
 from oldphoto.archive.storage import Storage, is_url, open_place
 from oldphoto.archive.tasks import Task
 from oldphoto.checks import InputError
-from oldphoto.inference.batch import Restore, record_of, restore_one, sentence_on
+from oldphoto.inference.batch import Gate, Restore, record_of, restore_one, sentence_on
+from oldphoto.inference.gate import needs_nothing
 from oldphoto.inference.jobs import Job
 from oldphoto.inference.masks import MaskReading, MaskSource, choose_masks
 from oldphoto.inference.provenance import Provenance
-from oldphoto.inference.restorer import Precision, Restorer, TilingWarning, Tone
+from oldphoto.inference.restorer import Attention, Precision, Restorer, TilingWarning, Tone
 from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN
 from oldphoto.system.packages import own_version
@@ -36,6 +37,7 @@ class Settings:
     """How all photos of an archive are restored; see ``Restorer`` and ``choose_masks``.
 
     Attributes:
+        always: restore photos that need nothing as well.
         threads: of each process; None: PyTorch's default.
     """
 
@@ -47,6 +49,8 @@ class Settings:
     max_seconds: float = float("inf")
     tone: str | None = None
     strength: float = 1.0
+    attention: str | None = None
+    always: bool = False
     mask: str | None = None
     accept_large_masks: bool = False
     threads: int | None = None
@@ -61,6 +65,7 @@ class ArchiveWorker:
         masks: called with file and pixels.
         record: written into every restored photo.
         made_with: names weights and settings, for the manifest.
+        gate: tells the photos that need nothing, see ``restore_batch``.
     """
 
     def __init__(
@@ -70,11 +75,12 @@ class ArchiveWorker:
         masks: MaskSource,
         record: Provenance | None,
         made_with: str,
+        gate: Gate | None = None,
     ) -> None:
         self.storage = Storage(output)
         self.manifest = Manifest(self.storage)
         self.restore, self.masks, self.record = restore, masks, record
-        self.made_with = made_with
+        self.made_with, self.gate = made_with, gate
 
     @classmethod
     def load(cls, output: str, settings: Settings) -> "ArchiveWorker":
@@ -94,6 +100,7 @@ class ArchiveWorker:
             settings.max_memory_gb,
             cast(Tone | None, settings.tone),
             settings.strength,
+            cast(Attention | None, settings.attention),
         )
         restorer.max_seconds = settings.max_seconds
         reading = MaskReading(accept_large=settings.accept_large_masks)
@@ -101,7 +108,9 @@ class ArchiveWorker:
         record = record_of(restorer, source)
         words = [own_version(), record.weights, record.weights_sha256[:16], restorer.precision]
         words += [f"tone {restorer.tone}", f"strength {restorer.strength:g}", mask_words]
-        return cls(output, restorer.restore_pixels, masks, record, "; ".join(words))
+        gate = needs_nothing if restorer.tone == "keep" and not settings.always else None
+        words += ["those that need nothing are copied"] if gate else []
+        return cls(output, restorer.restore_pixels, masks, record, "; ".join(words), gate)
 
     def __call__(self, tasks: list[Task]) -> list[Row]:
         """Restore the photos that the manifest does not prove done; return a row for each."""
@@ -146,12 +155,15 @@ class ArchiveWorker:
                     )
                 with self._counted(task.source), warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", TilingWarning)
-                    outcome = restore_one(Job(photo, new), self.restore, self.masks, self.record)
+                    outcome = restore_one(
+                        Job(photo, new), self.restore, self.masks, self.record, gate=self.gate
+                    )
         except Exception as error:  # noqa: BLE001 - one photo never stops an archive
             new.unlink(missing_ok=True)
             fault = f"the program failed with {type(error).__name__}: {error}"
             return replace(row, error=sentence_on(error) or fault, finished=time.time()), None
         told = [str(one.message) for one in caught if issubclass(one.category, TilingWarning)]
+        told += ["it needed nothing and was copied"] if outcome.needed_nothing else []
         height, width = outcome.size
         row = replace(
             row,

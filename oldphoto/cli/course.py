@@ -173,8 +173,8 @@ def list_course(args: argparse.Namespace) -> int:
         print("| No. | Notebook | Fast run | Memory | Full run | Memory | |")
         print("|---|---|---|---|---|---|---|")
         for notebook in notebooks:
-            link, badge = f"notebooks/{notebook.path.name}", address.badge(notebook.path.name)
-            cells = [f"[{notebook.title}]({link})", *_needs(notebook), badge]
+            link, badges = f"notebooks/{notebook.path.name}", address.badges(notebook.path.name)
+            cells = [f"[{notebook.title}]({link})", *_needs(notebook), badges]
             print(f"| {notebook.number} | {' | '.join(cells)} |")
         return 0
     width = min(60, shutil.get_terminal_size().columns - 50)

@@ -59,6 +59,8 @@ def run_archive(args: argparse.Namespace) -> int:
         args.max_seconds,
         args.tone,
         args.strength,
+        args.attention,
+        args.always,
         args.mask,
         args.accept_large_masks,
         threads,

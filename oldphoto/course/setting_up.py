@@ -1,7 +1,7 @@
 """Set up the machine in the first cell of each notebook, and print its versions and device.
 
-Only the standard library is imported at the top, because on Colab this module runs before the
-package's small dependencies are there.
+Only the standard library is imported at the top, because on Colab and Kaggle this module runs
+before the package's small dependencies are there.
 """
 
 import gc
@@ -12,21 +12,18 @@ import re
 import subprocess
 import sys
 
-# Colab comes with these, matched to its GPU and to each other: never install them.
+from oldphoto.system.packages import is_hosted
+
+# Colab and Kaggle come with these, matched to its GPU and to each other: never install them.
 COLAB_OWNS = frozenset({"torch", "torchvision", "numpy", "opencv-python", "matplotlib", "pillow"})
 # Used by the notebooks in addition to the package's requirements; ipywidgets is part of Colab.
 NOTEBOOK_NEEDS = frozenset({"ipywidgets", "anywidget", "psygnal"})  # anywidget needs psygnal
 
 
-def on_colab() -> bool:
-    """Whether this Python runs in Google Colab."""
-    return "google.colab" in sys.modules
-
-
 def setup(seed: int = 0, device: str = "auto") -> str:
     """Set up the machine, set all seeds, and print versions, device and seed. May run twice.
 
-    Nothing is installed outside Colab; there, only small packages that are missing.
+    Nothing is installed but on Colab and Kaggle; there, only small packages that are missing.
 
     Args:
         seed: for Python's, numpy's and torch's random numbers.
@@ -38,7 +35,7 @@ def setup(seed: int = 0, device: str = "auto") -> str:
     Raises:
         InputError: if this machine does not have the device.
     """
-    if on_colab():
+    if is_hosted():
         install_missing()
     import numpy
     import torch

@@ -25,6 +25,7 @@ from oldphoto.inference.jobs import Job, source_of
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
+from oldphoto.system.files import written_whole
 from oldphoto.weights.source import WeightsSource
 
 Restore = Callable[[np.ndarray, np.ndarray | None], Image.Image | np.ndarray]
@@ -147,7 +148,8 @@ def restore_one(
     seconds = time.perf_counter() - started
     with _writing(job) as path:
         if needed_nothing and path.suffix.lower() == job.photo.suffix.lower():
-            path.write_bytes(job.photo.read_bytes())
+            with written_whole(path) as file:
+                file.write(job.photo.read_bytes())
             lost: tuple[str, ...] = ()
         elif needed_nothing:
             lost = write_photo(path, restored, photo.icc_profile, photo.metadata)

@@ -14,10 +14,18 @@ from pathlib import Path
 INSTALL_ALL = "python -m pip install -r requirements.txt"
 
 
+def is_hosted() -> bool:
+    """Return whether this is Colab or Kaggle: they have a Jupyter and large packages of their own.
+
+    A command that a notebook starts there knows it by its environment alone.
+    """
+    names = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
+    return "google.colab" in sys.modules or not names.isdisjoint(os.environ)
+
+
 def needed_here() -> dict[str, str]:
-    """Return what the course needs on this machine; Colab has a Jupyter of its own."""
-    # A command that a Colab notebook starts knows Colab by its environment alone.
-    if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
+    """Return what the course needs on this machine."""
+    if is_hosted():
         return needed() | {"ipywidgets": "7", "anywidget": "0.9"}
     return needed("course")
 

@@ -42,7 +42,9 @@ def draw_picture() -> np.ndarray:
     """Return the photo and its restoration side by side, uint8 (H, 2 W + GAP, 3)."""
     photo = sample_photo(PHOTO)
     scratch_mask = draw_mask(*photo.shape[:2])
-    restored = np.asarray(Restorer.from_pretrained("small")(photo, scratch_mask=scratch_mask))
+    # One precision on every machine, so that a test can compare.
+    restorer = Restorer.from_pretrained("small", device="cpu", precision="fp32")
+    restored = np.asarray(restorer(photo, scratch_mask=scratch_mask))
     gap = np.full((photo.shape[0], GAP, 3), 255, np.uint8)
     return np.hstack([photo, gap, restored])
 

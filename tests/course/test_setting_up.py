@@ -14,10 +14,13 @@ from oldphoto.checks import InputError
 from oldphoto.course import setting_up
 
 
-@pytest.fixture
-def colab(monkeypatch):
-    """Imitate Colab; collect the commands that would be run."""
-    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+@pytest.fixture(params=["colab", "kaggle"])
+def colab(monkeypatch, request):
+    """Imitate Colab or Kaggle; collect the commands that would be run."""
+    if request.param == "colab":
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    else:
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
     commands: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
     return commands

@@ -18,10 +18,9 @@ from oldphoto import metrics, samples
 from oldphoto.checks import InputError
 from oldphoto.course.doctor.checks import Facts, StoredRun
 from oldphoto.course.publishing.notebooks import all_notebooks
-from oldphoto.course.setting_up import on_colab
 from oldphoto.system.files import sha256_of
 from oldphoto.system.memory import available_bytes
-from oldphoto.system.packages import conflicts, needed_here, version_of
+from oldphoto.system.packages import conflicts, is_hosted, needed_here, version_of
 from oldphoto.system.processes import num_processors
 from oldphoto.weights.store import RESULTS_FILE, SHIPPED
 
@@ -158,7 +157,7 @@ def _widget_error() -> str:
         widgets.IntSlider()
     except (ImportError, AttributeError, TypeError) as error:
         return " ".join(str(error).split())
-    if not on_colab() and version_of("jupyterlab_widgets") is None:
+    if not is_hosted() and version_of("jupyterlab_widgets") is None:
         return "the package jupyterlab_widgets is missing"
     return ""
 

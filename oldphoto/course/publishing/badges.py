@@ -1,7 +1,8 @@
 """The repository's address: ``[project.urls]`` of pyproject.toml, repeated in badges and links.
 
 ``Repository`` is the repository, ``Notebooks`` its folder of notebooks at the branch or tag that
-readers should get. The Colab badges and the line that installs the package on Colab repeat it.
+readers should get. The badges of Colab and Kaggle, and the line that installs the package there,
+repeat it.
 """
 
 import re
@@ -12,8 +13,12 @@ from pathlib import Path
 
 from oldphoto.checks import InputError, require_file
 
-BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
-COLAB = re.compile(r"colab\.research\.google\.com/github/([^/\s]+/[^/\s]+)/blob/(\S+?)/notebooks/")
+COLAB = "https://colab.research.google.com"
+KAGGLE = "https://kaggle.com"
+BADGE = re.compile(
+    r"(?:colab\.research\.google\.com/github/|kaggle\.com/kernels/welcome\?src=https://github\.com/)"
+    r"([^/\s]+/[^/\s]+)/blob/(\S+?)/notebooks/"
+)
 INSTALL = re.compile(r"git\+https://github\.com/([^/\s]+/[^@\s\"]+)@([\w./-]+)")
 NOTEBOOKS = re.compile(r"https://github\.com/([\w-]+/[\w.-]+)/tree/(\S+)/notebooks")
 REPOSITORY = re.compile(r"[\w-]+/[\w.-]*[\w-]")
@@ -31,9 +36,13 @@ class Address:
     repository: str
     reference: str = "main"
 
-    def badge(self, file_name: str) -> str:
-        """Return the Markdown of the badge that opens a notebook in Colab."""
-        return f"[![Open In Colab]({BADGE_IMAGE})](https://{self.colab}{file_name})"
+    def badges(self, file_name: str) -> str:
+        """Return the Markdown of the badges that open a notebook in Colab and in Kaggle."""
+        file = f"{self._notebooks}{file_name}"
+        colab = f"[![Open In Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{file})"
+        image = f"{KAGGLE}/static/images/open-in-kaggle.svg"
+        page = f"{KAGGLE}/kernels/welcome?src=https://github.com/{file}"
+        return f"{colab} [![Open in Kaggle]({image})]({page})"
 
     @property
     def home(self) -> str:
@@ -47,15 +56,17 @@ class Address:
         discuss = f"{form}idea.yml&title=Notebook+{notebook}%3A+"
         return f"[Report a mistake]({report}) · [Discuss this notebook]({discuss})"
 
+    def moved(self, link: re.Match[str]) -> str:
+        """Return a link of a badge, as ``BADGE`` finds it, to this address."""
+        return link[0][: link.start(1) - link.start()] + self._notebooks
+
     @property
-    def colab(self) -> str:
-        """Where Colab opens the notebooks, without the file name."""
-        path = f"{self.repository}/blob/{self.reference}/notebooks/"
-        return f"colab.research.google.com/github/{path}"
+    def _notebooks(self) -> str:
+        return f"{self.repository}/blob/{self.reference}/notebooks/"
 
     @property
     def install(self) -> str:
-        """What pip installs on Colab."""
+        """What pip installs on Colab and Kaggle."""
         return f"git+{self.home}@{self.reference}"
 
 
@@ -113,7 +124,7 @@ def stamp(root: Path, repository: str, reference: str = "main") -> list[Path]:
     changed = []
     for path in _files(root):
         before = path.read_text(encoding="utf-8")
-        text = COLAB.sub(new.colab, INSTALL.sub(new.install, before))
+        text = BADGE.sub(new.moved, INSTALL.sub(new.install, before))
         text = home.sub(new.home, folder.sub(f"{new.home}/tree/{new.reference}/", text))
         if text != before:
             path.write_text(text, encoding="utf-8", newline="\n")
@@ -129,7 +140,7 @@ def differing(root: Path) -> list[str]:
         f"{path.name} points at {found.group(0)}, but pyproject.toml says "
         f"{address.repository} at {address.reference}"
         for path in _files(root)
-        for pattern in (COLAB, INSTALL)
+        for pattern in (BADGE, INSTALL)
         for found in pattern.finditer(path.read_text(encoding="utf-8"))
         if found.groups() != wanted
     ]

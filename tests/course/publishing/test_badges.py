@@ -25,9 +25,9 @@ Repository = "untouched"
 def repository(tmp_path: Path, make_notebook) -> Path:
     """A small repository whose addresses agree."""
     old = Address("oldphoto/oldphoto")
-    make_notebook(f"%pip install -q {old.install}", head=f"{old.badge('01_small.ipynb')}\n# A")
+    make_notebook(f"%pip install -q {old.install}", head=f"{old.badges('01_small.ipynb')}\n# A")
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
-    readme = f"{old.badge('01_small.ipynb')}\ngit clone https://github.com/oldphoto/oldphoto\n"
+    readme = f"{old.badges('01_small.ipynb')}\ngit clone https://github.com/oldphoto/oldphoto\n"
     other = "https://github.com/oldphoto/oldphoto-data stays\n"
     (tmp_path / "README.md").write_text(readme + other, encoding="utf-8")
     return tmp_path
@@ -61,7 +61,7 @@ def test_stamping_twice_changes_nothing_and_back_restores(repository):
 def test_one_differing_address_is_found(repository, name):
     path = repository / name
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("oldphoto/oldphoto/blob", "me/fork/blob"), encoding="utf-8")
+    path.write_text(text.replace("github/oldphoto/oldphoto", "github/me/fork"), encoding="utf-8")
     assert [path.name in line and "me/fork" in line for line in differing(repository)] == [True]
 
 
@@ -86,4 +86,4 @@ def test_the_addresses_of_this_repository_agree():
 )
 def test_every_notebook_opens_itself_in_colab(path):
     first = read_notebook(path).node.cells[0]
-    assert read_address(ROOT).badge(path.name) in first.source
+    assert read_address(ROOT).badges(path.name) in first.source

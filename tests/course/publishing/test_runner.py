@@ -22,7 +22,7 @@ from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.course.publishing.pages import write_pages
 from oldphoto.course.publishing.runner import check_parameters, children_memory, run_notebooks
 
-BADGE = Address("o/p").badge("02_good.ipynb")
+BADGE = Address("o/p").badges("02_good.ipynb")
 HIDDEN_ERROR = """
 import ipywidgets
 slider = ipywidgets.IntSlider()
