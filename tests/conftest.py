@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-notebook",
         action="store_true",
-        help="run also those notebooks in JupyterLab that take a minute or more; nbval runs all",
+        help="open all notebooks in JupyterLab, not only some quick ones; nbval runs all",
     )
 
 

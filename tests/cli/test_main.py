@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_a_file_named_like_an_option_is_a_file(monkeypatch, tmp_path):
     for name in ("--help.jpg", "-1.png"):
         (tmp_path / name).touch()
     assert cli.main(["restore", "-1.png", "--help.jpg", "--output", "out"]) == 0
-    assert [path.name for path in given[0].photos] == ["-1.png", "--help.jpg"]
+    assert [Path(path).name for path in given[0].photos] == ["-1.png", "--help.jpg"]
     with pytest.raises(SystemExit):
         cli.main(["restore", "-2.png", "--output", "out"])
 
