@@ -193,15 +193,18 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    sizes = sorted({row["mp"] for row in rows})
     for with_mask, label in ((False, "no mask"), (True, "scratches over 1.3 %")):
         chosen = [row for row in rows if row["mask"] == with_mask]
-        sizes = [row["mp"] for row in chosen]
-        left.loglog(sizes, [row["cpu"] for row in chosen], "o-", label=label)
-        right.semilogx(sizes, [row["gib"] for row in chosen], "o-", label=label)
+        places = [row["mp"] for row in chosen]
+        left.loglog(places, [row["cpu"] for row in chosen], "o-", label=label)
+        right.semilogx(places, [row["gib"] for row in chosen], "o-", label=label)
     for axes, title in ((left, "processor seconds"), (right, "peak memory, GiB")):
         axes.set_xlabel("megapixels")
         axes.set_title(title, fontsize=10)
-        axes.grid(which="both", alpha=0.2)
+        axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
     right.set_ylim(bottom=0)
     left.legend(fontsize=8)
     figure.savefig(path, dpi=110)
