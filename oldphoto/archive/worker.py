@@ -107,7 +107,8 @@ class ArchiveWorker:
         masks, mask_words = choose_masks(settings.mask, restorer, source, [], reading)
         record = record_of(restorer, source)
         words = [own_version(), record.weights, record.weights_sha256[:16], restorer.precision]
-        words += [f"tone {restorer.tone}", f"strength {restorer.strength:g}", mask_words]
+        words += [f"tone {restorer.tone}", f"strength {restorer.strength:g}"]
+        words += [f"attention {restorer.attention}", mask_words]
         gate = needs_nothing if restorer.tone == "keep" and not settings.always else None
         words += ["those that need nothing are copied"] if gate else []
         return cls(output, restorer.restore_pixels, masks, record, "; ".join(words), gate)

@@ -361,3 +361,11 @@ def test_the_snippets_of_the_page_are_yaml_and_commands_that_exist() -> None:
     train.add_arguments(parser)
     for words in (container["args"], blocks["bash"].replace("\\\n", " ").split()):
         parser.parse_args([str(word) for word in words[words.index("train") + 1 :]])
+
+
+def test_another_attention_is_another_way_to_restore(tmp_path: Path) -> None:
+    fast, exact = (
+        ArchiveWorker.load(str(tmp_path), Settings(device="cpu", attention=attention)).made_with
+        for attention in ("fast", "exact")
+    )
+    assert fast != exact
