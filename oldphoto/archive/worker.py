@@ -17,7 +17,7 @@ from oldphoto.archive.storage import Storage, is_url, open_place
 from oldphoto.archive.tasks import Task
 from oldphoto.checks import InputError
 from oldphoto.inference.batch import Gate, Restore, record_of, restore_one, sentence_on
-from oldphoto.inference.gate import needs_nothing
+from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.jobs import Job
 from oldphoto.inference.masks import MaskReading, MaskSource, choose_masks
 from oldphoto.inference.provenance import Provenance
@@ -109,7 +109,7 @@ class ArchiveWorker:
         words = [own_version(), record.weights, record.weights_sha256[:16], restorer.precision]
         words += [f"tone {restorer.tone}", f"strength {restorer.strength:g}"]
         words += [f"attention {restorer.attention}", mask_words]
-        gate = needs_nothing if restorer.tone == "keep" and not settings.always else None
+        gate = choose_gate(restorer.tone, settings.always)
         words += ["those that need nothing are copied"] if gate else []
         return cls(output, restorer.restore_pixels, masks, record, "; ".join(words), gate)
 

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError, require_positive
 from oldphoto.cli.restore_archive import add_archive_arguments, run_archive
 from oldphoto.inference.batch import Outcome, record_of, restore_batch
-from oldphoto.inference.gate import needs_nothing
+from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
     _say(f"{mask_words}; device {restorer.device}, precision {restorer.precision}")
     for line in left_out_lines(found.left_out):
         _say(line)
-    gate = needs_nothing if restorer.tone == "keep" and not args.always else None
+    gate = choose_gate(restorer.tone, args.always)
     failed, alone = 0, list[str]()
     said: set[str] = set()
     file_notes: Counter[str] = Counter()

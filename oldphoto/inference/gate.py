@@ -6,6 +6,8 @@ three measures look at the luminance; each limit was chosen so that no degraded 
 are such, and there the harm of leaving a damaged one alone is greater.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -15,6 +17,19 @@ MAX_GRAIN = 0.5  # grey levels
 MIN_SHARPNESS = 0.85
 MAX_BLOCKINESS = 1.1
 _SIDE = 16  # pixels; of the squares among which the smooth ones are looked for
+
+
+def choose_gate(tone: str, always: bool) -> Callable[[np.ndarray], bool] | None:
+    """Return the gate of a batch; None: all photos are restored.
+
+    Args:
+        tone: of the restorer. With another than "keep" a sound photo may still need a new tone.
+        always: whether the user wants all photos restored.
+
+    >>> choose_gate("keep", always=True) is None
+    True
+    """
+    return needs_nothing if tone == "keep" and not always else None
 
 
 def needs_nothing(pixels: np.ndarray) -> bool:
