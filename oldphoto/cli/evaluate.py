@@ -14,7 +14,7 @@ from oldphoto.checks import InputError
 from oldphoto.data import photo_paths
 from oldphoto.evaluation.comparison import MethodResult, Metric, measure, metrics
 from oldphoto.evaluation.comparison_table import as_csv, as_html, as_markdown
-from oldphoto.evaluation.methods import DIP_SIZES, METHODS, OURS, Sources, compared_methods
+from oldphoto.evaluation.methods import DIP_SIZES, METHODS, OURS, Sources, compared_methods, peer
 from oldphoto.evaluation.scores import Score, evaluate, mean_score
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photos
 from oldphoto.inference.restorer import Restorer
@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"compare methods in one table: {', '.join(METHODS)}, or {ALL}",
     )
     parser.add_argument("--baselines", type=Path, help="run folder of `oldphoto baseline`")
+    parser.add_argument(
+        "--peer",
+        metavar="realesrgan[:FILE]",
+        help="with --methods: one more row, Real-ESRGAN x4plus (pip install oldphoto[peers])",
+    )
     parser.add_argument("--metric-files", type=Path, help="folder of `oldphoto download`")
     parser.add_argument("--dip-size", choices=tuple(DIP_SIZES), default="tiny")
 
@@ -71,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         named = reason if str(path) in reason else f"{path}: {reason}"
         tqdm.write(printable(f"not measured: {named}"), file=sys.stderr)
 
+    if arguments.peer and not arguments.methods:
+        raise InputError("--peer adds a row to the table of --methods: give both")
     photos = make_test_photos(paths, arguments.recipe, arguments.seed, refused)
     if arguments.methods:
         _compare(list(photos), arguments)
@@ -99,7 +106,8 @@ def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> None
     columns: list[Metric] = metrics(arguments.metric_files)
     rows: list[MethodResult] = []
     with photo_folder(arguments.output) as outputs:
-        for compared in compared_methods(names, sources):
+        peers = [peer(arguments.peer)] if arguments.peer else []
+        for compared in [*compared_methods(names, sources), *peers]:
             shown = tqdm(photos, desc=compared.name, unit="photo", disable=compared.method is None)
             rows.append(measure(compared, shown, columns))
         text = as_markdown(rows, columns, OURS)

@@ -12,7 +12,14 @@ from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.metrics.bootstrap import Interval, bootstrap, bootstrap_difference
 from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.metrics.files import NotAvailableError, find_metric_file
-from oldphoto.metrics.perceptual import SQUEEZE_LABEL, lpips_alex, lpips_squeeze, lpips_vgg
+from oldphoto.metrics.perceptual import (
+    EFFICIENTNET_LABEL,
+    SQUEEZE_LABEL,
+    efficientnet_distance,
+    lpips_alex,
+    lpips_squeeze,
+    lpips_vgg,
+)
 from oldphoto.metrics.realism import brisque, fid, require_piq
 
 PairMeasure = Callable[[np.ndarray, np.ndarray], float]
@@ -101,17 +108,20 @@ def metrics(folder: Path | None = None) -> list[Metric]:
 
     Args:
         folder: folder of ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``).
+            A second learned distance needs no file, but the extra ``peers``.
 
-    >>> [metric.name for metric in metrics() if not metric.missing]
-    ['PSNR', 'SSIM', 'LPIPS-squeeze (Caffe)', 'BRISQUE']
+    >>> [metric.name for metric in metrics()][:3]
+    ['PSNR', 'SSIM', 'LPIPS-squeeze (Caffe)']
 
     Raises:
         InputError: if a file in the folder is damaged.
     """
+    second = _or_missing(EFFICIENTNET_LABEL, 3, lambda: efficientnet_distance().between)
     return [
         Metric("PSNR", 2, True, of_pair=psnr),
         Metric("SSIM", 3, True, of_pair=ssim),
         Metric(SQUEEZE_LABEL, 3, False, of_pair=lpips_squeeze().between),
+        *([] if second.missing else [second]),  # no column of the paper: only where it is installed
         _or_missing("LPIPS (AlexNet)", 3, lambda: lpips_alex(folder).between),
         _or_missing("LPIPS (VGG)", 3, lambda: lpips_vgg(folder).between),
         _fid(folder),

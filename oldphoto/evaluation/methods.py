@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from oldphoto.checks import require_in
-from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
+from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, realesrgan, sequential
 from oldphoto.evaluation.baselines.classical import Classical
 from oldphoto.evaluation.baselines.common import Method, require_photo_and_mask
 from oldphoto.evaluation.baselines.fitting import NetworkMethod
@@ -134,3 +134,20 @@ def compared_methods(names: Sequence[str], sources: Sources) -> list[ComparedMet
     for name in names:
         require_in(name, tuple(METHODS), "method")
     return [make(sources) for name, make in METHODS.items() if name in names]
+
+
+def peer(given: str) -> ComparedMethod:
+    """Load a method of other people for one more row of the table.
+
+    Args:
+        given: "realesrgan", which takes the file of the installed package, or
+            "realesrgan:FILE".
+
+    Raises:
+        InputError: if it is another name, or its file is missing or another one.
+    """
+    name, _, path = given.partition(":")
+    require_in(name, ("realesrgan",), "peer")
+    method = realesrgan.RealESRGAN.load(Path(path) if path else None)
+    note = "trained by its authors, on far more photos and for far longer than all others here"
+    return ComparedMethod(realesrgan.TITLE, method, method.num_parameters, note=note)

