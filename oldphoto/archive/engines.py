@@ -187,10 +187,10 @@ class _Actor:
 
 def _flat(task: Task) -> dict[str, Any]:
     """Return a task as one row of a table; a task without an earlier row has an empty one."""
-    known = task.known or Row(task.source, task.result)
-    return asdict(known)
+    return asdict(task.known or Row(task.source, task.result)) | {"mask": task.mask}
 
 
 def _task(values: dict[str, Any]) -> Task:
+    mask = str(values.pop("mask"))
     known = Row.of(values)
-    return Task(known.source, known.result, known if known.finished else None)
+    return Task(known.source, known.result, known if known.finished else None, mask)

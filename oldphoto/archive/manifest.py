@@ -34,6 +34,7 @@ class Row:
         made_with: weights and settings; with others the photo is restored anew.
         height: in pixels.
         width: in pixels.
+        mask_sha256: of the file with its mask; "" if the mask was not from a file.
         masked_fraction: of the pixels that were marked as damaged, in [0, 1].
         seconds: that restoring took, without reading and writing.
         finished: seconds since 1970.
@@ -47,6 +48,7 @@ class Row:
     result_sha256: str = ""
     previous_sha256: str = ""
     made_with: str = ""
+    mask_sha256: str = ""
     height: int = 0
     width: int = 0
     masked_fraction: float = 0.0

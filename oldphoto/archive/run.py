@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 from oldphoto.archive.manifest import Manifest, Row, require_pyarrow
 from oldphoto.archive.storage import Storage
@@ -22,6 +23,7 @@ def restore_archive(
     recursive: bool = False,
     listed: Callable[[Listing], None] = lambda listing: None,
     make_worker: MakeWorker | None = None,
+    masks: Path | None = None,
 ) -> Iterator[Row]:
     """Restore all photos of an archive that its manifest does not prove done.
 
@@ -33,6 +35,7 @@ def restore_archive(
         recursive: search sub-folders, too.
         listed: called with the listing before the first photo.
         make_worker: other work than ``ArchiveWorker`` with these settings.
+        masks: folder of masks with the names of the photos.
 
     Yields:
         One row for each photo as it comes, also for those that were done before.
@@ -50,7 +53,7 @@ def restore_archive(
         storage.clear_new()
         forget_tries(storage)
         known = manifest.read()
-        listing = list_sources(words, recursive, storage)
+        listing = list_sources(words, recursive, storage, masks)
         listed(listing)
         tasks = plan_tasks(listing, known)
         for row in engine(make_worker or partial(ArchiveWorker.load, output, settings), tasks):

@@ -1,7 +1,7 @@
 """Which photos an archive has, and which name each result gets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from oldphoto.archive.manifest import Row
@@ -9,6 +9,7 @@ from oldphoto.archive.storage import Storage, is_url, open_place
 from oldphoto.checks import InputError
 from oldphoto.images.files import WRITERS
 from oldphoto.inference.inputs import PHOTO_ENDINGS, left_out_lines, search_photos
+from oldphoto.inference.masks import pair_masks
 from oldphoto.system.outputs import folded
 
 _LISTS = (".txt", ".parquet")
@@ -22,23 +23,35 @@ class Task:
         source: its path or URL.
         result: name of the restored photo in the output folder, with ``/``.
         known: its row in the manifest of an earlier run.
+        mask: path of the file with its mask; "" if it has none.
     """
 
     source: str
     result: str
     known: Row | None = None
+    mask: str = ""
 
 
 @dataclass
 class Listing:
-    """Photos with the folder of each, relative to the one that was named, and what is left out."""
+    """What an archive holds.
+
+    Attributes:
+        folders: of each photo, relative to the one that was named.
+        left_out: a line for each file that is left out.
+        num_lost: how many of these are or may be photos.
+        masks: of the photos that have one, the file with their mask.
+    """
 
     folders: dict[str, str]
     left_out: list[str]
     num_lost: int = 0
+    masks: dict[str, str] = field(default_factory=dict)
 
 
-def list_sources(words: Sequence[str], recursive: bool, output: Storage) -> Listing:
+def list_sources(
+    words: Sequence[str], recursive: bool, output: Storage, masks: Path | None = None
+) -> Listing:
     """Return the photos that are named, in folders and lists, here or in an object store.
 
     Args:
@@ -46,9 +59,10 @@ def list_sources(words: Sequence[str], recursive: bool, output: Storage) -> List
             URL in each line; ``.parquet`` files with these in a column ``source``.
         recursive: search the sub-folders, too.
         output: not searched.
+        masks: folder of masks with the names of the photos; not searched for photos.
 
     Raises:
-        InputError: if a list or a folder cannot be read, or there is no photo.
+        InputError: if a list or a folder cannot be read, there is no photo, or a mask fits none.
     """
     listing = Listing({}, [])
     for word in words:
@@ -58,7 +72,7 @@ def list_sources(words: Sequence[str], recursive: bool, output: Storage) -> List
             for source in _listed(Path(word)):
                 listing.folders.setdefault(source, "")
         else:
-            own = [output.folder] if output.folder else []
+            own = [folder for folder in (output.folder, masks) if folder]
             found = search_photos([Path(word)], recursive, own)
             for photo in found.photos:
                 listing.folders.setdefault(str(photo.absolute()), found.folders[photo].as_posix())
@@ -66,6 +80,11 @@ def list_sources(words: Sequence[str], recursive: bool, output: Storage) -> List
             listing.num_lost += sum(one.is_photo for one in found.left_out)
     if not listing.folders:
         raise InputError(f"expected photos in {', '.join(words)}, found none")
+    if masks:
+        sources = {Path(source): source for source in listing.folders}
+        folders = {path: Path(listing.folders[source]) for path, source in sources.items()}
+        pairs = pair_masks(list(sources), masks, folders)
+        listing.masks = {sources[path]: str(mask.absolute()) for path, mask in pairs.items()}
     return listing
 
 
@@ -130,7 +149,8 @@ def plan_tasks(listing: Listing, known: Mapping[str, Row]) -> list[Task]:
     tasks = []
     for source, folder in listing.folders.items():
         row = known.get(source)
-        tasks.append(Task(source, row.result if row else _free_name(source, folder, taken), row))
+        result = row.result if row else _free_name(source, folder, taken)
+        tasks.append(Task(source, result, row, listing.masks.get(source, "")))
     return tasks
 
 

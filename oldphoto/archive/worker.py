@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import cast
 
+import numpy as np
 import torch
 
 from oldphoto.archive.manifest import Manifest, Row
@@ -19,7 +21,13 @@ from oldphoto.checks import InputError
 from oldphoto.inference.batch import Gate, Restore, record_of, restore_one, sentence_on
 from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.jobs import Job
-from oldphoto.inference.masks import MaskReading, MaskSource, choose_masks
+from oldphoto.inference.masks import (
+    MaskReading,
+    MaskSource,
+    choose_masks,
+    read_given,
+    require_use_for_masks,
+)
 from oldphoto.inference.provenance import Provenance
 from oldphoto.inference.restorer import Attention, Precision, Restorer, TilingWarning, Tone
 from oldphoto.system.files import sha256_of
@@ -38,6 +46,9 @@ class Settings:
 
     Attributes:
         always: restore photos that need nothing as well.
+        mask: "auto", "none", or None, as for ``choose_masks``.
+        has_mask_files: some photos have a mask in a file, whatever ``mask`` says.
+        inverted: in these files black is damaged.
         threads: of each process; None: PyTorch's default.
     """
 
@@ -52,6 +63,8 @@ class Settings:
     attention: str | None = None
     always: bool = False
     mask: str | None = None
+    has_mask_files: bool = False
+    inverted: bool = False
     accept_large_masks: bool = False
     threads: int | None = None
 
@@ -66,6 +79,7 @@ class ArchiveWorker:
         record: written into every restored photo.
         made_with: names weights and settings, for the manifest.
         gate: tells the photos that need nothing, see ``restore_batch``.
+        reading: how masks from files are taken.
     """
 
     def __init__(
@@ -76,11 +90,13 @@ class ArchiveWorker:
         record: Provenance | None,
         made_with: str,
         gate: Gate | None = None,
+        reading: MaskReading | None = None,
     ) -> None:
         self.storage = Storage(output)
         self.manifest = Manifest(self.storage)
         self.restore, self.masks, self.record = restore, masks, record
         self.made_with, self.gate = made_with, gate
+        self.reading = reading or MaskReading()
 
     @classmethod
     def load(cls, output: str, settings: Settings) -> "ArchiveWorker":
@@ -103,15 +119,20 @@ class ArchiveWorker:
             cast(Attention | None, settings.attention),
         )
         restorer.max_seconds = settings.max_seconds
-        reading = MaskReading(accept_large=settings.accept_large_masks)
-        masks, mask_words = choose_masks(settings.mask, restorer, source, [], reading)
+        found = MaskReading(accept_large=settings.accept_large_masks)
+        masks, mask_words = choose_masks(settings.mask, restorer, source, [], found)
+        if settings.has_mask_files:
+            require_use_for_masks(restorer, source)
+        reading = replace(found, inverted=settings.inverted)
         record = record_of(restorer, source)
         words = [own_version(), record.weights, record.weights_sha256[:16], restorer.precision]
         words += [f"tone {restorer.tone}", f"strength {restorer.strength:g}"]
         words += [f"attention {restorer.attention}", mask_words]
         gate = choose_gate(restorer.tone, settings.always)
         words += ["those that need nothing are copied"] if gate else []
-        return cls(output, restorer.restore_pixels, masks, record, "; ".join(words), gate)
+        words += ["mask files inverted"] if settings.inverted else []
+        made_with = "; ".join(words)
+        return cls(output, restorer.restore_pixels, masks, record, made_with, gate, reading)
 
     def __call__(self, tasks: list[Task]) -> list[Row]:
         """Restore the photos that the manifest does not prove done; return a row for each."""
@@ -144,8 +165,12 @@ class ArchiveWorker:
         )
         new = self.storage.new_path(PurePosixPath(task.result).suffix)
         try:
-            with _local_copy(task.source) as photo:
+            with _local_copy(task.source) as photo, _local_copy(task.mask) as mask_file:
                 row = replace(row, sha256=sha256_of(photo))
+                masks = self.masks
+                if task.mask:
+                    row = replace(row, mask_sha256=sha256_of(mask_file))
+                    masks = partial(_painted, mask_file, self.reading)
                 done = next((old for old in known if _proves(old, row, now)), None)
                 if done:
                     return done, None
@@ -157,7 +182,7 @@ class ArchiveWorker:
                 with self._counted(task.source), warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", TilingWarning)
                     outcome = restore_one(
-                        Job(photo, new), self.restore, self.masks, self.record, gate=self.gate
+                        Job(photo, new), self.restore, masks, self.record, gate=self.gate
                     )
         except Exception as error:  # noqa: BLE001 - one photo never stops an archive
             new.unlink(missing_ok=True)
@@ -202,9 +227,13 @@ def forget_tries(storage: Storage) -> None:
     storage.clear(_TRIES)
 
 
+def _painted(path: Path, reading: MaskReading, _photo: Path, pixels: np.ndarray) -> np.ndarray:
+    return read_given(path, pixels, reading)
+
+
 @contextmanager
 def _local_copy(source: str) -> Iterator[Path]:
-    """Yield a file on this machine with the photo."""
+    """Yield a file on this machine with the photo or mask; for "" the path of no file."""
     files, path = open_place(source)
     if not is_url(source) or "file" in files.protocol:
         yield Path(path if is_url(source) else source)
@@ -217,7 +246,9 @@ def _local_copy(source: str) -> Iterator[Path]:
 
 def _proves(old: Row, row: Row, now: str | None) -> bool:
     """Return whether an old row proves that a photo is restored, given its result as it is now."""
-    same = old.sha256 == row.sha256 and old.made_with == row.made_with
+    same = all(
+        getattr(old, name) == getattr(row, name) for name in ("sha256", "mask_sha256", "made_with")
+    )
     return same and not old.error and old.result_sha256 == now
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from functools import partial
+from pathlib import Path
 
 from tqdm.auto import tqdm
 
@@ -45,8 +46,16 @@ def run_archive(args: argparse.Namespace) -> int:
     Raises:
         InputError: if the call itself is wrong.
     """
-    if args.mask not in (None, "auto", "none") or args.save_masks or args.inverted:
-        raise InputError("masks from files, and saving them, need --engine local")
+    masks = None if args.mask in (None, "auto", "none") else Path(args.mask)
+    if args.save_masks:
+        raise InputError("saving masks needs --engine local")
+    if masks and not masks.is_dir():
+        raise InputError(
+            f"with --engine {args.engine} --mask must be auto, none or a folder of masks; {masks} "
+            "is none of these"
+        )
+    if args.inverted and not masks:
+        raise InputError("--inverted is for masks from files: give their folder with --mask")
     workers = args.workers or num_processors()
     require_positive(workers=workers, batch=args.batch)
     threads = max(1, num_processors() // workers)
@@ -61,7 +70,9 @@ def run_archive(args: argparse.Namespace) -> int:
         args.strength,
         args.attention,
         args.always,
-        args.mask,
+        None if masks else args.mask,
+        masks is not None,
+        args.inverted,
         args.accept_large_masks,
         threads,
     )
@@ -72,9 +83,17 @@ def run_archive(args: argparse.Namespace) -> int:
         lost, total = listing.num_lost, len(listing.folders)
         for line in listing.left_out:
             _say(line)
+        if masks and len(listing.masks) < total:
+            _say(f"no mask for {total - len(listing.masks)} of {total} photos")
 
     rows = restore_archive(
-        args.photos, args.output, _engine(args, workers, threads), settings, args.recursive, tell
+        args.photos,
+        args.output,
+        _engine(args, workers, threads),
+        settings,
+        args.recursive,
+        tell,
+        masks=masks,
     )
     for row in tqdm(rows, unit="photo", desc="restoring"):
         failed += bool(row.error)

@@ -79,11 +79,7 @@ def choose_masks(
         raise InputError(f"--inverted is for masks from files, but --mask is {choice}")
     if choice == "none":
         return _no_mask, "no scratch masks"
-    if source.is_official and not fills_holes:
-        raise InputError(
-            "the authors' variant quality does not fill in scratches, so it takes no masks: "
-            "choose --variant scratch or hr, or --mask none"
-        )
+    require_use_for_masks(restorer, source)
     if choice == "auto":
         detector = ScratchDetector.from_source(source, restorer.device)
         return (
@@ -95,7 +91,9 @@ def choose_masks(
         pairs = pair_masks(photos, path, folders)
         words = f"scratch masks from {path}" + _without_mask(photos, pairs)
         return (
-            lambda photo, pixels: _read(pairs[photo], pixels, reading) if photo in pairs else None,
+            lambda photo, pixels: (
+                read_given(pairs[photo], pixels, reading) if photo in pairs else None
+            ),
             words,
         )
     if len(photos) > 1:
@@ -105,7 +103,16 @@ def choose_masks(
         )
     if not path.is_file():
         raise InputError(f"--mask must be auto, none, a file or a folder; {path} is none of these")
-    return lambda _photo, pixels: _read(path, pixels, reading), f"scratch mask {path}"
+    return lambda _photo, pixels: read_given(path, pixels, reading), f"scratch mask {path}"
+
+
+def require_use_for_masks(restorer: Restorer, source: WeightsSource) -> None:
+    """Raise InputError for the authors' variant "quality", in which masks change nothing."""
+    if source.is_official and isinstance(restorer.network.mapping, PlainMapping):
+        raise InputError(
+            "the authors' variant quality does not fill in scratches, so it takes no masks: "
+            "choose --variant scratch or hr, or --mask none"
+        )
 
 
 def keep_masks(
@@ -240,7 +247,12 @@ def _found(mask: np.ndarray, photo: Path, reading: MaskReading) -> np.ndarray:
     return mask
 
 
-def _read(path: Path, pixels: np.ndarray, reading: MaskReading) -> np.ndarray:
+def read_given(path: Path, pixels: np.ndarray, reading: MaskReading) -> np.ndarray:
+    """Return the mask that somebody painted for a photo, bool (H, W).
+
+    Raises:
+        MaskError: if the file cannot be read as a mask of this photo, or marks too much of it.
+    """
     try:
         mask = read_mask(path, pixels.shape[:2])
     except BROKEN as error:  # InputError is a ValueError, so it is among these

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from oldphoto.archive import engines
 from oldphoto.archive.engines import batches_of, run_pool, run_ray
 from oldphoto.archive.manifest import NAME, Manifest, Row
 from oldphoto.archive.run import Engine, restore_archive
@@ -27,7 +28,7 @@ from oldphoto.checks import InputError
 from oldphoto.cli import train
 from oldphoto.cli.main import main
 from oldphoto.system.files import sha256_of
-from tests.archive.workers import fails_to_start, inverted, make_quick, no_mask
+from tests.archive.workers import MASKED, fails_to_start, inverted, make_quick, no_mask
 
 pytest.importorskip("pyarrow")
 
@@ -327,23 +328,83 @@ def test_the_command_gives_the_bytes_of_the_local_engine(
 ) -> None:
     scans = [draw(tmp_path / "scans" / f"{number}.png", 40 * number + 20) for number in range(2)]
     (tmp_path / "scans" / "notes.jpg").write_bytes(b"no picture")
+    draw_mask(tmp_path / "masks" / "1.png", 3)
     words = [str(tmp_path / "scans"), "--device", "cpu", "--precision", "fp32"]
+    words += ["--mask", str(tmp_path / "masks")]
     assert main(["restore", *words, "--output", str(tmp_path / "local")]) == 1
     pool = ["--engine", "pool", "--workers", "1"]
     assert main(["restore", *words, "--output", str(tmp_path / "pool"), *pool]) == 1
     printed = capsys.readouterr()
     assert "2 of 3 photos are in" in printed.out
     assert "notes.jpg not restored" in printed.err
+    assert "no mask for 2 of 3 photos" in printed.err
     for scan in scans:
         one, other = (tmp_path / engine / scan.name for engine in ("local", "pool"))
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_masks_from_files_need_the_local_engine(tmp_path: Path) -> None:
+def test_ray_gets_a_task_as_a_row_and_back() -> None:
+    done = Row("a.png", "b.png", sha256="1", finished=2.0, mask_sha256="3")
+    for task in (Task("a.png", "b.png", mask="m.png"), Task("a.png", "b.png", done)):
+        assert engines._task(engines._flat(task)) == task
+
+
+def draw_mask(path: Path, columns: int) -> Path:
+    """Mark the first columns of a photo of ``draw``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mask = np.zeros((20, 24), np.uint8)
+    mask[:, :columns] = 255
+    Image.fromarray(mask).save(path)
+    return path
+
+
+def test_masks_from_files_come_to_their_photos_and_a_new_mask_is_new_work(
+    tmp_path: Path, engine: Engine
+) -> None:
+    for name in ("a.png", "1950/a.png", "b.png"):
+        draw(tmp_path / "scans" / name, 10)
+    masks, out, begun = tmp_path / "scans" / "masks", tmp_path / "out", tmp_path / "begun.txt"
+    draw_mask(masks / "a.png", 4)
+    draw_mask(masks / "1950" / "A.png", 6)
+
+    def restored() -> dict[str, int]:
+        """Restore; return how many pixels of each result were masked."""
+        make = make_quick(out, record=str(begun))
+        words = [str(tmp_path / "scans")]
+        rows = restore_archive(
+            words, str(out), engine, Settings(), True, make_worker=make, masks=masks
+        )
+        found = {}
+        for row in rows:
+            assert not row.error
+            pixels = np.asarray(Image.open(out / row.result))[..., 0]
+            found[row.result] = int((pixels == MASKED).sum())
+            assert row.masked_fraction == pytest.approx(found[row.result] / pixels.size)
+        return found
+
+    assert restored() == {"a.png": 80, "1950/a.png": 120, "b.png": 0}
+    assert restored() == {"a.png": 80, "1950/a.png": 120, "b.png": 0}
+    assert len(begun.read_text().splitlines()) == 3
+    draw_mask(masks / "a.png", 5)
+    assert restored() == {"a.png": 100, "1950/a.png": 120, "b.png": 0}
+    assert len(begun.read_text().splitlines()) == 4
+
+
+def test_masks_that_cannot_belong_to_an_archive_are_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photo = draw(tmp_path / "a.png", 10)
     words = ["restore", str(photo), "--output", str(tmp_path / "out"), "--engine", "pool"]
-    assert main([*words, "--mask", str(photo)]) == 2
-    assert not (tmp_path / "out").exists()
+    draw_mask(tmp_path / "masks" / "other.png", 3)
+    for more, told in (
+        (["--mask", str(photo)], "a folder of masks"),
+        (["--mask", str(tmp_path / "masks")], "has the name of a photo"),
+        (["--inverted"], "give their folder with --mask"),
+        (["--mask", "auto", "--save-masks", str(tmp_path / "new")], "needs --engine local"),
+    ):
+        assert main([*words, *more]) == 2
+        assert told in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*.png"))
 
 
 def test_the_snippets_of_the_page_are_yaml_and_commands_that_exist() -> None:

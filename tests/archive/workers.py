@@ -15,9 +15,16 @@ from oldphoto.archive.worker import ArchiveWorker, MakeWorker
 POISON = "poison"
 
 
-def inverted(pixels: np.ndarray, _mask: np.ndarray | None) -> np.ndarray:
+MASKED = 77
+"""Level that masked pixels get."""
+
+
+def inverted(pixels: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Stand for a restoration: exact, and seen in the result."""
-    return 255 - pixels
+    result = 255 - pixels
+    if mask is not None:
+        result[mask] = MASKED
+    return result
 
 
 def no_mask(_photo: Path, _pixels: np.ndarray) -> None:
