@@ -3,19 +3,23 @@
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
 from oldphoto.cli.restore_archive import add_archive_arguments, run_archive
 from oldphoto.inference.batch import Outcome, record_of, restore_batch
+from oldphoto.inference.fidelity import luminance
 from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
 from oldphoto.inference.restorer import Attention, Restorer, TilingWarning, Tone
+from oldphoto.inference.screens import find_screen
 from oldphoto.system.streams import printable
 from oldphoto.system.wildcards import expand_wildcards
 from oldphoto.weights.source import WeightsSource
@@ -152,12 +156,14 @@ def run(args: argparse.Namespace) -> int:
     for line in left_out_lines(found.left_out):
         _say(line)
     gate = choose_gate(restorer.tone, args.always)
-    failed, alone = 0, list[str]()
+    # The weights small know no printing screen: its dots get no stronger, but they stay.
+    look = _shows_dots if args.weights == "small" else None
+    failed, alone, printed = 0, list[str](), list[str]()
     said: set[str] = set()
     file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
     record = record_of(restorer, source)
-    for outcome in restore_batch(bar, restorer.restore_pixels, masks, record, gate=gate):
+    for outcome in restore_batch(bar, restorer.restore_pixels, masks, record, look, gate):
         if outcome.is_mask_error and len(jobs) == 1:
             raise InputError(outcome.error)  # one photo and its mask: the call itself is wrong
         _report(outcome, said)
@@ -165,11 +171,10 @@ def run(args: argparse.Namespace) -> int:
         failed += bool(outcome.error)
         if outcome.needed_nothing:
             alone.append(outcome.job.photo.name)
-    for note, count in file_notes.items():
-        _say(f"{count} {'photo' if count == 1 else 'photos'}: {note}")
-    if alone:
-        what = "1 photo" if len(alone) == 1 else f"{len(alone)} photos"
-        _say(f"{what} needed nothing: {', '.join(alone)}; copied (--always restores all)")
+        elif outcome.seen:
+            printed.append(outcome.job.photo.name)
+    for line in _closing_lines(file_notes, alone, printed):
+        _say(line)
     left_out = f"; {len(found.left_out)} left out, see above" if found.left_out else ""
     num = len(jobs) - failed - len(alone)
     copied = f"; {len(alone)} needed nothing" if alone else ""
@@ -182,6 +187,10 @@ def _own_folders(args: argparse.Namespace) -> list[Path]:
     """Return the folders of the results and of the masks: what is there is no photo to restore."""
     masks = Path(args.mask) if args.mask else None
     return [folder for folder in (args.output, args.save_masks, masks) if folder]
+
+
+def _shows_dots(pixels: np.ndarray, _restored: np.ndarray, _mask: np.ndarray | None) -> bool:
+    return find_screen(luminance(pixels)) is not None
 
 
 def _report(outcome: Outcome, said: set[str]) -> None:
@@ -199,6 +208,20 @@ def _report(outcome: Outcome, said: set[str]) -> None:
         named = outcome.error.startswith(str(photo))
         prefix = "not restored:" if named else f"{photo} not restored:"
         _say(f"{prefix} {outcome.error}")
+
+
+def _closing_lines(
+    file_notes: Mapping[str, int], alone: Sequence[str], printed: Sequence[str]
+) -> Iterator[str]:
+    """Yield what is said once about many photos."""
+    for note, count in file_notes.items():
+        yield f"{count} {'photo' if count == 1 else 'photos'}: {note}"
+    if alone:
+        what = "1 photo" if len(alone) == 1 else f"{len(alone)} photos"
+        yield f"{what} needed nothing: {', '.join(alone)}; copied (--always restores all)"
+    if printed:
+        what = "1 photo seems" if len(printed) == 1 else f"{len(printed)} photos seem"
+        yield f"{what} to be printed in dots: {', '.join(printed)}; --weights prints removes them"
 
 
 def _say(message: str) -> None:

@@ -51,6 +51,7 @@ from oldphoto.inference.memory_plan import (
     tiling_note,
 )
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
+from oldphoto.inference.screens import SCREEN_STEP, find_screen, hold_screen_back
 from oldphoto.inference.tiling import Tiling, weighted_places
 from oldphoto.networks.partial_nonlocal import Lenders, lattice_step, lend
 from oldphoto.networks.restoration import RestorationNetwork
@@ -88,10 +89,11 @@ class Restorer:
             test photo comes out within one 8-bit level of float32, on average.
         max_memory_gb: most GiB that the process may take on the device; larger photos are cut
             into overlapping tiles. None: what is free.
-        tone: "keep" leaves the tone of each area within 3 grey levels of the original's, and a
-            black-and-white photo, brown or not, without any new colour. "restore" goes on from
-            there: brown becomes grey, and ``tone_mapping`` brings back what has faded. "network"
-            takes what the network gives, as ``restore_tensor`` always does.
+        tone: "keep" leaves the tone of each area within 3 grey levels of the original's, a
+            black-and-white photo, brown or not, without any new colour, and the dots of a printed
+            picture no stronger than they were. "restore" goes on from there: brown becomes grey,
+            and ``tone_mapping`` brings back what has faded. "network" takes what the network
+            gives, as ``restore_tensor`` always does.
         strength: 1 is the restored photo, 0 the original; between them both are mixed.
         tone_mapping: the network that ``tone="restore"`` needs.
         attention: "fast": in a photo of more than 65,536 latent positions (a megapixel), damaged
@@ -307,6 +309,8 @@ class Restorer:
         if damaged is not None and self.mask_dilation:
             damaged = dilate(mask_to_tensor(damaged), self.mask_dilation)[0, 0].numpy() > 0
         restored = self._restored_levels(pixels, damaged, toning is not None, tiling)
+        if self.tone != "network":
+            _hold_screen_back(pixels, restored)
 
         def toned(rows: slice) -> np.ndarray:
             """Return some rows of the restored photo in the tone of the original."""
@@ -559,6 +563,25 @@ def dilate(mask: Tensor, times: int) -> Tensor:
         9
     """
     return F.max_pool2d(mask, 2 * times + 1, stride=1, padding=times)
+
+
+def _hold_screen_back(pixels: np.ndarray, restored: np.ndarray) -> None:
+    """Change the restored photo, float32 (H, W, 3), so that it shows no dots more than before."""
+    screen = find_screen(luminance(pixels))
+    if screen is None:
+        return
+    moire = find_screen(luminance(restored))  # new dots, between those of the photo
+    screen = screen if moire is None else screen | moire
+    height, width = pixels.shape[:2]
+    step = max(1, _STRIP_PIXELS // width // SCREEN_STEP) * SCREEN_STEP
+    changed = []
+    for top in range(0, height, step):
+        near = slice(max(0, top - 2 * SCREEN_STEP), top + step + 2 * SCREEN_STEP)
+        original = in_levels(luminance(pixels[near])).astype(np.float32)
+        grey = luminance(restored[near])
+        change = hold_screen_back(original, grey, screen) - grey
+        changed.append(change[top - near.start :][:step])
+    restored += np.concatenate(changed)[..., None]
 
 
 def _test_photo() -> tuple[Tensor, Tensor]:
