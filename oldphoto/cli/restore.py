@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -13,13 +14,11 @@ from tqdm.auto import tqdm
 from oldphoto.checks import InputError, require_positive
 from oldphoto.cli.restore_archive import add_archive_arguments, run_archive
 from oldphoto.inference.batch import Outcome, record_of, restore_batch
-from oldphoto.inference.fidelity import luminance
 from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.inputs import left_out_lines, search_photos
 from oldphoto.inference.jobs import plan_folders, require_writable
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
 from oldphoto.inference.restorer import Attention, Restorer, TilingWarning, Tone
-from oldphoto.inference.screens import find_screen
 from oldphoto.system.streams import printable
 from oldphoto.system.wildcards import expand_wildcards
 from oldphoto.weights.source import WeightsSource
@@ -46,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         default="small",
         metavar="NAME",
-        help="small; prints, for postcards and pictures from books; a folder written by training; "
-        "or official:FOLDER (default: small)",
+        help="small, which takes prints for pictures printed in dots, unless --variant is given; "
+        "prints; a folder written by training; or official:FOLDER (default: small)",
     )
     parser.add_argument(
         "--variant", help="quality, scratch or hr (default: the first one of the weights)"
@@ -156,13 +155,12 @@ def run(args: argparse.Namespace) -> int:
     for line in left_out_lines(found.left_out):
         _say(line)
     gate = choose_gate(restorer.tone, args.always)
-    # The weights small know no printing screen: its dots get no stronger, but they stay.
-    look = _shows_dots if args.weights == "small" else None
     failed, alone, printed = 0, list[str](), list[str]()
     said: set[str] = set()
     file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
     record = record_of(restorer, source)
+    look = partial(_gets_prints, restorer)
     for outcome in restore_batch(bar, restorer.restore_pixels, masks, record, look, gate):
         if outcome.is_mask_error and len(jobs) == 1:
             raise InputError(outcome.error)  # one photo and its mask: the call itself is wrong
@@ -189,8 +187,10 @@ def _own_folders(args: argparse.Namespace) -> list[Path]:
     return [folder for folder in (args.output, args.save_masks, masks) if folder]
 
 
-def _shows_dots(pixels: np.ndarray, _restored: np.ndarray, _mask: np.ndarray | None) -> bool:
-    return find_screen(luminance(pixels)) is not None
+def _gets_prints(
+    restorer: Restorer, pixels: np.ndarray, _restored: np.ndarray, _mask: np.ndarray | None
+) -> bool:
+    return restorer.for_photo(pixels) is not restorer
 
 
 def _report(outcome: Outcome, said: set[str]) -> None:
@@ -220,8 +220,8 @@ def _closing_lines(
         what = "1 photo" if len(alone) == 1 else f"{len(alone)} photos"
         yield f"{what} needed nothing: {', '.join(alone)}; copied (--always restores all)"
     if printed:
-        what = "1 photo seems" if len(printed) == 1 else f"{len(printed)} photos seem"
-        yield f"{what} to be printed in dots: {', '.join(printed)}; --weights prints removes them"
+        what = "1 photo" if len(printed) == 1 else f"{len(printed)} photos"
+        yield f"{what} printed in dots: {', '.join(printed)}; restored with the weights prints"
 
 
 def _say(message: str) -> None:

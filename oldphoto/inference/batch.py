@@ -25,6 +25,7 @@ from oldphoto.inference.jobs import Job, source_of
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
+from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.files import written_whole
 from oldphoto.weights.source import WeightsSource
 
@@ -36,6 +37,9 @@ In a batch, photos of 16 bits per channel are uint16. A result of uint8 is then 
 
 Look = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 """Takes a photo, the restored photo and the mask; what it returns is kept in the outcome."""
+
+Record = Callable[[np.ndarray], Provenance]
+"""Returns the record of a photo, given its pixels; its masked fraction is put in later."""
 
 Gate = Callable[[np.ndarray], bool]
 """Takes a photo, uint8 (H, W, 3); returns whether it needs nothing, as ``gate.needs_nothing``."""
@@ -81,7 +85,7 @@ def restore_batch(
     jobs: Iterable[Job],
     restore: Restore,
     masks: MaskSource,
-    record: Provenance | None = None,
+    record: Record | None = None,
     look: Look | None = None,
     gate: Gate | None = None,
 ) -> Iterator[Outcome]:
@@ -91,7 +95,8 @@ def restore_batch(
         jobs: photos and where to write them, see ``jobs.plan_jobs``.
         restore: called with pixels and mask, such as ``Restorer.restore_pixels``.
         masks: called with file and pixels, see ``choose_masks``.
-        record: written into every restored photo, with its masked fraction; None: no record.
+        record: called with the pixels of a photo; what it returns is written into the restored
+            photo, with its masked fraction. None: no record.
         look: called with pixels, restored pixels and mask, for callers that show them.
         gate: called with the pixels of a photo without marked damage; where it returns true, the
             photo is left as it is. None: all photos are restored.
@@ -125,7 +130,7 @@ def restore_one(
     job: Job,
     restore: Restore,
     masks: MaskSource,
-    record: Provenance | None = None,
+    record: Record | None = None,
     look: Look | None = None,
     gate: Gate | None = None,
 ) -> Outcome:
@@ -156,8 +161,8 @@ def restore_one(
         elif record is None:
             lost = write_photo(path, restored, photo.icc_profile)
         else:
-            record = replace(record, masked_share=fraction)
-            lost = write_recorded(path, restored, record, photo.icc_profile, photo.metadata)
+            told = replace(record(original), masked_share=fraction)
+            lost = write_recorded(path, restored, told, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")
@@ -191,9 +196,18 @@ def _writing(job: Job) -> Iterator[Path]:
         yield path
 
 
-def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:
-    """Return the record for the photos of a batch; they differ in the masked fraction alone."""
-    return Provenance(source.label, network_sha256(restorer.network), masked_share=0.0)
+def record_of(restorer: Restorer, source: WeightsSource) -> Record:
+    """Return what gives each photo of a batch its record: the weights that restored it."""
+    known: dict[RestorationNetwork, Provenance] = {}
+
+    def record(pixels: np.ndarray) -> Provenance:
+        network = restorer.for_photo(pixels).network
+        if network not in known:
+            used = source if network is restorer.network else source.for_prints() or source
+            known[network] = Provenance(used.label, network_sha256(network), masked_share=0.0)
+        return known[network]
+
+    return record
 
 
 def sentence_on(error: Exception) -> str:
