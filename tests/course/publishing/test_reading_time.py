@@ -41,6 +41,21 @@ def test_the_line_tells_core_and_whole():
     assert time_line(small_notebook(extra="")) == f"**Time:** 35 minutes: {words}"
 
 
+def test_an_extra_part_ends_at_the_next_heading():
+    lines = ["# Head", "## 1. One\n\none", f"### Two\n\n{EXTRA}\n\n### Exercise 1: a\n\n{EXTRA}"]
+    lines += ["### Three\n\nthree", f"## 2. Four\n\n{EXTRA}", f"### Five\n\n{EXTRA}"]
+    node = nbformat.v4.new_notebook(cells=[new_markdown_cell("\n\n".join(lines))])
+    found = [(s.number, s.extra, s.exercises) for s in sections(node)]
+    assert found == [
+        ("", False, 0),
+        ("1", False, 0),
+        ("1", True, 0),
+        ("1", True, 1),
+        ("1", False, 0),
+        ("2", True, 0),
+    ]
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda one: one.number)
 def test_every_notebook_says_its_time_and_marks_its_core(notebook):
     assert list(core_is_marked(notebook)) == []
