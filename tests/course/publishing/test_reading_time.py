@@ -8,7 +8,7 @@ from oldphoto.course.publishing.notebooks import all_notebooks
 from oldphoto.course.publishing.reading_time import EXTRA, sections, time_line
 from oldphoto.course.publishing.rules import core_is_marked
 
-NOTEBOOKS = [one for one in all_notebooks() if one.number not in ("00", "02", "15")]
+NOTEBOOKS = all_notebooks()
 
 
 def small_notebook(extra: str = EXTRA) -> nbformat.NotebookNode:
@@ -75,6 +75,8 @@ def test_marks_that_disagree_are_found():
     cell = next(cell for cell in notebook.node.cells if EXTRA in cell.source)
     cell.metadata.tags.remove("extra")
     assert next(core_is_marked(notebook))[1].startswith("an extra section")
-    cell.source = cell.source.replace(EXTRA, "")
+    for cell in notebook.node.cells:
+        cell.source = cell.source.replace(EXTRA, "")
+        cell.metadata.pop("tags", None)
     messages = [message for _, message in core_is_marked(notebook)]
     assert messages[0].startswith("the core takes") and messages[1].startswith("the time should be")
