@@ -25,9 +25,9 @@ from oldphoto.weights.source import WeightsSource
 
 LONGEST_SECONDS = 6 * 3600.0
 _EXIT_CODES = (
-    "Exit code: 0 if every photo was restored; 1 if one was refused or left out: a file, a link or "
-    "a folder that is, holds or may be a photo; 2 if the call itself is wrong. Hidden files and "
-    "files that are no photos are listed and change nothing."
+    "Exit code: 0 if every photo was restored; 1 if a photo, or a file, link or folder that may be "
+    "or contain one, was refused or left out; 2 if the call itself is wrong. Hidden files and "
+    "other files are listed and do not change the exit code."
 )
 
 
@@ -70,14 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save-masks",
         type=Path,
         metavar="DIR",
-        help="save the masks in an empty folder, to correct them and pass them to --mask",
+        help="save the masks in an empty folder; correct them, then pass the folder to --mask",
     )
     parser.add_argument(
         "--tone",
         choices=get_args(Tone),
-        help="keep: tones stay, and a black-and-white photo gets no colours; restore: fading and "
-        "colour casts go, and brown becomes grey; network: whatever the network gives (default: "
-        "keep; with the authors' networks: network)",
+        help="keep: keep the tones, and give a black-and-white photo no colours; restore: correct "
+        "fading and colour casts, and turn brown into grey; network: the output of the network "
+        "as it is (default: keep; with the authors' networks: network)",
     )
     parser.add_argument(
         "--strength",
@@ -89,8 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--always",
         action="store_true",
-        help="restore photos that need nothing, too: in colour, sharp, without grain, JPEG blocks "
-        "or marked damage (they are copied as they are; with --tone keep alone)",
+        help="also restore photos that need no restoration: sharp colour photos without grain, "
+        "JPEG blocks or marked damage (without this option and with --tone keep, they are copied)",
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument(
@@ -111,8 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=LONGEST_SECONDS,
         metavar="S",
-        help="longest time for restoring one photo, looked at between two tiles; reading and "
-        "writing do not count (default: %(default)g)",
+        help="time limit for restoring one photo, checked between two tiles; reading and writing "
+        "do not count (default: %(default)g)",
     )
     parser.add_argument("--device", help="cuda, mps or cpu (default: the best one available)")
     add_archive_arguments(parser)

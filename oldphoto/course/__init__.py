@@ -1,4 +1,4 @@
-"""What the notebooks use: set-up, pipeline map, figures, widgets, exercises; their batch run."""
+"""What the notebooks use: set-up, diagrams, figures, widgets, exercises; their batch run."""
 
 from oldphoto.course.setting_up import setup
 from oldphoto.course.trace import trace

@@ -1,1 +1,1 @@
-"""What the package needs of the machine: files, devices, memory, downloads, packages."""
+"""What the package needs from the machine: files, devices, memory, downloads, packages."""

@@ -9,7 +9,7 @@ WORDS, LINES, EXERCISE = 120, 12, 8  # words and lines of code a minute; minutes
 EXTRA = "*Extra: the core goes on without this section.*"  # the line below such a heading
 TAG = "extra"  # of the cell with the heading
 PACE = f": {WORDS} words or {LINES} lines of code a minute, {EXERCISE} minutes an exercise."
-HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+HEADING = re.compile(r"^(##|###) (.+)$", re.MULTILINE)
 NO_PROSE = re.compile(r"<details>.*?</details>|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>", re.DOTALL)
 
 
@@ -20,10 +20,12 @@ class Section:
     Attributes:
         number: as in "## 3. The KL term"; "" for the head, the summary and what follows it.
         extra: whether the core goes on without it.
+        sub: whether it is an extra part of a section, below a heading such as "### PCA".
     """
 
     number: str
     extra: bool = False
+    sub: bool = False
     words: int = 0
     lines: int = 0
     exercises: int = 0
@@ -35,7 +37,10 @@ class Section:
 
 
 def sections(node: NotebookNode) -> list[Section]:
-    """Return the sections of a notebook in order; the first one is what stands above them."""
+    """Return the sections of a notebook in order; the first one is what stands above them.
+
+    An extra part inside a section is a section of its own, up to the next heading.
+    """
     found = [Section("")]
     for cell in node.cells:
         if cell.cell_type == "code":
@@ -44,16 +49,20 @@ def sections(node: NotebookNode) -> list[Section]:
             continue
         parts = HEADING.split(NO_PROSE.sub(" ", cell.source))
         _add(found[-1], parts[0])
-        for title, text in zip(parts[1::2], parts[2::2], strict=True):
-            number = title.partition(".")[0]
-            found.append(Section(number if number.isdigit() else "", EXTRA in text))
-            _add(found[-1], text)
+        for level, title, text in zip(*[iter(parts[1:])] * 3, strict=True):
+            last, extra = found[-1], EXTRA in text
+            if level == "##":
+                number = title.partition(".")[0]
+                found.append(Section(number if number.isdigit() else "", extra))
+            elif last.sub or (extra and not last.extra):
+                found.append(Section(last.number, extra, sub=extra))
+            _add(found[-1], text if level == "##" else f"{title}\n{text}")
+            found[-1].exercises += level == "###" and title.startswith("Exercise")
     return found
 
 
 def _add(section: Section, text: str) -> None:
     section.words += len(re.findall(r"[A-Za-z]\S*", text))
-    section.exercises += len(re.findall(r"^### Exercise", text, re.MULTILINE))
 
 
 def time_line(node: NotebookNode) -> str:
@@ -65,5 +74,6 @@ def time_line(node: NotebookNode) -> str:
     )
     if core == whole:
         return f"**Time:** {whole} minutes{PACE}"
-    named = ", ".join(s.number for s in parts if s.number and not s.extra)
+    core_sections = dict.fromkeys(s.number for s in parts if s.number and not s.extra)
+    named = ", ".join(core_sections)
     return f"**Time:** {core} minutes for the core (sections {named}), {whole} for all{PACE}"
