@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from oldphoto.checks import InputError
-from oldphoto.system.files import write_json
+from oldphoto.system.outputs import photo_folder
 from oldphoto.system.packages import own_version
 
 FORMAT = 1
@@ -50,7 +50,8 @@ def write_hand_in(
         folder: where the file goes.
 
     Returns:
-        The path of the file; an earlier one of the same student and notebook is replaced.
+        The path of the file. It replaces an earlier one that this function wrote for the same
+        student and notebook; if any other file has the name, it gets a free one.
 
     Raises:
         InputError: if the name is empty, or the file cannot be written.
@@ -69,9 +70,10 @@ def write_hand_in(
         "exercises": [dict(result) for result in results],
     }
     name = re.sub(r"\W+", "_", _plain(student))
-    path = folder / f"hand_in_{notebook}_{name}.json"
-    write_json(path, content | {"digest": _digest(content)})
-    return path
+    text = json.dumps(content | {"digest": _digest(content)}, indent=2) + "\n"
+    with photo_folder(folder) as outputs:  # students work in this folder: nothing hidden in it
+        source = f"hand-in {notebook} {_plain(student)}"
+        return outputs.write_text(f"hand_in_{notebook}_{name}.json", text, source)
 
 
 def marks_table(folder: Path, students: Sequence[str] = ()) -> pd.DataFrame:

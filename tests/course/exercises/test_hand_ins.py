@@ -135,3 +135,17 @@ def test_a_notebook_writes_what_was_solved(tmp_path, capsys):
     assert content["exercises"][0]["state"] == "own" and content["exercises"][0]["hints"] == 1
     with pytest.raises(InputError, match="expected your name"):
         Sheet("08", (exercise,)).hand_in(" ", 7, tmp_path)
+
+
+def test_a_file_of_the_name_is_replaced_only_if_it_is_the_same_students(tmp_path):
+    mine = tmp_path / "hand_in_08_ann_b.json"
+    mine.write_text("my notes", encoding="utf-8")
+    first = write_hand_in("Ann B", 1, "08", [], tmp_path)
+    assert write_hand_in("Ann B", 2, "08", [], tmp_path) == first
+    other = write_hand_in("Ann-B", 1, "08", [], tmp_path)
+    assert [first.name, other.name] == ["hand_in_08_ann_b_2.json", "hand_in_08_ann_b_3.json"]
+    assert mine.read_text(encoding="utf-8") == "my notes"
+    assert json.loads(first.read_text(encoding="utf-8"))["seed"] == 2
+    first.write_text("now mine, too", encoding="utf-8")
+    assert write_hand_in("Ann B", 3, "08", [], tmp_path).name == "hand_in_08_ann_b_4.json"
+    assert len(list(tmp_path.iterdir())) == 4  # and nothing hidden
