@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bundle_parser.add_argument(
         "--dependencies", action="store_true", help="also download and add the packages it needs"
     )
-    bundle_parser.add_argument("--slides", action="store_true", help="also add the slide decks")
     actions.add_parser("equations", help="write the page of all equations and parts of the README")
     slides_parser = actions.add_parser("slides", help="make the lectures with speaker notes")
     slides_parser.add_argument("names", nargs="*", metavar="NAME", help="names or numbers")
@@ -208,10 +207,13 @@ def check_course(args: argparse.Namespace) -> int:
 
 def bundle(args: argparse.Namespace) -> int:
     """Write the zip file for a classroom without internet; print its path."""
-    from oldphoto.course.publishing.bundle import build_bundle
+    from oldphoto.course.publishing.bundle import START, build_bundle
+    from oldphoto.course.publishing.site import missing_tools
 
-    path = build_bundle(args.output, args.notebooks, args.dependencies, args.slides)
-    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); start with its HOW_TO.md")
+    path = build_bundle(args.output, args.notebooks, args.dependencies)
+    if missing := missing_tools():
+        print(f"The web site is left out: {missing}", file=sys.stderr)
+    print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); unpack it and open its {START}")
     return 0
 
 
@@ -252,20 +254,12 @@ def site(args: argparse.Namespace) -> int:
 
 def marks(args: argparse.Namespace) -> int:
     """Print the totals of a class and write them; return 1 if a hand-in could not be counted."""
-    from oldphoto.course.exercises.hand_ins import (
-        marks_table,
-        read_students,
-        student_seed,
-        totals,
-    )
+    from oldphoto.course.exercises.hand_ins import marks_table, read_students, totals
     from oldphoto.system.outputs import OutputFolder
 
     students = read_students(args.students) if args.students else []
     table = marks_table(args.folder, students)
-    summary = totals(table)
-    if students:
-        seeds = [student_seed(name) for name in summary.student]
-        summary.insert(1, "seed", seeds)
+    summary = totals(table, students)
     print(summary.to_string(index=False) if len(summary) else "no hand-ins")
     with OutputFolder(args.output) as outputs:
         for name, one in (("hand_ins.csv", table), ("marks.csv", summary)):

@@ -46,6 +46,8 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",  # readable on dark pages too
     "savefig.facecolor": "white",
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.08,  # inches; on a dark page, a title at the very
+    "figure.constrained_layout.w_pad": 0.06,  # edge of the white picture looks cut
     "image.cmap": "cividis",
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -54,6 +54,15 @@ def test_show_emits_an_image_with_alt_and_closes_the_figure(shown):
     assert picture_of(shown[0]).size == (360, 270)
 
 
+def test_a_title_does_not_touch_the_edge_of_the_picture(shown):
+    with pyplot.rc_context(figures.STYLE):
+        fig, axis = pyplot.subplots(figsize=(4, 3))
+        axis.set_title("A title")
+        figures.show(fig, ALT)
+    ink = np.asarray(picture_of(shown[0]).convert("L")) < 128
+    assert np.flatnonzero(ink.any(axis=1))[0] >= 6  # pixels, of 90 in an inch
+
+
 def test_background_is_white_for_dark_pages(shown):
     fig, _ = pyplot.subplots()
     figures.use_style()

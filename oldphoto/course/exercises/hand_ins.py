@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from oldphoto.checks import InputError
-from oldphoto.system.files import write_json
+from oldphoto.system.outputs import folded, photo_folder
 from oldphoto.system.packages import own_version
 
 FORMAT = 1
@@ -50,7 +50,8 @@ def write_hand_in(
         folder: where the file goes.
 
     Returns:
-        The path of the file; an earlier one of the same student and notebook is replaced.
+        The path of the file. It replaces an earlier one that this function wrote for the same
+        student and notebook; if any other file has the name, it gets a free one.
 
     Raises:
         InputError: if the name is empty, or the file cannot be written.
@@ -69,9 +70,10 @@ def write_hand_in(
         "exercises": [dict(result) for result in results],
     }
     name = re.sub(r"\W+", "_", _plain(student))
-    path = folder / f"hand_in_{notebook}_{name}.json"
-    write_json(path, content | {"digest": _digest(content)})
-    return path
+    text = json.dumps(content | {"digest": _digest(content)}, indent=2) + "\n"
+    with photo_folder(folder) as outputs:  # students work in this folder: nothing hidden in it
+        source = f"hand-in {notebook} {_plain(student)}"
+        return outputs.write_text(f"hand_in_{notebook}_{name}.json", text, source)
 
 
 def marks_table(folder: Path, students: Sequence[str] = ()) -> pd.DataFrame:
@@ -88,8 +90,11 @@ def marks_table(folder: Path, students: Sequence[str] = ()) -> pd.DataFrame:
     """
     if not folder.is_dir():
         raise InputError(f"expected a folder of hand-ins, got {folder}")
-    found = [_read(path) for path in sorted(folder.rglob("*.json"))]
+    found = [_read(path, folder) for path in sorted(folder.rglob("*.json"))]
     known = {_plain(name): name for name in students}
+    spelled = dict(known)  # one row of totals for "Ann B" and "ann  b"
+    for one in found:
+        one["student"] = spelled.setdefault(_plain(one["student"]), one["student"])
     rows = [_row(one, _remark(one, found, known)) for one in found]
     there = {_plain(row["student"]) for row in rows}
     for plain, name in known.items():
@@ -99,8 +104,13 @@ def marks_table(folder: Path, students: Sequence[str] = ()) -> pd.DataFrame:
     return table.sort_values(["student", "notebook", "file"], ignore_index=True)
 
 
-def totals(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each student: counted notebooks, exercises by state, all remarks."""
+def totals(table: pd.DataFrame, students: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one row for each student: counted notebooks, exercises by state, all remarks.
+
+    Args:
+        table: as ``marks_table`` returns it.
+        students: names of the class; if given, the seed of each stands beside the name.
+    """
     rows = []
     for student, part in table.groupby("student", sort=True):
         counted = part[part.remark == ""]
@@ -109,18 +119,23 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {"student": student, "notebooks": len(counted), **sums, "remarks": "; ".join(remarks)}
         )
-    return pd.DataFrame(rows, columns=["student", "notebooks", *_COUNTED, "remarks"])
+    summary = pd.DataFrame(rows, columns=["student", "notebooks", *_COUNTED, "remarks"])
+    if students:
+        seeds = [str(student_seed(who)) if who in students else "" for who in summary.student]
+        summary.insert(1, "seed", seeds)
+    return summary
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, folder: Path) -> dict[str, Any]:
     """Return a hand-in, with "fault" where it cannot be counted for its own sake."""
+    file = path.relative_to(folder).as_posix()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         titles = [exercise["title"] for exercise in content["exercises"]]
         digest, who, notebook = content.pop("digest"), content["student"], content["notebook"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {"student": f"? ({path.name})", "file": path.name, "fault": "not a hand-in"}
-    content["file"], content["fault"] = path.name, ""
+        return {"student": f"? ({file})", "file": file, "fault": "not a hand-in"}
+    content["file"], content["fault"] = file, ""
     if digest != _digest({k: v for k, v in content.items() if k not in ("file", "fault")}):
         content["fault"] = "edited"
     elif content["oldphoto"] != own_version() or titles != _titles(notebook):
@@ -180,7 +195,7 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.lower().split())
+    return folded(" ".join(name.split()))
 
 
 def read_students(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from importlib.metadata import metadata
 from pathlib import Path
 
 from oldphoto.checks import InputError, require_file
+from oldphoto.course.publishing.notebooks import course_files
 
 COLAB = "https://colab.research.google.com"
 KAGGLE = "https://kaggle.com"
@@ -148,4 +149,4 @@ def differing(root: Path) -> list[str]:
 
 def _files(root: Path) -> list[Path]:
     single = [root / "pyproject.toml", root / "README.md"]
-    return [p for p in single if p.is_file()] + sorted((root / "notebooks").glob("*.ipynb"))
+    return [p for p in single if p.is_file()] + course_files(root / "notebooks")

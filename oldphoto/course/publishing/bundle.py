@@ -1,8 +1,9 @@
 """Everything for a classroom without internet, in one zip file.
 
 It holds the package as a wheel (the trained weights and the sample photos are inside), the
-notebooks, the list of the tested versions and a page of instructions. With ``dependencies``
-it also holds the wheels of all packages that the course needs, for computers like this one.
+notebooks, the lectures, the list of the tested versions and a page to start with. Where the tools
+of the web site are installed, it holds the site, too. With ``dependencies`` it also holds the
+wheels of all packages that the course needs, for computers like this one.
 """
 
 import shutil
@@ -12,12 +13,22 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from markupsafe import Markup
+
 from oldphoto.checks import InputError, require_file
 from oldphoto.course.publishing.badges import read_address
-from oldphoto.course.publishing.notebooks import all_notebooks, find_folder
+from oldphoto.course.publishing.notebooks import (
+    all_notebooks,
+    course_files,
+    course_pages,
+    find_folder,
+)
+from oldphoto.course.publishing.pages import course_page, markdown_html
+from oldphoto.course.publishing.site import missing_tools, write_site
 from oldphoto.course.publishing.slides import LECTURES, all_decks, write_decks
-from oldphoto.system.outputs import photo_folder
+from oldphoto.system.outputs import HIDDEN, photo_folder
 
+START = "START.html"
 SOURCE = "course bundle"  # of the zip file in the record of the output folder
 SOURCES = ("oldphoto", "data_tools")  # what the wheel is built from, beside the files below
 SOURCE_FILES = ("pyproject.toml", "README.md", "LICENSE")
@@ -31,15 +42,15 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 HOW_TO = """\
 # {name} {version}: a course for a room without internet
 
-In this folder are
+**To read:** {site_line}.
 
-- `notebooks/`: the course; open `00` first,
-- `{wheel}`: the package, with the trained weights and the sample photos inside,
-- `requirements.txt`: the versions that were tested{wheels_line}{slides_line}.
+**To project:** [the lectures](slides/index.html), with notes for the speaker.
+
+**To run:** `notebooks/`, the same notebooks in Jupyter, in two steps.
 
 ## Once on each computer
 
-You need Python 3.11 or 3.12. Unpack the zip file, open a terminal in its folder, and type
+You need Python 3.11, 3.12 or 3.13. Unpack the zip file, open a terminal in its folder, and type
 
 ```
 python -m venv room
@@ -47,8 +58,11 @@ source room/bin/activate
 {install}
 ```
 
-On Linux and macOS the second line is `source room/bin/activate`, on Windows
-`room\\Scripts\\activate`. {needs_line}
+If `python` is not found in the first line, write `python3`. On Windows, the second line is
+`room\\Scripts\\activate`. Repeat the second line in each new terminal. {needs_line}
+
+`{wheel}` is the package, with the trained weights and the sample photos inside;
+`requirements.txt` has the versions that were tested.
 
 ## Before the lesson
 
@@ -66,14 +80,17 @@ python -m jupyter lab notebooks
 ```
 
 Run the cells from top to bottom. Nothing is fetched from anywhere: photos and weights are in the
-package. Only the badges "Open In Colab" need the internet. The source of all this
-is {home}.
+package. Only the badges "Open In Colab" and the links to the repository need the internet. The
+source of all this is {home}.
 """
+SITE_LINE = (
+    "[the course as web pages](site/index.html), with a search; "
+    "lecturers start with [the guide](site/LECTURING.html)"
+)
+NO_SITE_LINE = "`notebooks/` in Jupyter, see below; lecturers start with `notebooks/LECTURING.md`"
 
 
-def build_bundle(
-    output: Path, notebooks: Path | None = None, dependencies: bool = False, slides: bool = False
-) -> Path:
+def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool = False) -> Path:
     """Write the zip file of a classroom without internet.
 
     Args:
@@ -81,7 +98,6 @@ def build_bundle(
         notebooks: folder of the notebooks, inside the repository; None looks for it.
         dependencies: fetch the wheels of all needed packages, too (hundreds of MB, from the
             package index that pip is set to); they fit computers like this one only.
-        slides: put the lectures in, too.
 
     Returns:
         The path of the zip file, named after the package and its version; if another file has the
@@ -102,10 +118,13 @@ def build_bundle(
         write_requirements(root / "requirements.txt", stage / "requirements.txt")
         if dependencies:
             fetch_dependencies(stage)
-        if slides:
-            write_decks(all_decks(folder), all_notebooks(folder), stage / "slides")
-        how_to = fill_how_to(root, wheel.name, dependencies, slides)
-        (stage / "HOW_TO.md").write_text(how_to, encoding="utf-8")
+        write_decks(all_decks(folder), all_notebooks(folder), stage / "slides")
+        if has_site := not missing_tools():
+            write_site(all_notebooks(folder), stage / "site")
+            shutil.rmtree(stage / "site" / HIDDEN)
+        body = Markup(markdown_html(fill_how_to(root, wheel.name, dependencies, has_site)))
+        page = course_page("course.html.j2", "A course for a room without internet", body=body)
+        (stage / START).write_text(page, encoding="utf-8")
         made = Path(shutil.make_archive(str(Path(scratch) / name), "zip", scratch, name))
         with photo_folder(output) as outputs:
             free = outputs.free_name(made.name, SOURCE)
@@ -137,9 +156,9 @@ def build_wheel(root: Path, target: Path) -> Path:
 
 
 def copy_notebooks(folder: Path, target: Path) -> None:
-    """Copy the notebooks, what lies beside them, and nothing that a run wrote."""
+    """Copy the course's notebooks and pages; notebooks of the user and files of a run stay."""
     target.mkdir(parents=True)
-    for path in [*folder.glob("*.ipynb"), *folder.glob("*.md")]:
+    for path in [*course_files(folder), *course_pages(folder)]:
         shutil.copy(path, target)
     for name in ("images", LECTURES):
         if (folder / name).is_dir():
@@ -164,26 +183,24 @@ def fetch_dependencies(stage: Path) -> None:
     _run([*PIP, "download", *options], stage, "the wheels of the needed packages")
 
 
-def fill_how_to(root: Path, wheel: str, dependencies: bool, slides: bool = False) -> str:
-    """Return the page of instructions for the unpacked bundle."""
+def fill_how_to(root: Path, wheel: str, dependencies: bool, has_site: bool) -> str:
+    """Return the Markdown of the first page of the unpacked bundle."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     offline, needs_line = (
         "",
         (
             "The last line needs the internet once, or a folder of wheels made with\n"
-            "`oldphoto course bundle --dependencies` on a computer of the same kind."
+            "`python -m oldphoto course bundle --dependencies` on a computer of the same kind."
         ),
     )
     if dependencies:
-        offline, needs_line = "--no-index --find-links wheels ", "Nothing is downloaded."
+        offline = "--no-index --find-links wheels "
+        needs_line = "Nothing is downloaded: `wheels/` has all packages."
     return HOW_TO.format(
         name=project["name"],
         version=project["version"],
         wheel=wheel,
-        wheels_line=",\n- `wheels/`: all packages that it needs" if dependencies else "",
-        slides_line=",\n- `slides/`: the lecturer's decks; open `index.html` there in a browser"
-        if slides
-        else "",
+        site_line=SITE_LINE if has_site else NO_SITE_LINE,
         install=f"python -m pip install {offline}-r requirements.txt {wheel}",
         needs_line=needs_line,
         home=read_address(root).home,

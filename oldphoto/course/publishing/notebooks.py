@@ -153,8 +153,30 @@ def find_folder(folder: Path | None = None) -> Path:
 
 def all_notebooks(folder: Path | None = None) -> list[CourseNotebook]:
     """Read all notebooks of the course in reading order."""
-    paths = sorted(find_folder(folder).glob("*.ipynb"))
-    return [read_notebook(path) for path in paths if FILE_NAME.fullmatch(path.name)]
+    return [read_notebook(path) for path in course_files(find_folder(folder))]
+
+
+def course_files(folder: Path) -> list[Path]:
+    """Return the course's notebooks in a folder in reading order; others are a reader's own.
+
+    Raises:
+        InputError: if two have the same number: one of them is a reader's own.
+    """
+    by_number: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.ipynb")):
+        if named := FILE_NAME.fullmatch(path.name):
+            other = by_number.setdefault(named[1], path)
+            if other != path:
+                raise InputError(
+                    f"expected one notebook with the number {named[1]}, got {other.name} and "
+                    f"{path.name}: give your own a name without a number at its start"
+                )
+    return list(by_number.values())
+
+
+def course_pages(folder: Path) -> list[Path]:
+    """Return the pages beside the notebooks: the Markdown files with a name in capitals."""
+    return [path for path in sorted(folder.glob("*.md")) if path.stem.isupper()]
 
 
 def select(notebooks: list[CourseNotebook], wanted: list[str]) -> list[CourseNotebook]:

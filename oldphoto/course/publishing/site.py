@@ -19,7 +19,7 @@ import nbformat
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.badges import Address, address_of
 from oldphoto.course.publishing.clean import replace_widgets
-from oldphoto.course.publishing.notebooks import CourseNotebook
+from oldphoto.course.publishing.notebooks import CourseNotebook, course_pages
 from oldphoto.course.publishing.pages import BADGE
 from oldphoto.course.publishing.slides import all_decks, write_decks
 from oldphoto.system.outputs import OutputFolder
@@ -47,11 +47,8 @@ def write_site(notebooks: list[CourseNotebook], output: Path) -> Path:
     Raises:
         InputError: if a tool is missing or fails, or a page would replace a file of the user.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"the site needs {', '.join(missing)}: python -m pip install oldphoto[site]"
-        )
+    if missing := missing_tools():
+        raise InputError(missing)
     folder = notebooks[0].path.parent
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         source, built = Path(scratch) / "source", Path(scratch) / "built"
@@ -71,6 +68,14 @@ def write_site(notebooks: list[CourseNotebook], output: Path) -> Path:
     return output / "index.html"
 
 
+def missing_tools() -> str:
+    """Return a sentence about the packages that the site needs and that are missing, or ""."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if not missing:
+        return ""
+    return f'the web site needs {", ".join(missing)}: python -m pip install "oldphoto[site]"'
+
+
 def _files(built: Path) -> Iterator[Path]:
     """Yield the files of the site, without what only Sphinx reads again."""
     for path in sorted(built.rglob("*")):
@@ -87,15 +92,14 @@ def _write_source(notebooks: list[CourseNotebook], folder: Path, source: Path) -
         shutil.copytree(folder / "images", source / "images")
     for notebook in notebooks:
         nbformat.write(_page(notebook, address), source / notebook.path.name)
-    pages = sorted(path.stem for path in folder.glob("*.md") if path.stem != FOR_LECTURERS)
+    pages = [path.stem for path in course_pages(folder) if path.stem != FOR_LECTURERS]
     for name in pages:
         text = (folder / f"{name}.md").read_text(encoding="utf-8")
         (source / f"{name}.md").write_text(_outward(text, address), encoding="utf-8")
     modules = list(_reference(source / "reference"))
-    names = [notebook.name for notebook in notebooks]
     for template, target in (("index.md.j2", "index.md"), ("conf.py.j2", "conf.py")):
         text = fill_template(
-            TEMPLATES / template, notebooks=names, pages=pages, modules=modules, address=address
+            TEMPLATES / template, notebooks=notebooks, pages=pages, modules=modules, address=address
         )
         (source / target).write_text(text, encoding="utf-8")
     shutil.copytree(TEMPLATES / "static", source / "static")

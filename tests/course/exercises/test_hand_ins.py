@@ -54,6 +54,8 @@ def test_a_class_of_40_is_totalled_and_each_odd_one_is_named(tmp_path, monkeypat
     (folder / "notes.json").write_text("[1, 2", encoding="utf-8")
     (folder / "own_work.ipynb").write_text("{}", encoding="utf-8")
     hand_in(folder, "A Guest", own=1, monkeypatch=monkeypatch)
+    (folder / "again" / "photo.json").write_text("{}", encoding="utf-8")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     names = tmp_path / "class.txt"
     names.write_text("\n".join(CLASS) + "\n\n", encoding="utf-8")
@@ -69,16 +71,27 @@ def test_a_class_of_40_is_totalled_and_each_odd_one_is_named(tmp_path, monkeypat
     assert remarks.pop(CLASS[6]) == "08 twice: a later one counts"
     assert remarks.pop(CLASS[39]) == "no hand-in"
     assert remarks.pop("A Guest") == "08 not in the list of students"
-    assert remarks.pop("? (notes.json)") == "not a hand-in"
+    assert remarks.pop("? (notes.json)") == remarks.pop("? (again/photo.json)") == "not a hand-in"
     assert set(remarks.values()) == {""} and len(remarks) == 33
     for number, name in enumerate(CLASS[:39]):
         own = 0 if number in (0, 1, 2, 3, 4) else 4 if number == 6 else number % 5
         assert marks.own[name] == own
         assert marks.notebooks[name] == (number not in (0, 1, 2, 3, 4))
-    assert marks["after the solution"].sum() == 34 and marks.seed[CLASS[7]] == student_seed(
-        CLASS[7]
-    )
+    assert marks["after the solution"].sum() == 34
+    assert marks.seed[CLASS[7]] == str(student_seed(CLASS[7]))
+    assert marks.seed["A Guest"] == marks.seed["? (notes.json)"] == ""  # nobody of the class
     assert "Student 39" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_one_student_has_one_row_however_the_name_is_typed(tmp_path, monkeypatch):
+    for number, name in enumerate(("Zoë B", " zoë  b", "Zoe\u0308 B")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        hand_in(folder, name, own=1 + number, monkeypatch=monkeypatch)
+    assert totals(marks_table(tmp_path)).student.tolist() == ["Zoë B"]
+    assert marks_table(tmp_path, ["ZOË B"]).student.unique().tolist() == ["ZOË B"]
+    assert student_seed("Zoë B") == student_seed("Zoe\u0308 b")
 
 
 def test_without_a_list_seeds_are_free_and_all_is_well(tmp_path, monkeypatch):
@@ -135,3 +148,17 @@ def test_a_notebook_writes_what_was_solved(tmp_path, capsys):
     assert content["exercises"][0]["state"] == "own" and content["exercises"][0]["hints"] == 1
     with pytest.raises(InputError, match="expected your name"):
         Sheet("08", (exercise,)).hand_in(" ", 7, tmp_path)
+
+
+def test_a_file_of_the_name_is_replaced_only_if_it_is_the_same_students(tmp_path):
+    mine = tmp_path / "hand_in_08_ann_b.json"
+    mine.write_text("my notes", encoding="utf-8")
+    first = write_hand_in("Ann B", 1, "08", [], tmp_path)
+    assert write_hand_in("Ann B", 2, "08", [], tmp_path) == first
+    other = write_hand_in("Ann-B", 1, "08", [], tmp_path)
+    assert [first.name, other.name] == ["hand_in_08_ann_b_2.json", "hand_in_08_ann_b_3.json"]
+    assert mine.read_text(encoding="utf-8") == "my notes"
+    assert json.loads(first.read_text(encoding="utf-8"))["seed"] == 2
+    first.write_text("now mine, too", encoding="utf-8")
+    assert write_hand_in("Ann B", 3, "08", [], tmp_path).name == "hand_in_08_ann_b_4.json"
+    assert len(list(tmp_path.iterdir())) == 4  # and nothing hidden

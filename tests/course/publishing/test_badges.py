@@ -48,6 +48,21 @@ def test_stamp_reaches_every_place(repository):
     assert 'Repository = "untouched"' in project
 
 
+def test_notebooks_of_ones_own_are_left_as_they_are(repository):
+    own = repository / "notebooks" / "mine.ipynb"
+    text = f"no notebook at all, with {Address('oldphoto/oldphoto').badges('01_small.ipynb')}"
+    own.write_text(text, encoding="utf-8")
+    stamp(repository, "ann/photos", "v1.2")
+    assert own.read_text(encoding="utf-8") == text and differing(repository) == []
+
+
+def test_a_second_notebook_with_the_number_is_refused_before_anything_is_written(repository):
+    (repository / "notebooks" / "01_my_own.ipynb").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"number 01, got 01_my_own\.ipynb and 01_small\.i"):
+        stamp(repository, "ann/photos", "v1.2")
+    assert read_address(repository) == Address("oldphoto/oldphoto")
+
+
 def test_stamping_twice_changes_nothing_and_back_restores(repository):
     before = {p: p.read_bytes() for p in repository.rglob("*") if p.is_file()}
     stamp(repository, "ann/photos", "v1.2")

@@ -1,6 +1,7 @@
 """The bundle for a room without internet: whole, and at work where no connection can be made."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -49,7 +50,7 @@ print("LESSON HELD")
 def unpacked(tmp_path_factory) -> Path:
     """The bundle's folder, made by the command and unpacked elsewhere."""
     folder = tmp_path_factory.mktemp("room")
-    assert cli.main(["course", "bundle", "--slides", "--output", str(folder / "made")]) == 0
+    assert cli.main(["course", "bundle", "--output", str(folder / "made")]) == 0
     (archive,) = (folder / "made").iterdir()
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder / "room")
@@ -81,12 +82,41 @@ def test_the_zip_has_notebooks_pictures_wheel_versions_and_a_page(unpacked):
     assert "notebooks/images/before_after.jpg" in there
     assert {"slides/index.html", "slides/vae.html", "notebooks/lectures/1_vae.md"} <= there
     wheel = next(name for name in there if name.endswith(".whl"))
-    page = (unpacked / "HOW_TO.md").read_text(encoding="utf-8")
+    page = (unpacked / bundle.START).read_text(encoding="utf-8").partition("</style>")[2]
     assert f"pip install -r requirements.txt {wheel}" in page and "oldphoto doctor" in page
-    assert "{" not in page and "`slides/`" in page
+    assert "{" not in page
     pins = (unpacked / "requirements.txt").read_text(encoding="utf-8")
     assert "torch==" in pins and "ipywidgets==" in pins
     assert "pytest" not in pins and "-e ." not in pins
+
+
+def test_the_first_page_links_the_lectures_and_the_site_if_it_was_made(unpacked):
+    page = (unpacked / bundle.START).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r'href="([^"]+)"', page) if not link.startswith("http")]
+    assert all((unpacked / link).is_file() for link in links if not link.startswith("#"))
+    site = {"site/index.html", "site/LECTURING.html"}
+    assert {"slides/index.html"} | (set() if bundle.missing_tools() else site) <= set(links)
+    assert [path for path in unpacked.rglob("*") if path.name == ".oldphoto"] == []
+
+
+def test_without_its_tools_one_sentence_says_that_the_site_is_left_out(
+    tmp_path, monkeypatch, capsys
+):
+    page = bundle.fill_how_to(ROOT, "wheel", dependencies=False, has_site=False)
+    assert "site/" not in page and "lecturers start with `notebooks/LECTURING.md`" in page
+    monkeypatch.setattr("oldphoto.course.publishing.site.NEEDED", ("sphinx_that_is_not_there",))
+    monkeypatch.setattr(bundle, "build_bundle", lambda *_: Path(__file__))
+    assert cli.main(["course", "bundle", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("The web site is left out: ") and "pip install" in said
+
+
+def test_notebooks_and_notes_of_ones_own_stay_at_home(make_notebook, tmp_path):
+    folder = make_notebook("1 + 1").parent
+    for name in ("GUIDE.md", "my notes.md", "mine.ipynb", "01_small-Copy1.ipynb"):
+        (folder / name).write_text("my own", encoding="utf-8")
+    bundle.copy_notebooks(folder, tmp_path / "to")
+    assert {path.name for path in (tmp_path / "to").iterdir()} == {"01_small.ipynb", "GUIDE.md"}
 
 
 def test_the_wheel_holds_every_file_of_the_package(unpacked):
@@ -129,9 +159,9 @@ def test_dependencies_are_fetched_and_then_nothing_is_asked_for(tmp_path, monkey
     monkeypatch.setattr(bundle, "_run", lambda command, folder, what: commands.append(command))
     bundle.fetch_dependencies(tmp_path)
     assert commands[0][1:3] == ["-m", "pip"] and {"download", "--only-binary"} <= set(commands[0])
-    page = bundle.fill_how_to(ROOT, "oldphoto-0.1.0-py3-none-any.whl", dependencies=True)
+    page = bundle.fill_how_to(ROOT, "oldphoto-0.1.0-py3-none-any.whl", True, has_site=False)
     assert "pip install --no-index --find-links wheels -r requirements.txt oldphoto-0.1.0" in page
-    assert "`wheels/`" in page and "Nothing is downloaded" in page and "`slides/`" not in page
+    assert "`wheels/`" in page and "Nothing is downloaded" in page
 
 
 def test_outside_a_clone_it_is_refused(make_notebook, tmp_path):

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from oldphoto.course.publishing.notebooks import all_notebooks
+from oldphoto.course.publishing.reading_time import EXERCISE, sections
 from oldphoto.course.publishing.slides import all_decks
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
@@ -38,6 +40,24 @@ def test_90_minutes_contain_the_method_and_the_evening_the_title():
     for minutes, what in lecture + evening:
         for name in re.findall(r"`(\w+)`", what):
             assert minutes == round(DECKS[name].minutes)
+
+
+def test_the_evening_counts_the_sections_as_the_notebooks_do():
+    nodes = {notebook.number: notebook.node for notebook in all_notebooks(NOTEBOOKS)}
+    named = []
+    for minutes, what in plan("### One evening: the idea in the paper's title"):
+        if found := re.match(r"(\d\d)(: sections? ([\d and]+)|, with one exercise)$", what):
+            head, *parts = sections(nodes[found[1]])
+            if found[3]:
+                parts = [part for part in parts if part.number in found[3].split()]
+                left_out = 0
+            else:
+                left_out = sum(part.exercises for part in parts) - 1
+            spent = head.minutes + sum(part.minutes for part in parts) - EXERCISE * left_out
+            assert minutes == 5 * round(spent / 5), what
+            assert not any(part.extra for part in parts)
+            named.append(found[1])
+    assert named == ["00", "06", "07", "14"]
 
 
 def test_the_semester_has_a_hand_in_for_every_notebook():

@@ -26,7 +26,8 @@ def source(tmp_path_factory) -> Path:
 
 def test_every_notebook_and_page_is_listed_and_no_badge_is_fetched(source):
     index = (source / "index.md").read_text(encoding="utf-8")
-    names = [notebook.name for notebook in NOTEBOOKS] + ["GLOSSARY", "EQUATIONS", "LECTURING"]
+    names = [f"{one.number} {one.title} <{one.name}>" for one in NOTEBOOKS]
+    names += ["GLOSSARY", "EQUATIONS", "LECTURING"]
     assert "EXAM" not in index and not (source / "EXAM.md").exists()
     assert all(f"\n{name}\n" in index for name in [*names, "reference/networks"])
     for path in source.glob("*.ipynb"):

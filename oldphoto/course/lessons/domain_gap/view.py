@@ -189,7 +189,7 @@ def score_histograms(scores: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Figur
     apart = {name: separation(*pair) for name, pair in scores.items()}
     with pyplot.rc_context(STYLE):
         fig, axes = pyplot.subplots(
-            1, len(scores), figsize=(4.6 * len(scores), 3.8), sharey=True, squeeze=False
+            1, len(scores), figsize=(3.7 * len(scores), 4.2), sharey=True, squeeze=False
         )
         for axis, (name, pair) in zip(axes[0], scores.items(), strict=True):
             for values, (label, colour, _) in zip(pair, KINDS, strict=True):
