@@ -48,6 +48,8 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
 # Photo formats that Pillow reads only in some builds, or never.
 OTHER_FORMATS = frozenset({".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}) | RAW_SUFFIXES
+# Pillow would start another program, Ghostscript, on files that may come from anywhere.
+_DRAWINGS = ("EPS", "WMF", "EMF")
 # EXIF orientation: how the stored rows and columns must be turned.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -327,6 +329,11 @@ def _open(path: Path) -> _Opened:
     except BROKEN as error:
         raise BadFileError(f"{path} {_why_no_image(path)}") from error
     image = opened.image
+    if image.format in _DRAWINGS:
+        raise BadFileError(
+            f"{path} is a drawing ({image.format}), not a photo: give a JPEG, PNG, TIFF or WebP "
+            "file"
+        )
     if not is_plausible(image.format or "", image.width * image.height, path.stat().st_size):
         raise BadFileError(
             f"{path} is damaged: its header promises {_size_text(image.size[::-1])}, which its "
@@ -372,8 +379,14 @@ def _why_no_image(path: Path) -> str:
             start = file.read(12)
     except OSError as error:
         return f"cannot be read ({error.strerror}): check the file's permissions and the disk"
-    if start[:4] == b"RIFF" and start[8:] == b"WEBP":  # which Pillow knows only when it is whole
+    is_webp = start[:4] == b"RIFF" and start[8:] == b"WEBP"
+    if is_webp or start[4:12] == b"ftypavif":  # which Pillow knows only when they are whole
         return "is damaged or cut short: copy it again from its source"
+    if start[:3] == b"\xff\xd8\xff":
+        return (
+            "is damaged, or a JPEG of a rare kind, such as one of 12 bits: copy it again from its "
+            "source, or save it as PNG or TIFF"
+        )
     what = "is not an image we can read" if start else "is empty (0 bytes)"
     return f"{what}: give a JPEG, PNG, TIFF or WebP file"
 
