@@ -47,7 +47,13 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
 # Photo formats that Pillow reads only in some builds, or never.
-OTHER_FORMATS = frozenset({".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}) | RAW_SUFFIXES
+OTHER_FORMATS = (
+    frozenset({".avif", ".heic", ".heif", ".hif", ".jxl", ".jxr", ".psd", ".tga", ".mpo", ".pcx"})
+    | {".j2c", ".j2k", ".jpc", ".jpf", ".jpx", ".dib", ".pnm"}
+    | RAW_SUFFIXES
+)
+MISNAMED = "a photo by its content, but not by the ending of its name: rename it"
+_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"GIF8")
 # Pillow would start another program, Ghostscript, on files that may come from anywhere.
 _DRAWINGS = ("EPS", "WMF", "EMF")
 # EXIF orientation: how the stored rows and columns must be turned.
@@ -227,6 +233,12 @@ def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarr
             f"{name} has grey values (for example {grey[unsure][0]}), expected only black for "
             "sound and white for damaged: paint it without soft edges and save it as PNG"
         )
+    brightest = int(grey.max(initial=0))
+    if 0 < brightest <= MASK_TOLERANCE:  # programs that write 1 for damaged
+        raise InputError(
+            f"{name} has no white: its brightest value is {brightest}, expected 255 where the "
+            "photo is damaged, or 0 everywhere if it is not"
+        )
     return grey > 127
 
 
@@ -245,6 +257,26 @@ def list_photos(folder: str | Path, suffixes: frozenset[str] = READABLE) -> list
     if not paths:
         raise InputError(f"expected photos (JPEG, PNG, TIFF, WebP) in {folder}, found none")
     return paths
+
+
+def is_like_a_photo(path: Path) -> bool:
+    """Return whether a file is a photo by the ending of its name or by its first bytes."""
+    return path.suffix.lower() in READABLE | OTHER_FORMATS or starts_like_a_photo(path)
+
+
+def starts_like_a_photo(path: Path) -> bool:
+    """Return whether a file begins as JPEG, PNG, TIFF, GIF or WebP files do.
+
+    Pipes and devices are not opened.
+    """
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith(_FIRST_BYTES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
 def write_photo(

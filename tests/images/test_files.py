@@ -351,3 +351,14 @@ def test_a_photo_too_wide_for_its_format_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match=r"cannot write .*a\.webp"):
         write_photo(tmp_path / "a.webp", np.zeros((16, 17_000, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_mask_of_zeros_and_ones_is_not_taken_for_a_sound_photo(tmp_path, kind):
+    ones = np.zeros((20, 30), kind)
+    ones[4, 5:9] = 1 if kind is np.uint8 else 255
+    Image.fromarray(ones).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match="has no white: its brightest value is 1, expected 255"):
+        read_mask(tmp_path / "m.png", (20, 30))
+    Image.fromarray(ones * 0).save(tmp_path / "m.png")
+    assert not read_mask(tmp_path / "m.png", (20, 30)).any()
