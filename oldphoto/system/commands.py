@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from oldphoto.checks import InputError
 from oldphoto.system.interrupt import INTERRUPTED
@@ -39,6 +40,7 @@ def run_command(name: str, action: Callable[[], int], stopped: str) -> int:
 
 def _code_of(name: str, action: Callable[[], int], stopped: str) -> int:
     try:
+        _require_a_place()
         return action()
     except (InputError, OSError, RuntimeError) as error:
         print(f"{name}: {printable(_sentence(error))}", file=sys.stderr)
@@ -46,6 +48,14 @@ def _code_of(name: str, action: Callable[[], int], stopped: str) -> int:
     except KeyboardInterrupt:
         print(f"{name}: {stopped}", file=sys.stderr)
         return INTERRUPTED
+
+
+def _require_a_place() -> None:
+    """Raise InputError if the folder that one is in is gone: libraries would end the process."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise InputError("the folder that you are in was deleted: change into another") from error
 
 
 def _sentence(error: Exception) -> str:

@@ -126,3 +126,11 @@ def test_a_link_that_leads_back_to_itself_is_one_sentence(tmp_path, capsys):
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     assert cli.main(["restore", str(tmp_path / "a.png"), "--output", str(tmp_path / "out")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the folder that one is in")
+def test_a_deleted_folder_to_be_in_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert cli.main(["doctor"]) == 2
+    assert "the folder that you are in was deleted" in capsys.readouterr().err
