@@ -2,7 +2,9 @@
 
 import sys
 
-from data_tools.cli import main
+from oldphoto.system.interrupt import quiet_interrupt
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # worker processes import this module again
+    with quiet_interrupt():
+        from data_tools.cli import main
     sys.exit(main())

@@ -97,6 +97,16 @@ def read_catalogue(path: Path) -> list[CatalogueRow]:
     if not text:
         return []
     lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return _rows(lines, path)
+    except csv.Error as error:  # zero bytes, or a field without an end
+        raise InputError(
+            f"{path} line {lines.line_num} is no line of a catalogue ({error}); remove the line "
+            "or restore the file"
+        ) from error
+
+
+def _rows(lines: Any, path: Path) -> list[CatalogueRow]:
     header = tuple(next(lines))
     if header != COLUMNS:
         raise InputError(

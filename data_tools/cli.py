@@ -1,12 +1,12 @@
 """The command line ``python -m data_tools``: build, clean and describe folders of photos."""
 
 import argparse
-import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
-from oldphoto.checks import InputError
+from oldphoto.system.commands import require_no_empty_word, run_command
+from oldphoto.system.interrupt import quiet_interrupt
 
 COMMANDS = {
     "collect": "download openly licensed photos from a public archive",
@@ -16,16 +16,7 @@ COMMANDS = {
     "report": "count the photos and their licences, and write the attribution page",
     "standard": "download a well-known set of photos",
 }
-
-_FULL, _RIGHTS = "free some space and repeat the command", "check the rights of the folder"
-_EXPLAINED = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EROFS: "choose a folder on another disk",
-    errno.EACCES: _RIGHTS,
-    errno.EPERM: _RIGHTS,
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
+_FREE_TEXTS = ("--source", "--licence", "--licence-url", "--creator", "--date", "--credit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,20 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         cannot be written, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser(words).parse_args(words)
-    try:
-        return args.run(args)
-    except InputError as error:
-        print(f"data_tools: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.errno not in _EXPLAINED:
-            raise
-        print(f"data_tools: {error}: {_EXPLAINED[error.errno]}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("data_tools: stopped; the same command starts again safely", file=sys.stderr)
-        return 130
+    stopped = "stopped; the same command starts again safely"
+    return run_command("data_tools", lambda: _run(words), stopped)
+
+
+def _run(words: Sequence[str]) -> int:
+    with quiet_interrupt():
+        parser = build_parser(words)
+    require_no_empty_word(words, free_texts=_FREE_TEXTS)
+    args = parser.parse_args(words)
+    return int(args.run(args))
 
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -16,9 +16,15 @@ from tqdm.auto import tqdm
 from data_tools.catalogue import CATALOGUE_NAME
 from data_tools.hashes import perceptual_hash
 from data_tools.measures import PAGE_SIDE, Measures, measure
-from oldphoto.checks import InputError, require_folder
+from oldphoto.checks import InputError, require_folder, require_positive
 from oldphoto.data.reading import decode_photo
-from oldphoto.images.files import OTHER_FORMATS, READABLE, upright_size
+from oldphoto.images.files import (
+    MISNAMED,
+    OTHER_FORMATS,
+    READABLE,
+    is_like_a_photo,
+    upright_size,
+)
 from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN, is_link
 from oldphoto.system.streams import printable
@@ -78,7 +84,7 @@ def find_photos(folder: Path) -> tuple[list[Path], list[str]]:
         if REPORT_PAGE in names and CATALOGUE_NAME not in names:
             continue  # contact sheets
         for path in map(here.joinpath, names):
-            if path.suffix.lower() in READABLE | OTHER_FORMATS and not path.name.startswith("."):
+            if not path.name.startswith(".") and is_like_a_photo(path):
                 reason = _why_left_out(path)
                 left_out += [f"{path}: {reason}"] if reason else []
                 paths += [] if reason else [path]
@@ -94,7 +100,10 @@ def _why_left_out(path: Path) -> str:
         return "a link; copy the photo itself into the folder"
     if not path.is_file():
         return "not an ordinary file"
-    return "" if path.suffix.lower() in READABLE else "a format that cannot be read"
+    if path.suffix.lower() in READABLE:
+        return ""
+    is_known = path.suffix.lower() in OTHER_FORMATS
+    return "a format that is not read here; save it as JPEG, PNG or TIFF" if is_known else MISNAMED
 
 
 def say_left_out(left_out: Sequence[str]) -> None:
@@ -106,9 +115,14 @@ def say_left_out(left_out: Sequence[str]) -> None:
 def examine_all(
     paths: Sequence[Path], trim_borders: bool = False, num_workers: int = 1
 ) -> list[Finding]:
-    """Examine files in order with a progress bar; num_workers does not change the result."""
+    """Examine files in order with a progress bar; num_workers does not change the result.
+
+    Raises:
+        InputError: if there is no worker.
+    """
+    require_positive(workers=num_workers)
     look = partial(examine, trim_borders=trim_borders)
-    if num_workers <= 1:
+    if num_workers == 1:
         return [look(path) for path in tqdm(paths, desc="examine", unit="photo")]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, context, initializer=_use_one_thread) as pool:

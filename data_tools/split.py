@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 def require_percentages(validation: float, test: float) -> None:
     """Raise InputError unless both percentages are valid and leave photos for training."""
-    if validation < 0 or test < 0 or validation + test >= 100:
+    if not (validation >= 0 and test >= 0 and validation + test < 100):  # also for nan
         raise InputError(
             "validation and test must be at least 0 percent and together below 100, "
             f"got {validation:g} and {test:g}"

@@ -1,16 +1,15 @@
 """The command line: ``oldphoto COMMAND``; each command has a module in this folder."""
 
 import argparse
-import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from oldphoto.checks import InputError
-from oldphoto.system.interrupt import INTERRUPTED, quiet_interrupt
-from oldphoto.system.streams import printable, steady_streams
+from oldphoto.system.commands import WRONG_USE, require_no_empty_word, run_command
+from oldphoto.system.interrupt import quiet_interrupt
+from oldphoto.system.streams import printable
 
 COMMANDS = {
     "restore": "restore photos or folders of photos",
@@ -25,9 +24,6 @@ COMMANDS = {
 }
 """Each command and what it does; ``oldphoto/cli/NAME.py`` holds it."""
 
-PARTLY_DONE = 1
-WRONG_USE = 2
-
 
 class _Parser(argparse.ArgumentParser):
     """A parser that explains wrong use in one sentence instead of a page of usage."""
@@ -38,32 +34,20 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 partly done, 2 wrong use."""
-    with steady_streams() as output:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
-    # What could not be printed is lost, which a script must know.
-    return code or (PARTLY_DONE if output.failed else 0)
-
-
-def _run(arguments: Sequence[str]) -> int:
-    """Run one command; every failure becomes one sentence on stderr."""
-    given = [_as_path(word) for word in arguments]
-    # Only the given command is imported, so that help does not wait for torch.
+    given = [_as_path(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     command = given[0] if given and given[0] in COMMANDS else ""
-    try:
-        with quiet_interrupt():
-            module = importlib.import_module(f"oldphoto.cli.{command}") if command else None
-        parsed = _parser(command, module).parse_args(given)
-        assert module is not None  # without a command the parser ends the process
-        return module.run(parsed)
-    except InputError as error:
-        _say(command, error)
-        return WRONG_USE
-    except OSError as error:
-        _say(command, _system_sentence(error))
-        return WRONG_USE
-    except KeyboardInterrupt:
-        _say(command, "stopped; what was finished is kept")
-        return INTERRUPTED
+    stopped = "stopped; what was finished is kept"
+    return run_command(f"oldphoto {command}", lambda: _run(command, given), stopped)
+
+
+def _run(command: str, given: Sequence[str]) -> int:
+    # Only the given command is imported, so that help does not wait for torch.
+    with quiet_interrupt():
+        module = importlib.import_module(f"oldphoto.cli.{command}") if command else None
+    require_no_empty_word(given, free_texts=("-p",))
+    parsed = _parser(command, module).parse_args(given)
+    assert module is not None  # without a command the parser ends the process
+    return int(module.run(parsed))
 
 
 def _parser(command: str, module: ModuleType | None) -> _Parser:
@@ -75,20 +59,6 @@ def _parser(command: str, module: ModuleType | None) -> _Parser:
         if module is not None and name == command:
             module.add_arguments(one)
     return parser
-
-
-def _say(command: str, sentence: object) -> None:
-    print(f"oldphoto {command}: {printable(sentence)}", file=sys.stderr)
-
-
-def _system_sentence(error: OSError) -> str:
-    """Return what the system refused: a name too long, a locked folder, a full disk."""
-    if error.errno == errno.ENAMETOOLONG:
-        return f"no file can have so long a name: {error}"
-    if error.errno is None or error.strerror is None:
-        raise error  # not of the system
-    where = f"{error.filename}: " if error.filename is not None else ""
-    return f"{where}{error.strerror}; free or unlock it, or choose another place, and try again"
 
 
 def _as_path(word: str) -> str:

@@ -35,10 +35,17 @@ def photo_paths(folder: Path, split: str | None = None, mode: str | None = None)
                 f"make one with: python -m data_tools catalogue {folder}"
             )
         return list_photos(folder)
-    with catalogue.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("status") == "kept"]
+    try:
+        with catalogue.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("status") == "kept"]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{catalogue} is no catalogue ({error}): move it away, or make it anew with: "
+            f"python -m data_tools catalogue {folder}"
+        ) from error
     rows = [row for row in rows if split is None or (row.get("split") or "train") == split]
-    paths = [folder / row["path"] for row in rows if mode is None or row.get("mode") == mode]
+    wanted = [row for row in rows if mode is None or row.get("mode") == mode]
+    paths = [folder / row["path"] for row in wanted if row.get("path")]
     if not paths:
         raise InputError(f"{catalogue} lists no photo with split {split} and mode {mode}")
     return sorted(paths)

@@ -1,6 +1,5 @@
 """The methods that can be compared, and how to load each of them."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from oldphoto.evaluation.comparison import ComparedMethod
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.weights.source import WeightsSource
-from oldphoto.weights.store import mapping_name
+from oldphoto.weights.store import mapping_name, read_card
 
 DIP_SIZES = {"tiny": dip.TINY, "small": dip.SMALL, "paper": dip.PAPER}
 OURS = "ours with partial non-local"
@@ -72,7 +71,7 @@ def _trained(
 
 def training_note(path: Path) -> str:
     """Return in a few words how a network was trained, from the JSON beside its weights."""
-    card = json.loads(path.read_text(encoding="utf-8")).get("training", {})
+    card = read_card(path)["training"]
     stage = card.get("stage", {})
     if "num_clean" not in card or "num_photos" not in stage:
         return ""

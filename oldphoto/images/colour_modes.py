@@ -46,7 +46,11 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
             f"expected grey values from 0 to {white:g}, got {values.min():g} to {values.max():g}: "
             "save the photo with 8 or 16 bits per channel"
         )
-    return Image.fromarray(np.round(values * (255 / white)).astype(np.uint8))
+    grey = Image.fromarray(np.round(values * (255 / white)).astype(np.uint8))
+    clear = image.info.get("transparency")  # a level of 16 bits
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _with_useful_alpha(image: Image.Image) -> Image.Image:

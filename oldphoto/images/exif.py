@@ -28,6 +28,7 @@ TAKEN, COMMENT, COLOUR_SPACE, HISTORY = 0x9003, 0x9286, 0xA001, 0x9213
 WIDTH, HEIGHT, MAKER_NOTE = 0xA002, 0xA003, 0x927C
 XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
 _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER = 0x8769, 0x8825, 0xA005
+_POINTERS = frozenset({_EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER})
 
 # Fields of the first directory that describe how the old pixels are stored, or stand elsewhere.
 _STRUCTURE = frozenset(
@@ -231,10 +232,19 @@ def parse(data: Source, start: int | None = None) -> ExifData:
     if start is None:
         start = reader.number(8, 8) if reader.big else reader.number(4, 4)
     pointers = reader.directory(start, frozenset(_STRUCTURE - {_EXIF_POINTER, _GPS_POINTER}))
-    places = ExifData(pointers, order=order)
-    photo = reader.directory(places.integer(_EXIF_POINTER))
-    interop = reader.directory(ExifData(photo, order=order).integer(_INTEROP_POINTER))
-    gps = reader.directory(places.integer(_GPS_POINTER))
+    places, met = ExifData(pointers, order=order), {start}
+
+    def inside(place: int, skip: frozenset[int]) -> Directory:
+        """Return a directory in another one; a pointer that leads back counts as damaged."""
+        if place in met:
+            reader.num_damaged += 1
+            return {}
+        met.update({place} - {0})
+        return reader.directory(place, skip)
+
+    photo = inside(places.integer(_EXIF_POINTER), _POINTERS - {_INTEROP_POINTER})
+    interop = inside(ExifData(photo, order=order).integer(_INTEROP_POINTER), _POINTERS)
+    gps = inside(places.integer(_GPS_POINTER), _POINTERS)
     for pointer in (_EXIF_POINTER, _GPS_POINTER):
         pointers.pop(pointer, None)
     photo.pop(_INTEROP_POINTER, None)

@@ -47,7 +47,15 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 READABLE = frozenset(WRITERS) | {".jfif", ".jpe", ".bmp", ".gif", ".jp2", ".pbm", ".pgm", ".ppm"}
 # Photo formats that Pillow reads only in some builds, or never.
-OTHER_FORMATS = frozenset({".avif", ".heic", ".heif", ".jxl", ".psd", ".tga"}) | RAW_SUFFIXES
+OTHER_FORMATS = (
+    frozenset({".avif", ".heic", ".heif", ".hif", ".jxl", ".jxr", ".psd", ".tga", ".mpo", ".pcx"})
+    | {".j2c", ".j2k", ".jpc", ".jpf", ".jpx", ".dib", ".pnm"}
+    | RAW_SUFFIXES
+)
+MISNAMED = "a photo by its content, but not by the ending of its name: rename it"
+_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"GIF8")
+# Pillow would start another program, Ghostscript, on files that may come from anywhere.
+_DRAWINGS = ("EPS", "WMF", "EMF")
 # EXIF orientation: how the stored rows and columns must be turned.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -225,6 +233,12 @@ def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarr
             f"{name} has grey values (for example {grey[unsure][0]}), expected only black for "
             "sound and white for damaged: paint it without soft edges and save it as PNG"
         )
+    brightest = int(grey.max(initial=0))
+    if 0 < brightest <= MASK_TOLERANCE:  # programs that write 1 for damaged
+        raise InputError(
+            f"{name} has no white: its brightest value is {brightest}, expected 255 where the "
+            "photo is damaged, or 0 everywhere if it is not"
+        )
     return grey > 127
 
 
@@ -243,6 +257,26 @@ def list_photos(folder: str | Path, suffixes: frozenset[str] = READABLE) -> list
     if not paths:
         raise InputError(f"expected photos (JPEG, PNG, TIFF, WebP) in {folder}, found none")
     return paths
+
+
+def is_like_a_photo(path: Path) -> bool:
+    """Return whether a file is a photo by the ending of its name or by its first bytes."""
+    return path.suffix.lower() in READABLE | OTHER_FORMATS or starts_like_a_photo(path)
+
+
+def starts_like_a_photo(path: Path) -> bool:
+    """Return whether a file begins as JPEG, PNG, TIFF, GIF or WebP files do.
+
+    Pipes and devices are not opened.
+    """
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith(_FIRST_BYTES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
 def write_photo(
@@ -327,6 +361,11 @@ def _open(path: Path) -> _Opened:
     except BROKEN as error:
         raise BadFileError(f"{path} {_why_no_image(path)}") from error
     image = opened.image
+    if image.format in _DRAWINGS:
+        raise BadFileError(
+            f"{path} is a drawing ({image.format}), not a photo: give a JPEG, PNG, TIFF or WebP "
+            "file"
+        )
     if not is_plausible(image.format or "", image.width * image.height, path.stat().st_size):
         raise BadFileError(
             f"{path} is damaged: its header promises {_size_text(image.size[::-1])}, which its "
@@ -372,8 +411,14 @@ def _why_no_image(path: Path) -> str:
             start = file.read(12)
     except OSError as error:
         return f"cannot be read ({error.strerror}): check the file's permissions and the disk"
-    if start[:4] == b"RIFF" and start[8:] == b"WEBP":  # which Pillow knows only when it is whole
+    is_webp = start[:4] == b"RIFF" and start[8:] == b"WEBP"
+    if is_webp or start[4:12] == b"ftypavif":  # which Pillow knows only when they are whole
         return "is damaged or cut short: copy it again from its source"
+    if start[:3] == b"\xff\xd8\xff":
+        return (
+            "is damaged, or a JPEG of a rare kind, such as one of 12 bits: copy it again from its "
+            "source, or save it as PNG or TIFF"
+        )
     what = "is not an image we can read" if start else "is empty (0 bytes)"
     return f"{what}: give a JPEG, PNG, TIFF or WebP file"
 

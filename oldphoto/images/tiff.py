@@ -7,6 +7,7 @@ grey. Those files are decoded by tifffile, and their tags are applied here.
 
 import io
 import logging
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,15 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4}  # samples before the extra
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # ExtraSamples: alpha, with and without multiplied colours
 _SEPARATE = 2  # PlanarConfiguration
+_UNSIGNED, _FLOATS, _UNDEFINED = 1, 3, 4  # SampleFormat; the others are signed or complex
+_PALETTE, _YCBCR, _UNCOMPRESSED, _COLOUR_MAP = 3, 6, 1, 320
+# Fields without which the pixels would be read wrongly.
+_STRUCTURE = frozenset({*range(256, 260), 262, 266, 273, *range(277, 280), 284, 317, _COLOUR_MAP})
+_LAYOUT = frozenset({*range(322, 326), 338, 339, 530})
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2  # SubfileType
 _MAX_PAGES = 1000
+_MAX_FIELDS = 2000
 _THUMBNAIL_SIDE = 640
 _MAX_SAMPLES = 16
 
@@ -95,6 +102,8 @@ def open_tiff(path: Path) -> TiffPicture:
             raise BadFileError(raw_sentence(path))
         page, num_pictures, notes = _photo_page(pages)
         _require_size(page, path)
+        _require_whole(page, path)
+        _require_plain_numbers(page, path)
         is_deep = int(page.bitspersample) > 8
         extra = _extra_note(page)
         notes += (extra,) if extra else ()
@@ -102,6 +111,8 @@ def open_tiff(path: Path) -> TiffPicture:
         if image is not None:
             if extra and image.mode == "RGBA":
                 image = image.convert("RGB")  # Pillow takes a fourth channel for transparency
+            if _photometric(page) == _PALETTE:
+                image = _with_colour_map(image, page)
             return TiffPicture(image, num_pictures, page.offset, None, notes, is_deep)
         _require_data(page, path)
         decoded = _decode(path, page)
@@ -115,6 +126,7 @@ def open_tiff(path: Path) -> TiffPicture:
 def _pages(tiff: tifffile.TiffFile) -> list[tuple[Any, bool]]:
     """Return every picture, and whether it stands in the file's main chain."""
     found: list[tuple[Any, bool]] = []
+    places: set[int] = set()
     for index in range(_MAX_PAGES):
         try:
             page = tiff.pages[index]
@@ -122,6 +134,9 @@ def _pages(tiff: tifffile.TiffFile) -> list[tuple[Any, bool]]:
             if index == 0:
                 raise
             break
+        if page.offset in places:  # a damaged chain that leads back
+            break
+        places.add(page.offset)
         found.append((page, True))
         try:
             found += [(sub, False) for sub in list(page.pages or [])[:_MAX_PAGES]]
@@ -206,8 +221,9 @@ def _pillow_is_right(page: Any) -> bool:
     bits, several = int(page.bitspersample), int(page.samplesperpixel) > 1
     if _ASSOCIATED in page.extrasamples:  # Pillow loses the colours where alpha is 0
         return False
-    if bits > 8 and bits <= 16 and page.sampleformat == 1 and not several:
-        return _photometric(page) == _BLACK_IS_ZERO and _white(page) == 65535
+    if bits > 8 and not several:
+        is_usual = page.sampleformat == _FLOATS or _white(page) == 65535
+        return _photometric(page) == _BLACK_IS_ZERO and is_usual
     is_separate = int(page.planarconfig) == _SEPARATE
     if is_separate and int(page.samplesperpixel) > _num_colours(page):
         return False
@@ -234,6 +250,50 @@ def _require_size(page: Any, path: Path) -> None:
         raise BadFileError(_missing(path))
 
 
+def _require_whole(page: Any, path: Path) -> None:
+    """Refuse a file whose end is missing: Pillow shows black there, or takes another depth.
+
+    Raises:
+        BadFileError: if a field that the pixels need cannot be read, or uncompressed rows lie
+            beyond the end of the file.
+    """
+    if (_stored_fields(page) & (_STRUCTURE | _LAYOUT)) - set(page.tags.keys()):
+        raise BadFileError(_missing(path))
+    if _number(page, 259) not in (0, _UNCOMPRESSED) or _photometric(page) == _YCBCR:
+        return  # the decoder notices it; the rows of YCbCr can be shorter than they look
+    if page.is_tiled:
+        width, heights = int(page.tilewidth), [int(page.tilelength)]
+    else:
+        width, step, height = int(page.imagewidth), int(page.rowsperstrip), int(page.imagelength)
+        step = max(1, min(step, height))
+        heights = [min(step, height - top) for top in range(0, height, step)]
+    separate = int(page.planarconfig) == _SEPARATE
+    samples = 1 if separate else int(page.samplesperpixel)
+    row_bytes = -(-width * samples * int(page.bitspersample) // 8)
+    for index, start in enumerate(page.dataoffsets):
+        if start + row_bytes * heights[index % len(heights)] > path.stat().st_size:
+            raise BadFileError(_missing(path))
+
+
+def _stored_fields(page: Any) -> set[int]:
+    """Return the tags in a picture's directory, those whose values cannot be read as well."""
+    file, form = page.parent.filehandle, page.parent.tiff
+    file.seek(page.offset)
+    (count,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    entries = file.read(min(count, _MAX_FIELDS) * form.tagsize)
+    starts = range(0, len(entries) - form.tagsize + 1, form.tagsize)
+    return {struct.unpack_from(f"{form.byteorder}H", entries, start)[0] for start in starts}
+
+
+def _require_plain_numbers(page: Any, path: Path) -> None:
+    """Raise BadFileError for signed and complex numbers: nobody knows which of them is white."""
+    if (_number(page, 339) or _UNSIGNED) not in (_UNSIGNED, _FLOATS, _UNDEFINED):
+        raise BadFileError(
+            f"{path} holds signed or complex numbers, which say nothing about black and white: "
+            "save it with 8 or 16 bits per channel without signs"
+        )
+
+
 def _require_data(page: Any, path: Path) -> None:
     """Raise BadFileError if the picture's data is missing, or reaches beyond the file."""
     size = path.stat().st_size
@@ -244,7 +304,7 @@ def _require_data(page: Any, path: Path) -> None:
 
 def _missing(path: Path) -> str:
     return (
-        f"{path} is damaged or cut short (its picture is not in the file): "
+        f"{path} is damaged or cut short (its picture is not in the file, or not all of it): "
         "copy it again from its source"
     )
 
@@ -262,6 +322,15 @@ def _open_with_pillow(path: Path, page: Any, first: Any) -> Image.Image | None:
         raise
     except BROKEN:
         return None
+
+
+def _with_colour_map(image: Image.Image, page: Any) -> Image.Image:
+    """Correct a palette of 8 bits, which some programs write in place of 16: Pillow sees black."""
+    field = page.tags.get(_COLOUR_MAP)
+    colours = np.asarray(field.value if field is not None else [256])
+    if image.mode == "P" and 0 < colours.max() < 256:
+        image.putpalette(colours.reshape(3, -1).T.astype(np.uint8).tobytes())
+    return image
 
 
 def _starting_at(path: Path, offset: int) -> bytes:

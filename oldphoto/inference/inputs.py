@@ -8,15 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oldphoto.checks import InputError
-from oldphoto.images.files import OTHER_FORMATS, READABLE
+from oldphoto.images.files import MISNAMED, OTHER_FORMATS, READABLE, starts_like_a_photo
 
-PHOTO_ENDINGS = (
-    READABLE
-    | OTHER_FORMATS
-    | {".hif", ".mpo", ".j2c", ".j2k", ".jpc", ".jpf", ".jpx", ".jxr", ".pcx", ".dib", ".pnm"}
-    | {".3fr", ".cap", ".crw", ".dcr", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kdc", ".mdc"}
-    | {".mef", ".mos", ".mrw", ".nrw", ".pef", ".raw", ".rwl", ".sr2", ".srf", ".srw", ".x3f"}
-)
+PHOTO_ENDINGS = READABLE | OTHER_FORMATS
 """Endings of files that are tried, so that one that cannot be read is refused with its reason."""
 
 HIDDEN = "hidden, the name starts with a dot"
@@ -25,10 +19,7 @@ LINKED_FOLDER = "a link to a folder: name it itself to restore what is in it"
 OWN_FOLDER = "holds the results or the masks"
 NO_PHOTOS = "a folder without photos"
 OTHER_ENDING = "the ending is none of a photo's"
-LIKE_A_PHOTO = "a photo by its content, but not by the ending of its name: rename it"
 NO_FILE = "a pipe, a socket or a device, which was not opened"
-
-_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"GIF8")
 
 
 @dataclass(frozen=True)
@@ -162,8 +153,8 @@ class _Search:
         if not stat.S_ISREG(mode):
             return self._leave(path, NO_FILE, is_photo)
         if not is_photo:
-            is_photo = _starts_like_a_photo(path)
-            return self._leave(path, LIKE_A_PHOTO if is_photo else OTHER_ENDING, is_photo)
+            is_photo = starts_like_a_photo(path)
+            return self._leave(path, MISNAMED if is_photo else OTHER_ENDING, is_photo)
         self._num_met += 1
         first = self._first.setdefault(path.resolve(), path)
         if first == path and path not in self.found.folders:
@@ -220,12 +211,3 @@ def _why_unreachable(path: Path, error: OSError) -> str:
     if is_link and error.errno == errno.ELOOP:
         return "a link that leads back to itself"
     return f"it cannot be reached ({error.strerror})"
-
-
-def _starts_like_a_photo(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            start = file.read(12)
-    except OSError:
-        return False
-    return start.startswith(_FIRST_BYTES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")

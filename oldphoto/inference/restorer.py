@@ -478,6 +478,9 @@ class Restorer:
             size: height and width of the photo.
             tiling: None: one tile is the whole photo.
             exactly: precision "auto" means float32.
+
+        Raises:
+            InputError: if the network gives values that are not finite.
         """
         deadline = time.monotonic() + self.max_seconds
         precision = self.precision
@@ -490,7 +493,13 @@ class Restorer:
             lenders = self._lenders(cut, size, places, bf16, deadline)
         for rows, columns, weight in places:
             photo, mask = cut(rows, columns)
-            yield rows, columns, weight, self._infer(photo, mask, bf16, deadline, lenders)
+            tile = self._infer(photo, mask, bf16, deadline, lenders)
+            if not tile.isfinite().all():  # rounded to whole levels, it would be black
+                raise InputError(
+                    "the network gives no finite numbers for it: try --precision fp32, or other "
+                    "weights"
+                )
+            yield rows, columns, weight, tile
 
     @torch.no_grad()
     def _lenders(

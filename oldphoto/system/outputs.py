@@ -444,7 +444,12 @@ def _is_plain_file(folder: Path, name: str) -> bool:
     """Return whether a name is a file in the folder that is reached without a link."""
     path = Path(name)
     is_inside = name and not (path.drive or path.root or ".." in path.parts)
-    return bool(is_inside) and not is_reached_by_link(folder, name) and (folder / path).is_file()
+    try:
+        return bool(
+            is_inside and not is_reached_by_link(folder, name) and (folder / path).is_file()
+        )
+    except (OSError, ValueError):  # no file can have this name
+        return False
 
 
 def _line(entry: dict[str, str]) -> str:

@@ -94,7 +94,8 @@ def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
         settings = now.pop("stage")  # compared first, for the more precise message
         if new_rate:  # the loop overrides the checkpoint's rate
             del settings["learning_rate"]
-        _require_same(folder, before.pop("stage", {}), settings)
+        earlier = before.pop("stage", {})
+        _require_same(folder, earlier if isinstance(earlier, dict) else {}, settings)
         _require_same(folder, before, now)
 
 
@@ -143,11 +144,14 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return old_runs.run_config(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+        found = old_runs.run_config(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is not a JSON file: remove it, or choose another --run"
         ) from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds no settings of a run: remove it, or choose another --run")
+    return found
 
 
 def catalogue_hash(photos: Iterable[Path]) -> str:

@@ -145,8 +145,8 @@ def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], Netw
     """
     path = require_file(folder / f"{name}.json", f"the settings of {name}")
     weights = path.with_suffix(".safetensors")
+    card = read_card(path)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
         config, sha256 = current_settings(card["config"]), str(card.get("sha256", ""))
         require_sane(config)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
@@ -166,6 +166,21 @@ def load_network(folder: Path, name: str, build: Callable[[dict[str, Any]], Netw
     network = build(config)
     network.load_state_dict(tensors, strict=True)
     return network.eval()
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read the JSON beside the weights of a network: its settings, and how it was trained.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(part, dict) for part in (card, card.setdefault("training", {}))):
+            raise TypeError("expected names and values")
+    except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise InputError(f"{path} is no description of a network ({error}): {REMEDY}") from error
+    return dict(card)
 
 
 def require_sane(settings: Mapping[str, Any]) -> None:
@@ -228,11 +243,19 @@ def _read_weights(path: Path, plan: nn.Module) -> dict[str, Tensor]:
     misfit = first_misfit(shapes, tensors)
     if misfit:
         raise InputError(f"{path} does not fit its settings: {misfit}; {REMEDY}")
+    kinds = {name: like.dtype for name, like in plan.state_dict().items()}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() != kinds[name].is_floating_point or tensor.is_complex():
+            raise InputError(
+                f"{path} does not fit its settings: {name} holds {tensor.dtype}, expected "
+                f"{kinds[name]}; {REMEDY}"
+            )
+    # Files hold half precision, networks compute in float32.
+    tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise InputError(f"{path} holds values in {name} that are no finite numbers; {REMEDY}")
-    # Files hold half precision, networks compute in float32.
-    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    return tensors
 
 
 def load_vae(folder: Path, name: str) -> VAE:

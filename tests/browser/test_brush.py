@@ -13,6 +13,18 @@ START_MS = 120_000
 SIZE = (1600, 2400)  # of the photo "sky"; the browser gets and shows it smaller
 SLIDER = ".widget-hslider:has-text('{}') .noUi-handle"
 ROWS = 40  # that are proposed
+# Until an element has had one place for ten pictures of the screen: a scroll has ended.
+UNTIL_STILL = """node => new Promise(done => {
+  let before = '', count = 0;
+  const look = () => {
+    const box = node.getBoundingClientRect();
+    const now = [box.x, box.y, box.width, box.height].join();
+    count = now === before ? count + 1 : 0;
+    before = now;
+    if (count === 10) done(true); else requestAnimationFrame(look);
+  };
+  look();
+})"""
 CELL = """\
 from pathlib import Path
 import numpy as np
@@ -75,7 +87,7 @@ def test_paint_erase_undo_save_restore(page, run_cells, tmp_path):
     stage = page.locator(".oldphoto-brush")
     stage.locator("img[alt^='Its mask marks 2.50 %']").wait_for(timeout=START_MS)
     stage.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    stage.evaluate(UNTIL_STILL)
     drawn = DrawnMask(SIZE)
     drawn.mask[:ROWS] = True
     page.screenshot(path=SCREENSHOTS / "brush_proposal.png")
@@ -124,7 +136,7 @@ def test_by_keyboard_and_by_finger_in_a_narrow_dark_window(page, run_cells, tmp_
     stage = page.locator(".oldphoto-brush")
     stage.locator("img[alt^='Its mask marks 2.50 %']").wait_for(timeout=START_MS)
     stage.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    stage.evaluate(UNTIL_STILL)
     page.screenshot(path=SCREENSHOTS / "brush_narrow.png")
     drawn = DrawnMask(SIZE)
     drawn.mask[:ROWS] = True
@@ -150,8 +162,7 @@ def test_by_keyboard_and_by_finger_in_a_narrow_dark_window(page, run_cells, tmp_
     finger.send(touch, {"type": "touchEnd", "touchPoints": []})
     at = [(x - svg["x"]) * SIZE[1] / svg["width"], (y - svg["y"]) * SIZE[0] / svg["height"]]
     drawn.stroke([at], 9)
-    page.wait_for_timeout(1000)
-    page.screenshot(path=SCREENSHOTS / "brush_narrow_zoomed.png")
     wait_for_mask(page, tmp_path, drawn.mask)
+    page.screenshot(path=SCREENSHOTS / "brush_narrow_zoomed.png")
     page.evaluate(theme % "JupyterLab Light")
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")

@@ -23,6 +23,15 @@ ALL_RAN = """() => {
   const prompts = cells.map(cell => cell.querySelector('.jp-InputPrompt').textContent.trim());
   return cells.length > 0 && prompts.every(text => /^\\[\\d+\\]:$/.test(text));
 }"""
+# Widgets are drawn after their cell has ended.
+ALL_DRAWN = """() => {
+  const kind = 'application/vnd.jupyter.widget-view+json';
+  const views = [...document.querySelectorAll(`.jp-OutputArea-output[data-mime-type="${kind}"]`)];
+  const isDrawn = view => view.textContent.includes('Error displaying widget')
+    || view.querySelector('.jupyter-widgets') !== null;
+  const pictures = [...document.querySelectorAll('.jp-OutputArea img')];
+  return views.every(isDrawn) && pictures.every(picture => picture.complete);
+}"""
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
 VIEW_OF = """node => {  // the innermost box that holds both the slider and a picture
   let box = node.closest('.widget-vbox');
@@ -47,7 +56,7 @@ def run_all(page, lab: str, name: str) -> None:
         page.wait_for_function(ALL_RAN, timeout=RUN_ALL_MS)
     finally:
         page.screenshot(path=SCREENSHOTS / f"{name}_ran.png")
-    page.wait_for_timeout(1500)  # widgets are drawn after the cell has ended
+    page.wait_for_function(ALL_DRAWN, timeout=START_MS)
 
 
 def picture(element) -> np.ndarray:

@@ -27,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import torch
 from PIL import Image
@@ -35,7 +36,7 @@ from data_tools import cli as data_tools_cli
 from data_tools.collectors.crawl import crawl
 from data_tools.collectors.sources import SPIDERS
 from oldphoto.checks import InputError
-from oldphoto.cli import evaluate, restore, study, train  # noqa: F401  (loaded before the forks)
+from oldphoto.cli import course, evaluate, restore, study, train  # noqa: F401  (before the forks)
 from oldphoto.cli.main import main as oldphoto
 from oldphoto.config import PRESETS
 from oldphoto.course.study.store import AnswerFile, read_answers
@@ -74,6 +75,10 @@ class World:
     @property
     def out(self) -> Path:
         return self.root / "out"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
 
     @property
     def victim(self) -> Path:
@@ -126,6 +131,11 @@ def run_study(world: World) -> int:
     return oldphoto(["study", "merge", str(answers.path), "--output", str(world.out / "all.csv")])
 
 
+def run_course(world: World) -> int:
+    words = ["--notebooks", str(world.notebooks), "--output", str(world.out), "--jobs", "1"]
+    return oldphoto(["course", "run", *words])
+
+
 COMMANDS: dict[str, Command] = {
     "restore": run_restore,
     "clean": run_clean,
@@ -133,9 +143,18 @@ COMMANDS: dict[str, Command] = {
     "collect": run_collect,
     "train": run_train,
     "study": run_study,
+    "course run": run_course,
 }
 UNUSED = ("train", "study")  # they are disturbed in their first run
 TIMED = ("study",)  # killed at any time: SQLite writes without Python
+WITH_TIMES = {"course run": (".ipynb", ".html", ".json")}
+"""Endings of results that say how long the command took, so that each run gives others."""
+NOTEBOOK = """
+from pathlib import Path
+from PIL import Image
+Image.new("RGB", (64, 48), "teal").save("teal.png")
+Path("numbers.csv").write_text("1,2,3", encoding="utf-8")
+"""
 
 
 # --- the world -----------------------------------------------------------------------------------
@@ -156,6 +175,11 @@ def make_world(root: Path, weights: Path, server: archive_server.ArchiveServer) 
     for number, name in enumerate(("a.png", "b.png", "c.jpg", "d  d.png", "é.png")):
         draw(world.source / name, number)
     draw(world.victim, 99)
+    world.notebooks.mkdir()
+    cells = [nbformat.v4.new_markdown_cell("# Small"), nbformat.v4.new_code_cell(NOTEBOOK)]
+    node = nbformat.v4.new_notebook(cells=cells)
+    node.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(node, world.notebooks / "01_small.ipynb")
     return world
 
 
@@ -251,9 +275,11 @@ def leftovers(world: World) -> list[str]:
     return names + [path.name for path in world.out.rglob(f"*{PARTIAL}")]
 
 
-def visible(world: World) -> dict[str, str]:
-    """Return the contents of the output folder by name."""
+def visible(world: World, name: str) -> dict[str, str]:
+    """Return the contents of the output folder by name, without those that hold times."""
+    changing = WITH_TIMES.get(name, ())
     paths = [path for path in world.out.rglob("*") if path.is_file()]
+    paths = [path for path in paths if path.suffix not in changing]
     logs = {HIDDEN, ".collect", "tensorboard"}
     inside = [path for path in paths if not logs & set(path.parts)]
     return {path.relative_to(world.out).as_posix(): sha256_of(path) for path in inside}
@@ -344,12 +370,12 @@ def try_once(
     elif len(codes) == 1 and seconds is None and not operations[0].moment and codes[0]:
         wrong = wrong or f"exit code {codes[0]} without a disturbance: {said[-1000:]}"
     for _ in range(2):
-        earlier = visible(world)
+        earlier = visible(world, name)
         code = wait(start(command, world))
         said = (world.root / SAID).read_text(encoding="utf-8", errors="replace")
         wrong = wrong or what_is_wrong(world, mine, before)
         wrong = wrong or (f"exit code {code} of the next run: {said[-1000:]}" if code else "")
-    changed = {key for key, value in visible(world).items() if earlier.get(key) != value}
+    changed = {key for key, value in visible(world, name).items() if earlier.get(key) != value}
     wrong = wrong or (f"a repetition changes {sorted(changed)}" if changed else "")
     left = leftovers(world)
     return wrong or (f"left over: {left}" if left else "")

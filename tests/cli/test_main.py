@@ -1,10 +1,12 @@
 """The command line: help without torch, wrong use in one sentence, exit codes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.cli import main as cli
@@ -108,3 +110,27 @@ def test_ctrl_c_while_a_module_is_imported_is_no_traceback(module):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 130
     assert done.stderr == "oldphoto: stopped before any work had begun\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["restore", "", "--output", "o"], ["restore", "a", "--mask", ""]]
+)
+def test_an_empty_word_is_not_the_folder_that_one_is_in(words, capsys):
+    assert cli.main(words) == 2
+    assert "of the call is empty, perhaps a variable without a value" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights of their own on Windows")
+def test_a_link_that_leads_back_to_itself_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "out").symlink_to("out")
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    assert cli.main(["restore", str(tmp_path / "a.png"), "--output", str(tmp_path / "out")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the folder that one is in")
+def test_a_deleted_folder_to_be_in_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert cli.main(["doctor"]) == 2
+    assert "the folder that you are in was deleted" in capsys.readouterr().err

@@ -407,6 +407,14 @@ def test_photo_paths_follow_the_catalogue(tmp_path):
         photo_paths(tmp_path, split="validation")
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\0", b"path,status\n" + b"x" * 200_000])
+def test_a_damaged_catalogue_is_one_sentence(tmp_path, content):
+    make_photos(tmp_path, 1)
+    (tmp_path / "catalogue.csv").write_bytes(content)
+    with pytest.raises(InputError, match="is no catalogue"):
+        photo_paths(tmp_path)
+
+
 def test_alternate_gives_both_lists_the_same_share():
     grey, colour = [Path("g")], [Path("a"), Path("b"), Path("c")]
     assert [str(path) for path in alternate(grey, colour)] == ["g", "a", "g", "b", "g", "c"]

@@ -115,3 +115,12 @@ def test_file_that_is_not_text_and_missing_file_are_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\n")
     with pytest.raises(InputError, match="is not UTF-8 text"):
         read_catalogue(path)
+
+
+def test_a_field_without_end_is_one_sentence(tmp_path):
+    path = tmp_path / "catalogue.csv"
+    write_catalogue(path, [])
+    for content in ('"' + "x" * 200_000 + "\n", ",".join(["x" * 200_000] * 20) + "\n"):
+        path.write_text(path.read_text(encoding="utf-8") + content, encoding="utf-8")
+        with pytest.raises(InputError, match="is no line of a catalogue"):
+            read_catalogue(path)

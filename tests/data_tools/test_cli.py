@@ -141,3 +141,40 @@ def test_contact_sheets_are_no_photos(folder):
 def test_folder_without_photos_is_refused(tmp_path, capsys):
     assert main(["catalogue", str(tmp_path)]) == 2
     assert "expected photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["catalogue", ""], ["clean", "a", "--output", ""]])
+def test_an_empty_word_is_not_the_folder_that_one_is_in(words, capsys):
+    assert main(words) == 2
+    assert "of the call is empty" in capsys.readouterr().err
+
+
+def test_a_statement_may_be_empty(folder):
+    assert main(["catalogue", str(folder), "--licence", ""]) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_could_not_be_printed_makes_the_exit_code_1(folder):
+    words = [sys.executable, "-m", "data_tools", "catalogue", str(folder)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+def test_control_characters_of_a_name_are_not_sent_to_the_terminal(tmp_path, capsys):
+    assert main(["split", str(tmp_path / "a\x1b[2J")]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_no_worker_is_wrong_use(folder, capsys):
+    assert main(["catalogue", str(folder), "--workers", "0"]) == 2
+    assert "workers must be greater than 0, got 0" in capsys.readouterr().err
+
+
+def test_photos_of_rare_kinds_and_names_are_named(folder, capsys):
+    for name in ("a.mpo", "a.j2k", "a.pcx", "scan"):
+        Image.new("RGB", (40, 40)).save(folder / name, "PNG")
+    assert main(["catalogue", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert all(f"{name}: " in said for name in ("a.mpo", "a.j2k", "a.pcx", "scan"))

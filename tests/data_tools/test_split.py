@@ -7,7 +7,7 @@ import pytest
 
 from data_tools.catalogue import CatalogueRow, read_catalogue, write_catalogue
 from data_tools.cli import main
-from data_tools.split import split_of
+from data_tools.split import require_percentages, split_of
 from oldphoto.checks import InputError
 
 HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(2000)]
@@ -60,3 +60,9 @@ def test_wrong_shares_are_one_sentence_and_exit_code_2(tmp_path, capsys, shares)
     code = main(["split", str(tmp_path), f"--validation={shares[0]}", f"--test={shares[1]}"])
     assert code == 2
     assert "together below 100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("validation, test", [(float("nan"), 5.0), (5.0, float("nan"))])
+def test_no_number_is_no_percentage(validation, test):
+    with pytest.raises(InputError, match="together below 100"):
+        require_percentages(validation, test)

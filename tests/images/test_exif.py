@@ -79,3 +79,15 @@ def test_fields_that_claim_more_than_the_file_are_counted():
 def test_a_directory_that_points_at_itself_ends():
     looped = b"II*\0\x08\0\0\0" + struct.pack("<HHHII", 1, 0x8769, 4, 1, 8) + bytes(4)
     assert exif.parse(looped).main == {}
+
+
+@pytest.mark.parametrize("pointer", [0x8769, 0x8825])
+def test_a_pointer_that_leads_back_is_not_copied(pointer):
+    back = exif.long_field(8, "<")
+    fields = {exif.DESCRIPTION: exif.text_field("a mill"), pointer: back, 0xA005: back}
+    content, start = exif.build_at(ExifData(fields), 8)
+    assert start == 8
+    found = exif.parse(b"II" + struct.pack("<HI", 42, start) + content)
+    assert found.text(exif.DESCRIPTION) == "a mill"
+    assert not (found.photo or found.gps or found.interop)
+    assert found.num_damaged == 1

@@ -111,6 +111,32 @@ def broken_files(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in folder.iterdir()}
 
 
+def test_a_drawing_is_refused_before_another_program_runs_on_it(tmp_path):
+    head = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n"
+    (tmp_path / "a.jpg").write_bytes(head)
+    with pytest.raises(InputError, match=r"a\.jpg is a drawing \(EPS\), not a photo"):
+        read_photo(tmp_path / "a.jpg")
+
+
+def test_a_jpeg_of_12_bits_is_not_said_to_be_no_jpeg(tmp_path):
+    whole = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(whole, "JPEG")
+    content = bytearray(whole.getvalue())
+    place = content.index(b"\xff\xc0")
+    content[place + 1], content[place + 4] = 0xC1, 12
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(InputError, match="or a JPEG of a rare kind"):
+        read_photo(tmp_path / "a.jpg")
+
+
+def test_the_transparent_level_of_16_bit_grey_is_laid_on_white(tmp_path):
+    grey = np.random.default_rng(0).integers(0, 65536, (20, 30), np.uint16)
+    Image.fromarray(grey).save(tmp_path / "a.png", transparency=int(grey[3, 4]))
+    pixels = read_photo(tmp_path / "a.png", with_deep=True).pixels
+    expected = np.where(grey == grey[3, 4], 255, np.round(grey / 257))
+    assert np.abs(pixels[..., 0] - expected).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -325,3 +351,14 @@ def test_a_photo_too_wide_for_its_format_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match=r"cannot write .*a\.webp"):
         write_photo(tmp_path / "a.webp", np.zeros((16, 17_000, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_mask_of_zeros_and_ones_is_not_taken_for_a_sound_photo(tmp_path, kind):
+    ones = np.zeros((20, 30), kind)
+    ones[4, 5:9] = 1 if kind is np.uint8 else 255
+    Image.fromarray(ones).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match="has no white: its brightest value is 1, expected 255"):
+        read_mask(tmp_path / "m.png", (20, 30))
+    Image.fromarray(ones * 0).save(tmp_path / "m.png")
+    assert not read_mask(tmp_path / "m.png", (20, 30)).any()

@@ -264,3 +264,65 @@ def test_the_upright_size_is_that_of_the_photo(tmp_path):
         == (56, 40)
         == read_photo(tmp_path / "a.tif").pixels.shape[:2]
     )
+
+
+# --- found by trying kinds that nobody had tried -------------------------------------------------
+
+
+def test_inverted_floating_point_is_no_negative(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", (1 - GREY / 255).astype("f4"), photometric="miniswhite")
+    assert_shows(tmp_path / "a.tif", GREY)
+
+
+def test_grey_of_32_bits_is_scaled_by_its_depth(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY * np.uint32(0x01010101), photometric="minisblack")
+    assert_shows(tmp_path / "a.tif", GREY)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.complex64])
+def test_numbers_that_say_nothing_about_white_are_refused(tmp_path, kind):
+    tifffile.imwrite(tmp_path / "a.tif", (GREY // 2).astype(kind), photometric="minisblack")
+    with pytest.raises(InputError, match="holds signed or complex numbers"):
+        read_photo(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("scale", [1, 257])
+def test_a_palette_of_8_bits_is_not_black(tmp_path, scale):
+    colours = np.random.default_rng(0).integers(0, 256, (3, 256))
+    map_of_16 = (colours * scale).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="palette", colormap=map_of_16)
+    assert_shows(tmp_path / "a.tif", colours.T[GREY], tolerance=0)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    "layout", [{}, {"tile": (16, 16)}, {"rowsperstrip": 7}, {"planarconfig": "separate"}]
+)
+def test_missing_rows_are_not_shown_as_black(tmp_path, kind, layout):
+    path = tmp_path / "a.tif"
+    pixels = in_planes(COLOUR.astype(kind) * kind(DEEP[kind]), layout.get("planarconfig", ""))
+    tifffile.imwrite(path, pixels, photometric="rgb", **layout)
+    assert_shows(path, COLOUR, tolerance=0)
+    path.write_bytes(path.read_bytes()[:-40])  # less than a row
+    with pytest.raises(InputError, match="is damaged or cut short"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "packbits"])
+def test_a_cut_that_reaches_the_number_of_bits_is_noticed(tmp_path, compression):
+    path = tmp_path / "a.tif"
+    Image.fromarray(COLOUR).save(path, compression=compression)
+    path.write_bytes(path.read_bytes()[:-1])  # Pillow writes BitsPerSample last
+    with pytest.raises(InputError, match="is damaged or cut short"):
+        read_photo(path)
+
+
+def test_a_chain_of_pages_that_leads_back_ends(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, COLOUR, photometric="rgb")
+    content = bytearray(path.read_bytes())
+    start = struct.unpack_from("<I", content, 4)[0]
+    end = start + 2 + 12 * struct.unpack_from("<H", content, start)[0]
+    content[end : end + 4] = struct.pack("<I", start)
+    path.write_bytes(content)
+    assert read_photo(path).num_pictures == 1

@@ -37,7 +37,7 @@ def test_every_file_of_a_folder_is_a_photo_or_left_out(tmp_path):
     assert names == ["a.jpg", "camera.pef", "old.psd", "phone.HIF", "scan.j2k", "stereo.mpo"]
     assert reasons(found) == {
         "letter.txt": (inputs.OTHER_ENDING, False),
-        "IMG_0001": (inputs.LIKE_A_PHOTO, True),
+        "IMG_0001": (inputs.MISNAMED, True),
         ".DS_Store": (inputs.HIDDEN, False),
         "1931": (inputs.SUBFOLDER, True),
         "letters": (inputs.SUBFOLDER, False),

@@ -460,3 +460,13 @@ def test_fast_attention_leaves_small_photos_as_they_are_and_large_ones_near(monk
     assert not changed[..., 20 + fast.network.reach :, :].any()  # only near the hole
     with pytest.raises(InputError, match="attention"):
         Restorer(network(), attention="nearest")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_result_without_numbers_is_no_black_photo(monkeypatch, value):
+    restorer, _ = recording()
+    monkeypatch.setattr(Recorder, "forward", lambda self, photo, mask=None: photo * value)
+    with pytest.raises(InputError, match="gives no finite numbers"):
+        restorer.restore_pixels(np.full((40, 60, 3), 200, np.uint8))
+    with pytest.raises(InputError, match="gives no finite numbers"):
+        restorer.restore_tensor(torch.ones(1, 3, 40, 60))

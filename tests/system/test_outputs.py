@@ -322,3 +322,14 @@ def test_without_a_place_for_the_record_nothing_of_the_user_is_replaced(tmp_path
             with outputs.writing(name, "photo:1") as path:
                 path.write_text("restored", encoding="utf-8")
         assert name == expected
+
+
+def test_an_impossible_name_in_the_record_is_nobodys_file(tmp_path):
+    with OutputFolder(tmp_path) as out:
+        out.write_text("a.txt", "a", source="me")
+    with out.record.open("a", encoding="utf-8") as file:
+        for name in ("x" * 5000, "a\0b", "a.txt/b", "."):
+            file.write(json.dumps({"name": name, "sha256": "0", "source": "me"}) + "\n")
+    with OutputFolder(tmp_path) as out:
+        assert [name for name in out.names_from("me") if out.is_ours(name)] == ["a.txt"]
+        assert not any(out.remove(name) for name in out.names_from("me") if name != "a.txt")

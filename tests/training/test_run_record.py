@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from oldphoto.checks import InputError
 from oldphoto.training import run_record
 from oldphoto.training.run_record import catalogue_hash, commit, log_facts, run_facts
 
@@ -77,3 +78,10 @@ def test_without_git_there_is_no_commit(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", gone)
     assert commit() is None
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "[" * 100_000, "{"])
+def test_settings_that_are_no_table_are_one_sentence(tmp_path, text):
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"config\.json (is not a JSON file|holds no settings)"):
+        run_record._read(tmp_path / "config.json")

@@ -294,3 +294,35 @@ def test_a_folder_without_a_detector_says_what_to_do_instead(tmp_path):
     write_all(tmp_path)
     with pytest.raises(InputError, match="holds no scratch detector: mark the damage by hand"):
         weights.load_detector_weights(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.bool, torch.complex64])
+def test_numbers_of_another_kind_are_refused(tmp_path, kind):
+    rewrite(tmp_path, lambda tensor: tensor.to(kind))
+    with pytest.raises(InputError, match=r"does not fit its settings: .* holds torch"):
+        weights.load_weights(tmp_path)
+
+
+def test_numbers_too_large_for_the_network_are_refused(tmp_path):
+    rewrite(tmp_path, lambda tensor: tensor.double() * 0 + 1e300)
+    with pytest.raises(InputError, match="are no finite numbers"):
+        weights.load_weights(tmp_path)
+
+
+def rewrite(folder: Path, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Change the first tensor of vae_clean, and make its card fit."""
+    write_all(folder)
+    path = folder / "vae_clean.safetensors"
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    save_file(tensors | {name: change(tensors[name])}, path)
+    card = weights.read_card(path.with_suffix(".json"))
+    content = card | {"sha256": sha256_of(path)}
+    path.with_suffix(".json").write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"training": []}', "{"])
+def test_a_card_that_is_no_table_is_one_sentence(tmp_path, text):
+    (tmp_path / "card.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="is no description of a network"):
+        weights.read_card(tmp_path / "card.json")

@@ -43,6 +43,7 @@ from oldphoto.weights.store import (
     current_settings,
     load_network,
     load_weights,
+    read_card,
     save_network,
 )
 
@@ -258,8 +259,8 @@ def has_checkpoint(run: AblationRun, name: str, settings: dict[str, Any]) -> boo
     path = run.weights / f"{name}.json"
     if not path.is_file():
         return False
-    found = json.loads(path.read_text(encoding="utf-8"))
-    before = found["training"] | {"config": current_settings(found["config"])}
+    found = read_card(path)
+    before = found["training"] | {"config": current_settings(found.get("config", {}))}
     # JSON turns tuples into lists: compare what would be written.
     before, now = json.loads(json.dumps([before, settings]))
     if any(before.get(key) != value for key, value in now.items()):
@@ -322,7 +323,7 @@ def _is_finished(plan: Plan, stage: str) -> bool:
     if stage == "mapping":  # its micro-checkpoint is checked by ``is_trained`` instead
         return False
     path = plan.weights / f"{plan.network_name(stage)}.json"
-    return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["training"]["finished"]
+    return path.is_file() and bool(read_card(path)["training"].get("finished"))
 
 
 def _take_over(source: Path, target: Path, name: str) -> None:
