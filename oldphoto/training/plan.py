@@ -38,6 +38,7 @@ class Plan:
         feature_network: for the perceptual term; None leaves the term out.
         features_name: what the feature network is, for the record.
         labelled: pairs of photo and mask to fine-tune the detector on.
+        textures: pictures of damage to lay on the photos of the detector.
     """
 
     preset: Preset
@@ -50,6 +51,7 @@ class Plan:
     feature_network: FeatureNetwork | None = None
     features_name: str = ""
     labelled: Sequence[tuple[Path, Path]] = ()
+    textures: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         require_in(self.variant, tuple(MAPPINGS), "variant")
@@ -132,7 +134,7 @@ def started_from(plan: Plan, stage: str) -> str:
 
 def stage_facts(plan: Plan, stage: str) -> dict[str, Any]:
     """Return what decides the outcome of a stage, as plain values for JSON."""
-    return {
+    facts = {
         "preset": plan.preset.name,
         "seed": plan.seed,
         "num_old": len(plan.old),
@@ -143,6 +145,9 @@ def stage_facts(plan: Plan, stage: str) -> dict[str, Any]:
         "perceptual_features": features_used(plan, stage),
         "stage": asdict(plan.config(stage)),
     }
+    if stage == DETECTOR and plan.textures:  # runs without any, as all once were, say nothing
+        facts["num_textures"] = len(plan.textures)
+    return facts
 
 
 def stages_of(plan: Plan, requested: str) -> tuple[str, ...]:
@@ -211,7 +216,8 @@ def _describe_inputs(plan: Plan, stage: str, stages: Sequence[str]) -> str:
         "vae-degraded": f"{len(plan.old)} old photos, {len(plan.clean)} clean photos to degrade",
         "vae-clean": f"{len(plan.clean)} clean photos",
         "mapping": f"{len(plan.clean)} clean photos to degrade, {vaes} in {plan.weights}",
-        DETECTOR: f"{len(plan.clean)} clean photos to scratch",
+        DETECTOR: f"{len(plan.clean)} clean photos to scratch"
+        + (f", {len(plan.textures)} pictures of damage" if plan.textures else ""),
         FINE_TUNING: f"{len(plan.labelled)} labelled photos",
         TONE: f"{len(plan.clean)} clean photos to fade",
     }
