@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from oldphoto.checks import require_in
 from oldphoto.degradations.common import (
     Parameters,
     Range,
@@ -17,6 +18,7 @@ from oldphoto.degradations.common import (
     draw_seed,
     generator,
     require_photo,
+    require_range,
     smooth_field,
 )
 from oldphoto.degradations.cracks import Cracks
@@ -130,7 +132,9 @@ def apply_captions(photo: np.ndarray, parameters: Captions) -> np.ndarray:
     ((64, 64, 3), True)
     """
     require_photo(photo)
-    turned = np.ascontiguousarray(np.rot90(photo, parameters.turn))
+    require_in(parameters.font, _FONTS, "the font of captions")
+    require_range(parameters.height, (0.0, 1.0), "the height of letters")
+    turned = np.rot90(photo, parameters.turn).copy()
     rng = generator(parameters.seed)
     height, width = turned.shape[:2]
     side = min(height, width)

@@ -18,6 +18,7 @@ from oldphoto.degradations.common import (
     draw_seed,
     generator,
     require_photo,
+    require_range,
 )
 from oldphoto.degradations.cracks import Cracks, draw_cracks
 from oldphoto.degradations.layers import LEAST_COVERAGE, OVERSAMPLING, blend, paint
@@ -82,6 +83,7 @@ def apply_chips(photo: np.ndarray, parameters: Chips) -> tuple[np.ndarray, np.nd
     (True, True)
     """
     require_photo(photo)
+    require_range(parameters.ragged, (0.0, 3.0), "the raggedness of chips")
     photo, rng = photo.copy(), generator(parameters.seed)
     frame = np.array(photo.shape[1::-1])
     mask = np.zeros(photo.shape[:2], bool)
@@ -107,7 +109,7 @@ def apply_chips(photo: np.ndarray, parameters: Chips) -> tuple[np.ndarray, np.nd
 def _outline(rng: np.random.Generator, parameters: Chips, side: int) -> np.ndarray:
     """Return the corners (N, 2) of a ragged, slightly bent chip around the origin, in pixels."""
     length, width = (
-        side * np.exp(rng.uniform(*np.log(limits)))
+        side * np.exp(rng.uniform(*np.log(np.maximum(limits, 1e-4))))
         for limits in (parameters.length, parameters.width)
     )
     width = min(width, length)

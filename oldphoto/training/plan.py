@@ -134,20 +134,18 @@ def started_from(plan: Plan, stage: str) -> str:
 
 def stage_facts(plan: Plan, stage: str) -> dict[str, Any]:
     """Return what decides the outcome of a stage, as plain values for JSON."""
-    facts = {
+    return {
         "preset": plan.preset.name,
         "seed": plan.seed,
         "num_old": len(plan.old),
         "num_clean": len(plan.clean),
         # Of other stages labelled photos decide nothing: adding some must not refuse a resume.
         "num_labelled": len(plan.labelled) if stage == FINE_TUNING else 0,
+        "num_textures": len(plan.textures) if stage == DETECTOR else 0,
         "started_from": started_from(plan, stage),
         "perceptual_features": features_used(plan, stage),
         "stage": asdict(plan.config(stage)),
     }
-    if stage == DETECTOR and plan.textures:  # runs without any, as all once were, say nothing
-        facts["num_textures"] = len(plan.textures)
-    return facts
 
 
 def stages_of(plan: Plan, requested: str) -> tuple[str, ...]:
