@@ -212,7 +212,8 @@ class StageConfig:
         clip_norm: largest norm of the gradient; longer gradients are scaled down to it.
         hole_prob: fraction of photos that get holes; not used by ``vae-clean`` and ``detector``.
         hole_ratio: minimum and maximum fraction of such a photo that its holes cover.
-        recipe: name of the degradation recipe. The detector needs one with scratches: "paper".
+        recipe: name of the degradation recipe. The detector needs one with scratches: "paper", or
+            "worn" for damage of scanned prints.
 
     Raises:
         InputError: if a size is not positive or the crop is not a multiple of 16.

@@ -95,6 +95,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with photos/ and masks/ to fine-tune the detector on, after training it on "
         "synthetic damage or, with --from, right away",
     )
+    add(
+        "--textures",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of pictures of damage, white on black, to train the detector with",
+    )
     add("--resume", action="store_true", help="continue from the last checkpoint in --run")
     add("--max-minutes", type=float, help="save a checkpoint and stop after this many minutes")
     add(

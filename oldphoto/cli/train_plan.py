@@ -10,6 +10,7 @@ from oldphoto.config import PRESETS, Preset
 from oldphoto.data import labelled_pairs, photo_paths
 from oldphoto.degradations.common import require_range
 from oldphoto.degradations.hole_masks import require_hole_ratio
+from oldphoto.images.files import list_photos
 from oldphoto.metrics.perceptual import SHIPPED_SQUEEZENET
 from oldphoto.networks.features import FeatureExtractor, load_feature_extractor
 from oldphoto.samples import sample_paths
@@ -58,6 +59,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
         feature_network=network,
         features_name=name,
         labelled=labelled_pairs(arguments.labelled) if arguments.labelled else (),
+        textures=list_photos(arguments.textures) if arguments.textures else (),
     )
 
 

@@ -14,19 +14,31 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from oldphoto.checks import InputError
+from oldphoto.data.reading import PhotoSet
 from oldphoto.data.stream import Key, PhotoStream
-from oldphoto.degradations import Recipe, degrade_pair, paint_white, sample_hole_mask
+from oldphoto.degradations import (
+    Recipe,
+    apply_jpeg,
+    degrade_pair,
+    paint_white,
+    sample_hole_mask,
+    sample_jpeg,
+)
 from oldphoto.degradations.common import Range
 from oldphoto.degradations.degrade import find_recipe
 from oldphoto.degradations.hole_masks import MAX_RATIO
-from oldphoto.images.tensors import mask_to_tensor, to_tensor
+from oldphoto.degradations.textures import apply_texture_layer, sample_texture_layer
+from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
 
 Sample = dict[str, Tensor]
 
 FLIP_PROB = 0.5
 GREY_PROB = 0.1
 # Keys of the independent random streams of one sample (1 is the scale, in PhotoStream).
-_CUT, _LOOK, _DAMAGE, _HOLES = 2, 3, 4, 5
+_CUT, _LOOK, _DAMAGE, _HOLES, _TEXTURE = 2, 3, 4, 5, 6
+TEXTURE_PROB = 0.3
+MAX_TEXTURES = 2  # on one photo
+TEXTURE_SIDE = 400  # short side in pixels to which larger ones are reduced
 
 
 class PositionDataset(Dataset):
@@ -249,6 +261,8 @@ class DetectorPairs(DegradedPairs):
     Args:
         paths, crop, seed: as in ``DegradedPairs``.
         recipe: one with structured damage, whose masks are the labels.
+        textures: files of pictures of damage, white on black: soft masks of real scratches, say.
+            Three in ten samples get one or two of them besides the damage of the recipe.
         options: ``min_scale``, ``max_short_side`` and ``cache_bytes`` of ``PhotoStream``.
     """
 
@@ -258,13 +272,36 @@ class DetectorPairs(DegradedPairs):
         crop: int,
         seed: int,
         recipe: str | Recipe = "paper",
+        textures: Sequence[Path] = (),
         **options: Any,
     ) -> None:
         super().__init__(paths, crop, seed, recipe, hole_prob=0.0, grey_prob=1.0, **options)
+        # Of any size: a picture of damage is no crop of a photo, and each is small.
+        self.textures = PhotoSet(textures, TEXTURE_SIDE) if textures else None
 
     def __getitem__(self, position: int) -> Sample:
         sample = self._pair(self.streams[0], position, white=False)
+        rng = np.random.default_rng((*self.streams[0].key(position), _TEXTURE))
+        if self.textures and rng.random() < TEXTURE_PROB:
+            return self._textured(sample, rng)
         return {"grey": sample["degraded"][:1].clone(), "scratch_mask": sample["scratch_mask"]}
+
+    def _textured(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Lay textures on a sample, then store it as a JPEG as a scanner does."""
+        assert self.textures is not None
+        photo = to_pixels(sample["degraded"])
+        damaged = sample["scratch_mask"][0].numpy() > 0
+        for _ in range(rng.integers(1, MAX_TEXTURES, endpoint=True)):
+            texture = self.textures.read(int(rng.integers(len(self.textures))))[..., 0]
+            layer = sample_texture_layer(rng)
+            photo, mask = apply_texture_layer(photo, np.ascontiguousarray(texture), layer)
+            damaged = damaged | mask
+        photo = apply_jpeg(photo, sample_jpeg(rng, quality=(60, 100)))
+        return {"grey": to_tensor(photo)[0, :1], "scratch_mask": mask_to_tensor(damaged)[0]}
+
+    def unreadable(self) -> list[Path]:
+        """Return the files found unreadable so far, textures among them."""
+        return super().unreadable() + (self.textures.unreadable() if self.textures else [])
 
 
 def random_square(pixels: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:

@@ -52,6 +52,15 @@ from oldphoto.degradations.noise import (
     sample_salt_pepper,
     sample_speckle_noise,
 )
+from oldphoto.degradations.objects import (
+    Captions,
+    Glints,
+    Twigs,
+    apply_captions,
+    sample_captions,
+    sample_glints,
+    sample_twigs,
+)
 from oldphoto.degradations.paper import (
     PaperTexture,
     Stains,
@@ -118,4 +127,12 @@ from oldphoto.degradations.tone import (
     sample_uneven_fading,
     sample_vignette,
     sample_yellowing,
+)
+from oldphoto.degradations.wear import (
+    Chips,
+    Creases,
+    apply_chips,
+    apply_creases,
+    sample_chips,
+    sample_creases,
 )

@@ -11,6 +11,7 @@ from oldphoto.degradations.noise import (
     sample_salt_pepper,
     sample_speckle_noise,
 )
+from oldphoto.degradations.objects import sample_captions, sample_glints, sample_twigs
 from oldphoto.degradations.paper import sample_paper_texture, sample_stains
 from oldphoto.degradations.recipes import Recipe, Step
 from oldphoto.degradations.resample import (
@@ -29,6 +30,7 @@ from oldphoto.degradations.tone import (
     sample_vignette,
     sample_yellowing,
 )
+from oldphoto.degradations.wear import sample_chips, sample_creases
 
 # online_add_degradation_v2: four steps in random order, each with probability 0.7. The defaults
 # of these sample_* functions are its ranges. Greyscale (0.1) and mirroring (0.5) also change the
@@ -158,6 +160,34 @@ FADED = Recipe(
     intact_prob=1 / 7,
 )
 
+_FINE_PRESS = tuple(partial(press, pitch=(2.0, 5.0), opacity=(0.05, 0.45)) for press in _PRESS)
+
+# What the scratch detector is trained on: scanned prints and postcards, damaged, and with much that
+# is no damage. Sizes are those of squares of 128 to 256 px out of a photo of 640. In the order of
+# time: the scene, the lens, the press, the print on the card, its wear, the scanner's JPEG.
+WORN = Recipe(
+    "worn",
+    groups=(
+        (Step(0.35, (sample_twigs,)), Step(0.2, (sample_glints,))),
+        (
+            Step(1.0, (partial(sample_gaussian_blur, kernel_sizes=(3, 5), sigma=(0.5, 1.5)),)),
+            Step(0.6, (partial(sample_film_grain, sigma=(2.0, 14.0)),)),
+            Step(0.5, (sample_sepia, sample_fading, sample_uneven_fading)),
+        ),
+        (Step(0.35, _FINE_PRESS),),
+        (Step(0.4, (sample_captions,)), Step(0.2, (sample_paper_texture,))),
+        (
+            Step(0.6, (sample_chips,)),
+            Step(0.25, (sample_creases, sample_creases, sample_cracks, sample_folds)),
+            Step(0.15, (sample_scratches, sample_hairs)),
+            Step(0.04, (sample_blotches, sample_torn_border)),
+        ),
+        (Step(0.8, (sample_jpeg,)),),
+    ),
+    shuffled=(False,) * 6,
+    intact_prob=0.2,
+)
+
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT, PRINTS, SCANS, FADED)
+    recipe.name: recipe for recipe in (RELEASED, PAPER, HEAVY, LIGHT, PRINTS, SCANS, FADED, WORN)
 }

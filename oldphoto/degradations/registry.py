@@ -10,11 +10,13 @@ from oldphoto.degradations import (
     elastic,
     holes,
     noise,
+    objects,
     paper,
     resample,
     scratches,
     specks,
     tone,
+    wear,
 )
 from oldphoto.degradations.common import Parameters
 
@@ -58,6 +60,7 @@ _UNSTRUCTURED: dict[str, _Functions] = {
     "sepia": (tone.Sepia, tone.sample_sepia, tone.apply_sepia),
     "yellowing": (tone.Yellowing, tone.sample_yellowing, tone.apply_yellowing),
     "uneven_fading": (tone.UnevenFading, tone.sample_uneven_fading, tone.apply_uneven_fading),
+    "captions": (objects.Captions, objects.sample_captions, objects.apply_captions),
     "vignette": (tone.Vignette, tone.sample_vignette, tone.apply_vignette),
 }
 _STRUCTURED: dict[str, _Functions] = {
@@ -71,6 +74,10 @@ _STRUCTURED: dict[str, _Functions] = {
     "holes": (holes.Holes, holes.sample_holes, holes.apply_holes),
     "torn_border": (holes.TornBorder, holes.sample_torn_border, holes.apply_torn_border),
     "stains": (paper.Stains, paper.sample_stains, paper.apply_stains),
+    "chips": (wear.Chips, wear.sample_chips, wear.apply_chips),
+    "creases": (wear.Creases, wear.sample_creases, wear.apply_creases),
+    "twigs": (objects.Twigs, objects.sample_twigs, cracks.apply_cracks),
+    "glints": (objects.Glints, objects.sample_glints, specks.apply_dust),
     "paper_texture": (paper.PaperTexture, paper.sample_paper_texture, paper.apply_paper_texture),
 }
 # fmt: on

@@ -38,6 +38,7 @@ class Plan:
         feature_network: for the perceptual term; None leaves the term out.
         features_name: what the feature network is, for the record.
         labelled: pairs of photo and mask to fine-tune the detector on.
+        textures: pictures of damage to lay on the photos of the detector.
     """
 
     preset: Preset
@@ -50,6 +51,7 @@ class Plan:
     feature_network: FeatureNetwork | None = None
     features_name: str = ""
     labelled: Sequence[tuple[Path, Path]] = ()
+    textures: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         require_in(self.variant, tuple(MAPPINGS), "variant")
@@ -139,6 +141,7 @@ def stage_facts(plan: Plan, stage: str) -> dict[str, Any]:
         "num_clean": len(plan.clean),
         # Of other stages labelled photos decide nothing: adding some must not refuse a resume.
         "num_labelled": len(plan.labelled) if stage == FINE_TUNING else 0,
+        "num_textures": len(plan.textures) if stage == DETECTOR else 0,
         "started_from": started_from(plan, stage),
         "perceptual_features": features_used(plan, stage),
         "stage": asdict(plan.config(stage)),
@@ -211,7 +214,8 @@ def _describe_inputs(plan: Plan, stage: str, stages: Sequence[str]) -> str:
         "vae-degraded": f"{len(plan.old)} old photos, {len(plan.clean)} clean photos to degrade",
         "vae-clean": f"{len(plan.clean)} clean photos",
         "mapping": f"{len(plan.clean)} clean photos to degrade, {vaes} in {plan.weights}",
-        DETECTOR: f"{len(plan.clean)} clean photos to scratch",
+        DETECTOR: f"{len(plan.clean)} clean photos to scratch"
+        + (f", {len(plan.textures)} pictures of damage" if plan.textures else ""),
         FINE_TUNING: f"{len(plan.labelled)} labelled photos",
         TONE: f"{len(plan.clean)} clean photos to fade",
     }

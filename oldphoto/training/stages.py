@@ -157,7 +157,9 @@ def _detector_stage(plan: Plan, name: str) -> Stage:
     if name == FINE_TUNING:
         dataset = LabelledPhotos(plan.labelled, config.crop, plan.seed)
     else:
-        dataset = DetectorPairs(plan.clean, config.crop, plan.seed, config.recipe)
+        dataset = DetectorPairs(
+            plan.clean, config.crop, plan.seed, config.recipe, textures=plan.textures
+        )
     return Stage(
         name=name,
         config=config,

@@ -84,6 +84,7 @@ def test_it_stops_in_time_and_goes_on_with_resume(tmp_path, capsys):
         (["--from", "official:nowhere"], "expected the folder of the authors' checkpoints"),
         (["--features", "nowhere.pth"], "expected the weights of VGG-19 or SqueezeNet 1.1"),
         (["--labelled", "nowhere"], "expected a folder with photos/ and masks/"),
+        (["--textures", "nowhere"], "expected a folder of photos at nowhere"),
         (["--max-memory", "0"], "the memory limit must be greater than 0 GiB"),
         (["--max-minutes", "0"], "max_minutes must be greater than 0, got 0.0"),
         (["--save-minutes", "-1"], "save_minutes must be 0 or more, got -1.0"),
@@ -255,6 +256,25 @@ def test_the_detector_learns_from_labelled_photos(tmp_path, trained):
     before = (first / "weights" / "detector.safetensors").read_bytes()
     assert main([*command, "--run", str(first), "--resume"]) == 0
     assert (first / "weights" / "detector.safetensors").read_bytes() == before
+
+
+def test_the_detector_learns_from_pictures_of_damage(tmp_path, capsys):
+    textures = tmp_path / "textures"
+    textures.mkdir()
+    for number in range(3):
+        texture = np.zeros((50, 50), np.uint8)
+        texture[10 * number + 5] = 255
+        Image.fromarray(texture).save(textures / f"{number}.png")
+    command = ["train", "--stage", "detector", "--run", str(tmp_path / "run"), *SHORT]
+    with_textures = [*command, "--textures", str(textures), "--recipe", "worn"]
+    assert main([*with_textures, "--dry-run"]) == 0
+    assert "28 clean photos to scratch, 3 pictures of damage" in capsys.readouterr().out
+    assert main(with_textures) == 0
+    card = json.loads((tmp_path / "run/weights/detector.json").read_text(encoding="utf-8"))
+    assert card["training"]["num_textures"] == 3
+    assert card["training"]["stage"]["recipe"] == "worn"
+    assert main([*command, "--recipe", "worn", "--resume"]) == 2
+    assert "num_textures 3, but now num_textures is 0" in capsys.readouterr().err
 
 
 def test_paper_without_a_gpu_is_told_how_long_it_takes(tmp_path, capsys, monkeypatch):

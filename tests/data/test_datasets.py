@@ -341,6 +341,39 @@ def test_detector_sample_is_grey_keeps_the_damage_visible_and_has_its_exact_mask
     assert damaged >= 2  # the recipe has structured damage
 
 
+def test_textures_are_damage_of_some_samples_and_leave_the_others_alone(tmp_path):
+    texture = np.zeros((60, 60), np.uint8)
+    texture[20:40] = 255
+    Image.fromarray(texture).save(tmp_path / "line.png")
+    textures = [tmp_path / "line.png"]
+    plain = DetectorPairs(sample_paths("clean"), 64, 0, "released")  # a recipe without any damage
+    textured = DetectorPairs(sample_paths("clean"), 64, 0, "released", textures=textures)
+    shares = []
+    for position in range(30):
+        before, sample = plain[position], textured[position]
+        mask = sample["scratch_mask"] > 0
+        assert sample["grey"].shape == mask.shape == (1, 64, 64)
+        if not mask.any():
+            assert torch.equal(before["grey"], sample["grey"])
+        else:
+            change = (sample["grey"] - before["grey"]).abs()
+            assert change[mask].mean() > 3 * change[~mask].mean()  # outside there is JPEG alone
+        assert torch.equal(textured[position]["grey"], sample["grey"])
+        shares.append(bool(mask.any()))
+    assert 4 <= sum(shares) <= 16
+
+
+def test_an_unreadable_texture_is_left_out_and_named(tmp_path):
+    Image.fromarray(np.full((30, 30), 255, np.uint8)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    textures = [tmp_path / "bad.png", tmp_path / "good.png"]
+    pairs = DetectorPairs(sample_paths("clean"), 64, 0, textures=textures)
+    with pytest.warns(UserWarning, match=r"left out of training: .*bad.png"):
+        for position in range(30):
+            pairs[position]
+    assert pairs.unreadable() == [tmp_path / "bad.png"]
+
+
 def test_random_scale_shows_more_of_the_photo_but_never_less_than_the_crop():
     stream = PhotoStream(sample_paths("clean"), 100, 0, min_scale=0.3)
     sides = [min(stream.at(p)[0].shape[:2]) for p in range(40)]

@@ -136,7 +136,7 @@ def test_holes_are_in_the_mask_only(photo):
 def test_refusals(photo):
     with pytest.raises(
         InputError,
-        match="must be one of released, paper, heavy, light, prints, scans, faded; got 'old'",
+        match="must be one of released, paper, heavy, light, prints, scans, faded, worn; got 'old'",
     ):
         degrade(photo, 0, "old")
     with pytest.raises(InputError, match="between 1 and the photo's short side 120, got 121"):
