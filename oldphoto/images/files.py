@@ -28,6 +28,7 @@ from oldphoto.images.metadata import (
     read_metadata_of,
     save_options,
 )
+from oldphoto.images.png import holds_all_rows
 from oldphoto.images.tiff import RAW_SUFFIXES, is_camera_raw, is_tiff, open_tiff, raw_sentence
 from oldphoto.system.files import written_whole
 
@@ -479,6 +480,7 @@ def _upright(
         if metadata is None:
             metadata = read_metadata_of(image, opened.path, opened.offset)
         image = _decoded(opened)
+        _require_all_rows(image, opened.path)
         return to_rgb(_turned(image, opened, metadata), background)
 
 
@@ -498,6 +500,15 @@ def _decoded(opened: _Opened) -> Image.Image:
         if again is None:
             raise  # the first error says what is wrong
         return again
+
+
+def _require_all_rows(image: Image.Image, path: Path | None) -> None:
+    """Raise OSError for a PNG file whose data ends early: its missing rows are read as zeros."""
+    if image.format != "PNG" or path is None:
+        return
+    last_row = np.asarray(image.crop((0, image.height - 1, *image.size)))
+    if (image.info.get("interlace") or not last_row.any()) and not holds_all_rows(path):
+        raise OSError("its image data ends too early")
 
 
 def _turned(image: Image.Image, opened: _Opened, metadata: Metadata) -> Image.Image:

@@ -181,14 +181,12 @@ class RunLog:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._path.is_file():
             return
-        with self._path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            names = list(reader.fieldnames or [])
-            # A row cut off by a crash has no value in its last column.
-            rows = [row for row in reader if row[names[-1]] and int(float(row["step"])) <= step]
-        # One header for the whole file: rows that follow have the names of today.
-        names = [old_runs.today(name) for name in names]
-        rows = [dict(zip(names, row.values(), strict=True)) for row in rows]
+        try:
+            names, rows = self._rows_until(step)
+        except (ValueError, LookupError, TypeError, OverflowError, csv.Error) as error:
+            raise InputError(
+                f"{self._path} is damaged ({error}): move it away and repeat the command"
+            ) from error
         if not rows:  # perhaps the header itself was cut off: start a new file
             self._path.unlink()
             return
@@ -199,6 +197,17 @@ class RunLog:
         # Written aside and renamed: a kill at this moment must not cost the whole log.
         with written_whole(self._path) as file:
             file.write(text.getvalue().encode())
+
+    def _rows_until(self, step: int) -> tuple[list[str], list[dict[str, str]]]:
+        """Read the log; return the names of its columns, as of today, and the rows to keep."""
+        with self._path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            names = list(reader.fieldnames or [])
+            # A row cut off by a crash has no value in its last column.
+            rows = [row for row in reader if row[names[-1]] and int(float(row["step"])) <= step]
+        # One header for the whole file: rows that follow have the names of today.
+        names = [old_runs.today(name) for name in names]
+        return names, [dict(zip(names, row.values(), strict=True)) for row in rows]
 
     def save_samples(self, step: int, samples: dict[str, Tensor]) -> None:
         """Write a picture with input, output and target of some photos of the batch, side by side.

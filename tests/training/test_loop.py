@@ -320,6 +320,17 @@ def test_rows_after_the_checkpoint_are_dropped_on_resume(tmp_path):
     assert path.read_text(encoding="utf-8").split() == ["step,rate,l1", "2,0.1,0.5", "4,0.1,0.4"]
 
 
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\0no text", b"step,l1\nmany,1\n", b"a,b\n1,2\n", b"step,l1\n1,2,3\n"]
+)
+def test_a_damaged_log_is_named_and_kept(tmp_path, content):
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"is damaged .*: move it away"):
+        RunLog(tmp_path, "s", step=4, photos_per_step=1, every=1)
+    assert path.read_bytes() == content
+
+
 def test_the_moving_average_warms_up_and_then_keeps_its_decay():
     update = optimizer.moving_average(0.9)
     average = [torch.zeros(2)]
