@@ -72,7 +72,7 @@ def grain(grey: np.ndarray) -> float:
     return float(np.median(details[smooth]) / np.sqrt(2 / np.pi))  # mean |x| of a normal x
 
 
-def sharpness(grey: np.ndarray) -> float:
+def sharpness(grey: np.ndarray, sound: np.ndarray | None = None) -> float:
     """Return how steep the steepest edges are, against those of the photo at half its size.
 
     An edge from one pixel to the next is as steep at both sizes: 1. Blurred, it is steeper at half
@@ -80,9 +80,14 @@ def sharpness(grey: np.ndarray) -> float:
 
     Args:
         grey: float32 (H, W) in [0, 255].
+        sound: bool (H, W), the pixels that count; None: all do.
     """
-    half = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return _steepest(grey) / max(_steepest(half), 1.0)
+    size = (grey.shape[1] // 2, grey.shape[0] // 2)
+    half = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    if sound is None:
+        return _steepest(grey) / max(_steepest(half), 1.0)
+    half_sound = cv2.resize(sound.astype(np.float32), size, interpolation=cv2.INTER_AREA) == 1
+    return _steepest(grey, sound) / max(_steepest(half, half_sound), 1.0)
 
 
 def blockiness(grey: np.ndarray) -> float:
@@ -99,10 +104,13 @@ def blockiness(grey: np.ndarray) -> float:
     return worst
 
 
-def _steepest(grey: np.ndarray) -> float:
-    """Return the step between neighbours that half a percent of the pixels exceed."""
-    steps = [np.abs(np.diff(grey, axis=axis)).ravel() for axis in (0, 1)]
-    return float(np.percentile(np.concatenate(steps), 99.5))
+def _steepest(grey: np.ndarray, sound: np.ndarray | None = None) -> float:
+    """Return the step between sound neighbours that half a percent of the pixels exceed."""
+    down, right = np.abs(np.diff(grey, axis=0)), np.abs(np.diff(grey, axis=1))
+    if sound is not None:
+        down, right = down[sound[1:] & sound[:-1]], right[sound[:, 1:] & sound[:, :-1]]
+    steps = np.concatenate([down.ravel(), right.ravel()])
+    return float(np.percentile(steps, 99.5)) if steps.size else 0.0
 
 
 def _squares(values: np.ndarray) -> np.ndarray:

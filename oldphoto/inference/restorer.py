@@ -53,6 +53,7 @@ from oldphoto.inference.memory_plan import (
 )
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.inference.screens import SCREEN_STEP, find_screen, hold_screen_back
+from oldphoto.inference.texture import TEXTURE_REACH, keep_texture, measure_loss
 from oldphoto.inference.tiling import Tiling, weighted_places
 from oldphoto.networks.partial_nonlocal import Lenders, lattice_step, lend
 from oldphoto.networks.restoration import RestorationNetwork
@@ -91,10 +92,10 @@ class Restorer:
         max_memory_gb: most GiB that the process may take on the device; larger photos are cut
             into overlapping tiles. None: what is free.
         tone: "keep" leaves the tone of each area within 3 grey levels of the original's, a
-            black-and-white photo, brown or not, without any new colour, and the dots of a printed
-            picture no stronger than they were. "restore" goes on from there: brown becomes grey,
-            and ``tone_mapping`` brings back what has faded. "network" takes what the network
-            gives, as ``restore_tensor`` always does.
+            black-and-white photo, brown or not, without any new colour, the dots of a printed
+            picture no stronger than they were, and a sharp photo with its fine texture. "restore"
+            goes on from there: brown becomes grey, and ``tone_mapping`` brings back what has
+            faded. "network" takes what the network gives, as ``restore_tensor`` always does.
         strength: 1 is the restored photo, 0 the original; between them both are mixed.
         tone_mapping: the network that ``tone="restore"`` needs.
         attention: "fast": in a photo of more than 65,536 latent positions (a megapixel), damaged
@@ -347,21 +348,24 @@ class Restorer:
         if damaged is not None and self.mask_dilation:
             damaged = dilate(mask_to_tensor(damaged), self.mask_dilation)[0, 0].numpy() > 0
         restored = self._restored_levels(pixels, damaged, toning is not None, tiling)
-        if self.tone != "network":
-            _hold_screen_back(pixels, restored)
+        loss = None
+        if self.tone != "network" and not _hold_screen_back(pixels, restored):
+            loss = measure_loss(pixels, restored, damaged)  # dots of a print are no texture
+        reach = TONE_REACH + TEXTURE_REACH
 
         def toned(rows: slice) -> np.ndarray:
             """Return some rows of the restored photo in the tone of the original."""
             if self.tone == "network":
                 return restored[rows]
-            near = slice(max(0, rows.start - TONE_REACH), min(height, rows.stop + TONE_REACH))
-            levels = restored[near]
+            near = slice(max(0, rows.start - reach), min(height, rows.stop + reach))
+            levels, hole = restored[near], None if damaged is None else damaged[near]
+            if loss is not None:
+                levels = keep_texture(pixels[near], levels, hole, loss)
             if toning is None:
                 levels = levels.copy()
             else:
                 levels = toning.print(luminance(levels), near.start, height)
-            sound = None if damaged is None else damaged[near]
-            levels = keep_tone(in_levels(pixels[near]), levels, sound)
+            levels = keep_tone(in_levels(pixels[near]), levels, hole)
             return levels[rows.start - near.start :][: rows.stop - rows.start]
 
         def finish(rows: slice) -> None:
@@ -369,7 +373,7 @@ class Restorer:
             levels = blended(in_levels(pixels[rows]), levels, self.strength)
             result[rows] = from_levels(levels, deep=pixels.dtype == np.uint16)
 
-        step = max(TONE_REACH, _STRIP_PIXELS // width)
+        step = max(reach, _STRIP_PIXELS // width)
         strips = [slice(top, min(top + step, height)) for top in range(0, height, step)]
         new: np.ndarray | None = None
         result = np.empty_like(pixels)
@@ -612,11 +616,15 @@ def dilate(mask: Tensor, times: int) -> Tensor:
     return F.max_pool2d(mask, 2 * times + 1, stride=1, padding=times)
 
 
-def _hold_screen_back(pixels: np.ndarray, restored: np.ndarray) -> None:
-    """Change the restored photo, float32 (H, W, 3), so that it shows no dots more than before."""
+def _hold_screen_back(pixels: np.ndarray, restored: np.ndarray) -> bool:
+    """Change the restored photo, float32 (H, W, 3), so that it shows no dots more than before.
+
+    Returns:
+        Whether the photo is printed in dots.
+    """
     screen = find_screen(luminance(pixels))
     if screen is None:
-        return
+        return False
     moire = find_screen(luminance(restored))  # new dots, between those of the photo
     screen = screen if moire is None else screen | moire
     height, width = pixels.shape[:2]
@@ -629,6 +637,7 @@ def _hold_screen_back(pixels: np.ndarray, restored: np.ndarray) -> None:
         change = hold_screen_back(original, grey, screen) - grey
         changed.append(change[top - near.start :][:step])
     restored += np.concatenate(changed)[..., None]
+    return True
 
 
 def _test_photo() -> tuple[Tensor, Tensor]:
