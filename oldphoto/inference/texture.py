@@ -60,7 +60,7 @@ def measure_loss(
     for top in tops:
         part = slice(top, top + rows)
         hole = _near_hole(damaged, part)
-        before, after = _grey(original[part]), _grey(restored[part])
+        before, after = _greys(original[part], restored[part], damaged, part)
         sharp.append(sharpness(before, None if hole is None else ~hole))
         lost = _variance(_detail(before)) - _variance(_detail(after))
         losses.append(lost.ravel() if hole is None else lost[~hole])
@@ -91,8 +91,9 @@ def keep_texture(
     >>> round(float(np.corrcoef(kept[..., 0].ravel(), stripes.ravel())[0, 1]), 2)
     1.0
     """
-    before, after = _detail(_grey(original)), _detail(_grey(restored))
-    hole = _near_hole(damaged, slice(None))
+    whole = slice(None)
+    before, after = map(_detail, _greys(original, restored, damaged, whole))
+    hole = _near_hole(damaged, whole)
     if hole is not None:
         before[hole] = after[hole]
     lost = _variance(before) - _variance(after)
@@ -101,8 +102,14 @@ def keep_texture(
     return restored + (back * (before - after))[..., None]
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    return in_levels(luminance(pixels)).astype(np.float32)
+def _greys(
+    original: np.ndarray, restored: np.ndarray, damaged: np.ndarray | None, rows: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both luminances, float32 (H, W); what lay in a hole must not matter around it."""
+    before, after = (in_levels(luminance(one)).astype(np.float32) for one in (original, restored))
+    if damaged is not None:
+        before[damaged[rows]] = after[damaged[rows]]
+    return before, after
 
 
 def _detail(grey: np.ndarray) -> np.ndarray:

@@ -57,6 +57,20 @@ def test_a_hole_and_its_rim_are_left_to_the_network():
     assert np.abs(kept[85:115, 70:90] - things[85:115, 70:90]).mean() < 6
 
 
+def test_what_lies_in_a_hole_changes_nothing_around_it():
+    photo = sample_photo("astronaut")
+    hole = np.zeros(photo.shape[:2], bool)
+    hole[74:91, 120:146] = True
+    restorer = Restorer.from_pretrained("small", device="cpu", precision="fp32")
+    results = []
+    for level in (0, 90, 255):
+        other = photo.copy()
+        other[hole] = level
+        results.append(restorer.restore_pixels(other, hole))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
 def test_a_blurred_photo_gets_nothing_back():
     photo = sample_photo("cat")
     blurred = cv2.GaussianBlur(photo, (0, 0), 2)
