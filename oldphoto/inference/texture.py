@@ -83,7 +83,6 @@ def keep_texture(
     Returns:
         float32 (H, W, 3).
 
-    >>> rng = np.random.default_rng(0)
     >>> stripes = np.tile(np.float32([80, 80, 160, 160]), (64, 16))
     >>> original = np.repeat(stripes[..., None], 3, axis=2).astype(np.uint8)
     >>> flat = np.full((64, 64, 3), 120, np.float32)
