@@ -248,9 +248,8 @@ def _local_copy(source: str) -> Iterator[Path]:
 
 def _proves(old: Row, row: Row, now: str | None) -> bool:
     """Return whether an old row proves that a photo is restored, given its result as it is now."""
-    same = all(
-        getattr(old, name) == getattr(row, name) for name in ("sha256", "mask_sha256", "made_with")
-    )
+    before = old.sha256, old.mask_sha256, old.made_with
+    same = before == (row.sha256, row.mask_sha256, row.made_with)
     return same and not old.error and old.result_sha256 == now
 
 

@@ -4,11 +4,9 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from oldphoto.checks import InputError, require_positive
@@ -160,8 +158,7 @@ def run(args: argparse.Namespace) -> int:
     file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
     record = record_of(restorer, source)
-    look = partial(_gets_prints, restorer)
-    for outcome in restore_batch(bar, restorer.restore_pixels, masks, record, look, gate):
+    for outcome in restore_batch(bar, restorer.restore_pixels, masks, record, gate=gate):
         if outcome.is_mask_error and len(jobs) == 1:
             raise InputError(outcome.error)  # one photo and its mask: the call itself is wrong
         _report(outcome, said)
@@ -169,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
         failed += bool(outcome.error)
         if outcome.needed_nothing:
             alone.append(outcome.job.photo.name)
-        elif outcome.seen:
+        elif outcome.weights not in ("", source.label):
             printed.append(outcome.job.photo.name)
     for line in _closing_lines(file_notes, alone, printed):
         _say(line)
@@ -185,12 +182,6 @@ def _own_folders(args: argparse.Namespace) -> list[Path]:
     """Return the folders of the results and of the masks: what is there is no photo to restore."""
     masks = Path(args.mask) if args.mask else None
     return [folder for folder in (args.output, args.save_masks, masks) if folder]
-
-
-def _gets_prints(
-    restorer: Restorer, pixels: np.ndarray, _restored: np.ndarray, _mask: np.ndarray | None
-) -> bool:
-    return restorer.for_photo(pixels) is not restorer
 
 
 def _report(outcome: Outcome, said: set[str]) -> None:

@@ -65,6 +65,7 @@ class Outcome:
         masked_share: fraction of the pixels marked as damaged, in [0, 1].
         seconds: time that restoring took, without reading and writing.
         needed_nothing: whether the photo is left as it is, because the ``gate`` says so.
+        weights: name of those that restored it, if there is a record.
         seen: result of the batch's ``look``.
     """
 
@@ -78,6 +79,7 @@ class Outcome:
     masked_share: float = 0.0
     seconds: float = 0.0
     needed_nothing: bool = False
+    weights: str = ""
     seen: Any = None
 
 
@@ -151,6 +153,7 @@ def restore_one(
     needed_nothing = gate is not None and fraction == 0 and gate(photo.pixels)
     restored = original if needed_nothing else np.asarray(restore(original, mask))
     seconds = time.perf_counter() - started
+    weights = ""
     with _writing(job) as path:
         if needed_nothing and path.suffix.lower() == job.photo.suffix.lower():
             with written_whole(path) as file:
@@ -162,6 +165,7 @@ def restore_one(
             lost = write_photo(path, restored, photo.icc_profile)
         else:
             told = replace(record(original), masked_share=fraction)
+            weights = told.weights
             lost = write_recorded(path, restored, told, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
@@ -177,6 +181,7 @@ def restore_one(
         masked_share=fraction,
         seconds=seconds,
         needed_nothing=needed_nothing,
+        weights=weights,
         seen=look(photo.pixels, _eight_bits(restored), mask) if look else None,
     )
 
