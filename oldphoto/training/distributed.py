@@ -4,10 +4,12 @@
 one process, and every function here returns at once.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -51,6 +53,9 @@ def joined(device_name: str | None = None) -> Iterator[Place]:
         # One GPU per process: LOCAL_RANK counts the processes of this machine.
         device = choose_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
         torch.cuda.set_device(device)
+    # Functions of torch.distributed.nn take the group that exists when they are imported as their
+    # default. DistributedDataParallel imports them later and they would keep the group alive.
+    import_module("torch.distributed.nn")
     # NCCL sends from GPU to GPU; Gloo works on every CPU.
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
@@ -58,6 +63,9 @@ def joined(device_name: str | None = None) -> Iterator[Place]:
     finally:
         # After an error, too: otherwise the other processes would wait for this one.
         dist.destroy_process_group()
+        # The threads of the group end with the last reference to it. A thread that still held a
+        # tensor when Python shuts down would abort the process, after all the work was done.
+        gc.collect()
 
 
 def any_process(*answers: bool, device: torch.device | str = "cpu") -> list[bool]:

@@ -101,3 +101,39 @@ def test_a_group_of_one_is_joined_and_left(monkeypatch, tmp_path):
         assert mean_over_processes(torch.tensor([1.0, 2.0])).tolist() == [1.0, 2.0]
         assert gather_paths([Path("a.jpg"), Path("a.jpg")]) == [Path("a.jpg")]
     assert not torch.distributed.is_initialized()
+
+
+LEAVES_ITS_GROUP = """\
+from pathlib import Path
+from torch import nn, ones
+from torch.nn.parallel import DistributedDataParallel
+from oldphoto.training.distributed import joined, wait_for_all
+
+def threads():
+    return [file.read_text() for file in Path("/proc/self/task").glob("*/comm")]
+
+def train():
+    network = DistributedDataParallel(nn.Linear(3, 3), find_unused_parameters=True)
+    network(ones(2, 3)).sum().backward()
+    wait_for_all()
+
+with joined("cpu"):
+    train()
+    assert any("gloo" in name for name in threads()), threads()
+assert not any("gloo" in name for name in threads()), threads()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux names a process's threads")
+def test_the_threads_of_a_group_end_with_it():
+    # A thread that outlives the group can abort the process while Python shuts down.
+    place = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES_ITS_GROUP],
+        env=os.environ | place,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
