@@ -53,7 +53,7 @@ from oldphoto.inference.memory_plan import (
 )
 from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.inference.screens import SCREEN_STEP, find_screen, hold_screen_back
-from oldphoto.inference.texture import TEXTURE_REACH, keep_texture, measure_loss
+from oldphoto.inference.texture import DETAIL_REACH, keep_detail, measure_loss
 from oldphoto.inference.tiling import Tiling, weighted_places
 from oldphoto.networks.partial_nonlocal import Lenders, lattice_step, lend
 from oldphoto.networks.restoration import RestorationNetwork
@@ -351,7 +351,7 @@ class Restorer:
         loss = None
         if self.tone != "network" and not _hold_screen_back(pixels, restored):
             loss = measure_loss(pixels, restored, damaged)  # dots of a print are no texture
-        reach = TONE_REACH + TEXTURE_REACH
+        reach = TONE_REACH + DETAIL_REACH
 
         def toned(rows: slice) -> np.ndarray:
             """Return some rows of the restored photo in the tone of the original."""
@@ -359,8 +359,7 @@ class Restorer:
                 return restored[rows]
             near = slice(max(0, rows.start - reach), min(height, rows.stop + reach))
             levels, hole = restored[near], None if damaged is None else damaged[near]
-            if loss is not None:
-                levels = keep_texture(pixels[near], levels, hole, loss)
+            levels = keep_detail(pixels[near], levels, hole, loss)
             if toning is None:
                 levels = levels.copy()
             else:

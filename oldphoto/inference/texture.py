@@ -1,8 +1,11 @@
-"""Give a sharp photo its fine texture back where the network took it for noise.
+"""Keep the fine detail of a photo: give lost texture back, and limit how much edges are sharpened.
 
 A network that has learned to remove noise also removes what looks like it: foliage, cloth, brick,
 small print. In a sharp photo most of what it has lost can be told from noise. Noise lies everywhere
-to about the same amount; texture is more than that in some places. Nothing here is learned.
+to about the same amount; texture is more than that in some places.
+
+A network that has learned to remove blur makes edges of a photo that was enlarged jagged and hard.
+So the contrast of detail may grow, but not by more than ``MAX_GROWTH``. Nothing here is learned.
 """
 
 from dataclasses import dataclass
@@ -13,6 +16,9 @@ import numpy as np
 from oldphoto.inference.fidelity import in_levels, luminance
 from oldphoto.inference.gate import sharpness
 
+MAX_GROWTH = 1.4
+"""How many times the contrast of detail, its standard deviation around a pixel, may grow."""
+
 _BLURRED, _SHARP = 0.6, 0.8  # sharpness: below, nothing is given back; above, everything
 _DETAIL_SIGMA, _AREA_SIGMA, _BLEND_SIGMA = 2.0, 3.0, 1.5  # pixels
 _NOISE_QUANTILE = 0.4  # of the places, that are taken to have lost noise alone
@@ -22,8 +28,8 @@ _HOLE_RIM = 13  # pixels; around a hole old and new cannot be compared
 _MEASURED_PIXELS = 2**21
 _STRIP_ROWS = 256
 
-TEXTURE_REACH = 4 * 7
-"""Pixels from which ``keep_texture`` can change a pixel: three blurs, four sigmas a side each."""
+DETAIL_REACH = 4 * 7
+"""Pixels from which ``keep_detail`` can change a pixel: three blurs, four sigmas a side each."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +77,14 @@ def measure_loss(
     return Loss(max(float(np.quantile(all_losses, _NOISE_QUANTILE)), _LEAST_NOISE), share)
 
 
-def keep_texture(
-    original: np.ndarray, restored: np.ndarray, damaged: np.ndarray | None, loss: Loss
+def keep_detail(
+    original: np.ndarray, restored: np.ndarray, damaged: np.ndarray | None, loss: Loss | None
 ) -> np.ndarray:
-    """Return the restored photo, or some rows of it, with the lost texture given back.
+    """Return the restored photo, or some rows of it, with texture given back and edges held back.
 
     Args:
         original, restored, damaged: as for ``measure_loss``.
-        loss: of the whole photo.
+        loss: of the whole photo; None gives nothing back.
 
     Returns:
         float32 (H, W, 3).
@@ -86,7 +92,7 @@ def keep_texture(
     >>> stripes = np.tile(np.float32([80, 80, 160, 160]), (64, 16))
     >>> original = np.repeat(stripes[..., None], 3, axis=2).astype(np.uint8)
     >>> flat = np.full((64, 64, 3), 120, np.float32)
-    >>> kept = keep_texture(original, flat, None, Loss(noise=4.0, share=1.0))
+    >>> kept = keep_detail(original, flat, None, Loss(noise=4.0, share=1.0))
     >>> round(float(np.corrcoef(kept[..., 0].ravel(), stripes.ravel())[0, 1]), 2)
     1.0
     """
@@ -95,10 +101,16 @@ def keep_texture(
     hole = _near_hole(damaged, whole)
     if hole is not None:
         before[hole] = after[hole]
-    lost = _variance(before) - _variance(after)
-    texture = np.clip((lost - _NOISE_FACTOR * loss.noise) / np.maximum(lost, 1e-3), 0, 1)
-    back = loss.share * cv2.GaussianBlur(texture, (0, 0), _BLEND_SIGMA)
-    return restored + (back * (before - after))[..., None]
+    had, has = _variance(before), _variance(after)
+    # Where detail has grown too much, a fraction of it is taken off. One grey level is rounding.
+    most = MAX_GROWTH * np.sqrt((had + 1) / (has + 1))
+    change = cv2.GaussianBlur(np.minimum(most, 1) - 1, (0, 0), _BLEND_SIGMA) * after
+    if loss is not None:
+        lost = had - has
+        texture = np.clip((lost - _NOISE_FACTOR * loss.noise) / np.maximum(lost, 1e-3), 0, 1)
+        back = loss.share * cv2.GaussianBlur(texture, (0, 0), _BLEND_SIGMA)
+        change += back * (before - after)
+    return restored + change[..., None]
 
 
 def _greys(

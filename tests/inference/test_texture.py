@@ -10,7 +10,7 @@ from oldphoto.inference import restorer as restorer_module
 from oldphoto.inference.fidelity import luminance
 from oldphoto.inference.gate import sharpness
 from oldphoto.inference.restorer import Restorer
-from oldphoto.inference.texture import Loss, keep_texture, measure_loss
+from oldphoto.inference.texture import MAX_GROWTH, Loss, keep_detail, measure_loss
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.samples import sample_names, sample_paths, sample_photo
 
@@ -30,18 +30,31 @@ def test_texture_comes_back_and_noise_does_not():
     flat = np.full_like(things, 128)
     loss = measure_loss(original, flat, None)
     assert loss is not None and 8 < loss.noise < 20  # 4 squared, less what is coarser
-    kept = keep_texture(original, flat, None, loss)
+    kept = keep_detail(original, flat, None, loss)
     left, right = np.s_[20:-20, 20:70], np.s_[20:-20, 130:180]
     assert np.abs(kept - things)[left].mean() < 6 < np.abs(flat - things)[left].mean()
     assert np.abs(kept - 128)[right].mean() < 0.3
 
 
-def test_what_the_network_has_made_sharper_stays():
+@pytest.mark.parametrize(("made", "kept"), [(1.3, 1.3), (2.5, MAX_GROWTH)])
+def test_detail_may_become_sharper_up_to_a_limit(made, kept):
     original, things = half_textured(noise=0)
-    sharper = 128 + 1.5 * (things - 128)
-    loss = measure_loss(original, sharper, None)
-    assert loss is not None
-    np.testing.assert_allclose(keep_texture(original, sharper, None, loss), sharper, atol=1e-3)
+    sharper = 128 + made * (things - 128)
+    for loss in (measure_loss(original, sharper, None), None):
+        levels = keep_detail(original, sharper, None, loss)
+        middle = np.s_[20:-20, 20:70]
+        growth = (levels - 128)[middle] / (things - 128)[middle]
+        np.testing.assert_allclose(growth, kept, rtol=0.02)
+
+
+def test_a_filled_hole_is_not_held_back():
+    photo = np.full((100, 100, 3), 128, np.uint8)
+    hole = np.zeros((100, 100), bool)
+    hole[40:60, 40:60] = True
+    filled = photo.astype(np.float32)
+    filled[40:60:2, 40:60] = 255
+    levels = keep_detail(photo, filled, hole, None)
+    np.testing.assert_allclose(levels[hole], filled[hole], atol=0.5)
 
 
 def test_a_hole_and_its_rim_are_left_to_the_network():
@@ -52,7 +65,7 @@ def test_a_hole_and_its_rim_are_left_to_the_network():
     flat = np.full_like(things, 128)
     loss = measure_loss(original, flat, hole)
     assert loss is not None
-    kept = keep_texture(original, flat, hole, loss)
+    kept = keep_detail(original, flat, hole, loss)
     np.testing.assert_allclose(kept[hole], 128, atol=1e-3)
     assert np.abs(kept[85:115, 70:90] - things[85:115, 70:90]).mean() < 6
 
