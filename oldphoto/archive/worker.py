@@ -18,7 +18,7 @@ from oldphoto.archive.manifest import Manifest, Row
 from oldphoto.archive.storage import Storage, is_url, open_place
 from oldphoto.archive.tasks import Task
 from oldphoto.checks import InputError
-from oldphoto.inference.batch import Gate, Record, Restore, record_of, restore_one, sentence_on
+from oldphoto.inference.batch import Gate, Restore, record_of, restore_one, sentence_on
 from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.jobs import Job
 from oldphoto.inference.masks import (
@@ -28,7 +28,7 @@ from oldphoto.inference.masks import (
     read_given,
     require_use_for_masks,
 )
-from oldphoto.inference.provenance import network_sha256
+from oldphoto.inference.provenance import Provenance
 from oldphoto.inference.restorer import Attention, Precision, Restorer, TilingWarning, Tone
 from oldphoto.system.files import sha256_of
 from oldphoto.system.outputs import HIDDEN
@@ -76,7 +76,7 @@ class ArchiveWorker:
         output: folder or URL of the results and the manifest.
         restore: called with pixels and mask.
         masks: called with file and pixels.
-        record: returns what is written into a restored photo, given the pixels of the original.
+        record: written into every restored photo.
         made_with: names weights and settings, for the manifest.
         gate: tells the photos that need nothing, see ``restore_batch``.
         reading: how masks from files are taken.
@@ -87,7 +87,7 @@ class ArchiveWorker:
         output: str,
         restore: Restore,
         masks: MaskSource,
-        record: Record | None,
+        record: Provenance | None,
         made_with: str,
         gate: Gate | None = None,
         reading: MaskReading | None = None,
@@ -124,16 +124,14 @@ class ArchiveWorker:
         if settings.has_mask_files:
             require_use_for_masks(restorer, source)
         reading = replace(found, inverted=settings.inverted)
-        words = [own_version(), source.label, network_sha256(restorer.network)[:16]]
-        if settings.variant is None and (prints := source.for_prints()):
-            words += [prints.label, network_sha256(prints.network())[:16]]
-        words += [restorer.precision, f"tone {restorer.tone}", f"strength {restorer.strength:g}"]
+        record = record_of(restorer, source)
+        words = [own_version(), record.weights, record.weights_sha256[:16], restorer.precision]
+        words += [f"tone {restorer.tone}", f"strength {restorer.strength:g}"]
         words += [f"attention {restorer.attention}", mask_words]
         gate = choose_gate(restorer.tone, settings.always)
         words += ["those that need nothing are copied"] if gate else []
         words += ["mask files inverted"] if settings.inverted else []
         made_with = "; ".join(words)
-        record = record_of(restorer, source)
         return cls(output, restorer.restore_pixels, masks, record, made_with, gate, reading)
 
     def __call__(self, tasks: list[Task]) -> list[Row]:

@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         default="small",
         metavar="NAME",
-        help="small, which takes prints for pictures printed in dots, unless --variant is given; "
-        "prints; a folder written by training; or official:FOLDER (default: small)",
+        help="small; a folder written by training; or official:FOLDER (default: small)",
     )
     parser.add_argument(
         "--variant", help="quality, scratch or hr (default: the first one of the weights)"
@@ -153,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
     for line in left_out_lines(found.left_out):
         _say(line)
     gate = choose_gate(restorer.tone, args.always)
-    failed, alone, printed = 0, list[str](), list[str]()
+    failed, alone = 0, list[str]()
     said: set[str] = set()
     file_notes: Counter[str] = Counter()
     bar = tqdm(jobs, unit="photo", desc="restoring")
@@ -166,9 +165,7 @@ def run(args: argparse.Namespace) -> int:
         failed += bool(outcome.error)
         if outcome.needed_nothing:
             alone.append(outcome.job.photo.name)
-        elif outcome.weights not in ("", source.label):
-            printed.append(outcome.job.photo.name)
-    for line in _closing_lines(file_notes, alone, printed):
+    for line in _closing_lines(file_notes, alone):
         _say(line)
     left_out = f"; {len(found.left_out)} left out, see above" if found.left_out else ""
     num = len(jobs) - failed - len(alone)
@@ -201,18 +198,13 @@ def _report(outcome: Outcome, said: set[str]) -> None:
         _say(f"{prefix} {outcome.error}")
 
 
-def _closing_lines(
-    file_notes: Mapping[str, int], alone: Sequence[str], printed: Sequence[str]
-) -> Iterator[str]:
+def _closing_lines(file_notes: Mapping[str, int], alone: Sequence[str]) -> Iterator[str]:
     """Yield what is said once about many photos."""
     for note, count in file_notes.items():
         yield f"{count} {'photo' if count == 1 else 'photos'}: {note}"
     if alone:
         what = "1 photo" if len(alone) == 1 else f"{len(alone)} photos"
         yield f"{what} needed nothing: {', '.join(alone)}; copied (--always restores all)"
-    if printed:
-        what = "1 photo" if len(printed) == 1 else f"{len(printed)} photos"
-        yield f"{what} printed in dots: {', '.join(printed)}; restored with the weights prints"
 
 
 def _say(message: str) -> None:

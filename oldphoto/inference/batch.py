@@ -25,7 +25,6 @@ from oldphoto.inference.jobs import Job, source_of
 from oldphoto.inference.masks import MaskError, MaskSource
 from oldphoto.inference.provenance import Provenance, network_sha256, write_recorded
 from oldphoto.inference.restorer import Restorer, TilingWarning
-from oldphoto.networks.restoration import RestorationNetwork
 from oldphoto.system.files import written_whole
 from oldphoto.weights.source import WeightsSource
 
@@ -37,9 +36,6 @@ In a batch, photos of 16 bits per channel are uint16. A result of uint8 is then 
 
 Look = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 """Takes a photo, the restored photo and the mask; what it returns is kept in the outcome."""
-
-Record = Callable[[np.ndarray], Provenance]
-"""Returns the record of a photo, given its pixels; its masked fraction is put in later."""
 
 Gate = Callable[[np.ndarray], bool]
 """Takes a photo, uint8 (H, W, 3); returns whether it needs nothing, as ``gate.needs_nothing``."""
@@ -65,7 +61,6 @@ class Outcome:
         masked_share: fraction of the pixels marked as damaged, in [0, 1].
         seconds: time that restoring took, without reading and writing.
         needed_nothing: whether the photo is left as it is, because the ``gate`` says so.
-        weights: name of those that restored it, if there is a record.
         seen: result of the batch's ``look``.
     """
 
@@ -79,7 +74,6 @@ class Outcome:
     masked_share: float = 0.0
     seconds: float = 0.0
     needed_nothing: bool = False
-    weights: str = ""
     seen: Any = None
 
 
@@ -87,7 +81,7 @@ def restore_batch(
     jobs: Iterable[Job],
     restore: Restore,
     masks: MaskSource,
-    record: Record | None = None,
+    record: Provenance | None = None,
     look: Look | None = None,
     gate: Gate | None = None,
 ) -> Iterator[Outcome]:
@@ -97,8 +91,7 @@ def restore_batch(
         jobs: photos and where to write them, see ``jobs.plan_jobs``.
         restore: called with pixels and mask, such as ``Restorer.restore_pixels``.
         masks: called with file and pixels, see ``choose_masks``.
-        record: called with the pixels of a photo; what it returns is written into the restored
-            photo, with its masked fraction. None: no record.
+        record: written into every restored photo, with its masked fraction; None: no record.
         look: called with pixels, restored pixels and mask, for callers that show them.
         gate: called with the pixels of a photo without marked damage; where it returns true, the
             photo is left as it is. None: all photos are restored.
@@ -132,7 +125,7 @@ def restore_one(
     job: Job,
     restore: Restore,
     masks: MaskSource,
-    record: Record | None = None,
+    record: Provenance | None = None,
     look: Look | None = None,
     gate: Gate | None = None,
 ) -> Outcome:
@@ -153,7 +146,6 @@ def restore_one(
     needed_nothing = gate is not None and fraction == 0 and gate(photo.pixels)
     restored = original if needed_nothing else np.asarray(restore(original, mask))
     seconds = time.perf_counter() - started
-    weights = ""
     with _writing(job) as path:
         if needed_nothing and path.suffix.lower() == job.photo.suffix.lower():
             with written_whole(path) as file:
@@ -164,9 +156,8 @@ def restore_one(
         elif record is None:
             lost = write_photo(path, restored, photo.icc_profile)
         else:
-            told = replace(record(original), masked_share=fraction)
-            weights = told.weights
-            lost = write_recorded(path, restored, told, photo.icc_profile, photo.metadata)
+            record = replace(record, masked_share=fraction)
+            lost = write_recorded(path, restored, record, photo.icc_profile, photo.metadata)
     notes = [job.note] if job.note else []
     if photo.num_pictures > 1:
         notes.append(f"only the first of its {photo.num_pictures} pictures is restored")
@@ -181,7 +172,6 @@ def restore_one(
         masked_share=fraction,
         seconds=seconds,
         needed_nothing=needed_nothing,
-        weights=weights,
         seen=look(photo.pixels, _eight_bits(restored), mask) if look else None,
     )
 
@@ -201,18 +191,9 @@ def _writing(job: Job) -> Iterator[Path]:
         yield path
 
 
-def record_of(restorer: Restorer, source: WeightsSource) -> Record:
-    """Return what gives each photo of a batch its record: the weights that restored it."""
-    known: dict[RestorationNetwork, Provenance] = {}
-
-    def record(pixels: np.ndarray) -> Provenance:
-        network = restorer.for_photo(pixels).network
-        if network not in known:
-            used = source if network is restorer.network else source.for_prints() or source
-            known[network] = Provenance(used.label, network_sha256(network), masked_share=0.0)
-        return known[network]
-
-    return record
+def record_of(restorer: Restorer, source: WeightsSource) -> Provenance:
+    """Return the record for the photos of a batch; they differ in the masked fraction alone."""
+    return Provenance(source.label, network_sha256(restorer.network), masked_share=0.0)
 
 
 def sentence_on(error: Exception) -> str:

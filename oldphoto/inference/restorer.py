@@ -1,6 +1,5 @@
 """Restore a photo of any kind and size; the result has the same size."""
 
-import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -102,8 +101,6 @@ class Restorer:
             positions borrow from a lattice over the sound ones of the whole photo, see ``lend``.
             "exact": always from all of them, as in the paper; time grows with the square of the
             photo, and a photo in tiles borrows within each tile.
-        load_for_prints: returns the network for pictures printed in dots, when the first of them
-            comes; None: ``network`` restores them, too.
 
     Attributes:
         device: torch.device of the network.
@@ -130,7 +127,6 @@ class Restorer:
         strength: float = 1.0,
         tone_mapping: ToneMapping | None = None,
         attention: Attention = "fast",
-        load_for_prints: Callable[[], RestorationNetwork] | None = None,
     ) -> None:
         require_in(attention, get_args(Attention), "attention")
         require_in(precision, ("auto", "fp32", "bf16"), "precision")
@@ -140,8 +136,11 @@ class Restorer:
             raise InputError(f"mask_dilation must not be negative, got {mask_dilation}")
         require_memory_limit(max_memory_gb)
         self.device = choose_device(device)
-        self.network = self._ready(network)
-        self._load_for_prints = load_for_prints
+        self.network = network.to(self.device).eval()
+        if self.device.type == "cpu":
+            # The convolutions take this order of the numbers as it is; from the other one they make
+            # a copy of their input and of their output. It is a quarter of the memory.
+            convert_conv2d_weight_memory_format(self.network, torch.channels_last)
         self.mask_dilation = mask_dilation
         self.max_memory_gb = max_memory_gb
         self.max_seconds = float("inf")
@@ -201,15 +200,11 @@ class Restorer:
     ) -> "Restorer":
         """Load a variant from any source of weights.
 
-        A picture printed in dots is restored by the source's weights for prints, if it has some
-        and no variant is named.
-
         Args:
             variant, tone, attention: None takes the source's default. With the authors' networks
                 this is the tone "network" and the attention "exact", so that their results are the
                 authors'.
         """
-        prints = source.for_prints() if variant is None else None
         tone = tone or ("network" if source.is_official else "keep")
         attention = attention or ("exact" if source.is_official else "fast")
         return cls(
@@ -222,38 +217,7 @@ class Restorer:
             strength,
             source.tone() if tone == "restore" else None,
             attention,
-            prints.network if prints else None,
         )
-
-    def _ready(self, network: RestorationNetwork) -> RestorationNetwork:
-        network = network.to(self.device).eval()
-        if self.device.type == "cpu":
-            # The convolutions take this order of the numbers as it is; from the other one they make
-            # a copy of their input and of their output. It is a quarter of the memory.
-            convert_conv2d_weight_memory_format(network, torch.channels_last)
-        return network
-
-    @cached_property
-    def _network_for_prints(self) -> RestorationNetwork:
-        assert self._load_for_prints is not None
-        return self._ready(self._load_for_prints())
-
-    def for_photo(self, pixels: np.ndarray) -> "Restorer":
-        """Return the restorer that a photo gets: this one, or with the network for printed dots.
-
-        Args:
-            pixels: uint8 or uint16 (H, W, 3).
-
-        Example:
-            >>> restorer = Restorer.from_pretrained("small", device="cpu")
-            >>> restorer.for_photo(np.zeros((40, 60, 3), np.uint8)) is restorer
-            True
-        """
-        if self._load_for_prints is None or find_screen(luminance(pixels)) is None:
-            return self
-        other = copy.copy(self)
-        other.network, other._load_for_prints = self._network_for_prints, None
-        return other
 
     @cached_property
     def memory(self) -> WorkingMemory:
@@ -300,9 +264,7 @@ class Restorer:
         loaded = load_photo(photo)
         height, width = loaded.pixels.shape[:2]
         mask = None if scratch_mask is None else load_mask(scratch_mask, (height, width))
-        restored = Image.fromarray(
-            self.for_photo(loaded.pixels)._restore_pixels(loaded.pixels, mask)
-        )
+        restored = Image.fromarray(self._restore_pixels(loaded.pixels, mask))
         if loaded.icc_profile:
             restored.info["icc_profile"] = loaded.icc_profile
         return restored
@@ -337,7 +299,7 @@ class Restorer:
         require_min_side(pixels, "the photo")
         if scratch_mask is not None:
             require_photo_mask(scratch_mask, pixels)
-        return self.for_photo(pixels)._restore_pixels(pixels, scratch_mask)
+        return self._restore_pixels(pixels, scratch_mask)
 
     def _restore_pixels(self, pixels: np.ndarray, damaged: np.ndarray | None) -> np.ndarray:
         if damaged is not None and not damaged.any():

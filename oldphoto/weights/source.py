@@ -36,9 +36,6 @@ from oldphoto.weights.store import (
 )
 
 _OFFICIAL_PREFIX = "official:"
-SMALL, PRINTS = "small", "prints"
-"""The shipped weights, and those for pictures printed in dots."""
-
 SCRATCH = "scratch"
 OFFICIAL_HR_DILATION = 3
 
@@ -107,16 +104,6 @@ class WeightsSource(ABC):
             InputError: if there is no such variant, or a file is missing or damaged.
         """
 
-    def for_prints(self) -> "WeightsSource | None":
-        """Return the weights that pictures printed in dots need; None: these.
-
-        >>> WeightsSource.parse("small").for_prints().label
-        'prints'
-        >>> WeightsSource.parse("prints").for_prints() is None
-        True
-        """
-        return None
-
     @abstractmethod
     def mask_dilation(self, variant: str | None = None) -> int:
         """Return by how many pixels a scratch mask is widened before this network sees it."""
@@ -177,10 +164,6 @@ class OwnWeights(WeightsSource):
 
     def network(self, variant: str | None = None) -> RestorationNetwork:
         return load_weights(self.folder, variant)
-
-    def for_prints(self) -> WeightsSource | None:
-        is_small = self.folder == find_weights(SMALL)
-        return OwnWeights(find_weights(PRINTS)) if is_small else None
 
     def mask_dilation(self, variant: str | None = None) -> int:
         return 0

@@ -71,7 +71,7 @@ def shipped_names() -> list[str]:
     """Return the names of the weights that ship with the package.
 
     >>> shipped_names()
-    ['prints', 'small']
+    ['small']
     """
     return sorted(path.parent.name for path in SHIPPED.glob("*/vae_clean.json"))
 

@@ -138,7 +138,7 @@ def restored(photo: Path, folder: Path) -> tuple[Path, tuple[str, ...]]:
     """Write a photo through the path of ``oldphoto restore``; the network changes nothing."""
     folder.mkdir(exist_ok=True)
     job = Job(photo, folder / photo.name)
-    outcome = restore_one(job, lambda pixels, _mask: pixels, lambda *_: None, lambda _: RECORD)
+    outcome = restore_one(job, lambda pixels, _mask: pixels, lambda *_: None, RECORD)
     return job.output, outcome.file_notes
 
 

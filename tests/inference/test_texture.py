@@ -111,7 +111,7 @@ def test_strips_and_a_large_photo_give_nearly_the_same(monkeypatch):
     part = measure_loss(original, flat, None)
     assert whole is not None and part is not None
     assert part.noise == pytest.approx(whole.noise, rel=0.1)
-    restorer = Restorer.from_pretrained("prints", device="cpu", precision="fp32")
+    restorer = Restorer.from_pretrained("small", device="cpu", precision="fp32")
     expected = restorer.restore_pixels(original)
     monkeypatch.setattr(restorer_module, "_STRIP_PIXELS", 1)
     assert np.abs(restorer.restore_pixels(original).astype(int) - expected).max() <= 1
@@ -141,7 +141,7 @@ def test_damaged_photos_lose_little_of_their_restoration(monkeypatch):
 
 def test_dots_of_a_print_are_no_texture(monkeypatch):
     printed = apply_halftone(sample_photo("cat"), Halftone(4.0, 15.0, 0.5))
-    restorer = Restorer.from_pretrained("prints", device="cpu", precision="fp32")
+    restorer = Restorer.from_pretrained("small", device="cpu", precision="fp32")
     expected = restorer.restore_pixels(printed)
     monkeypatch.setattr(restorer_module, "measure_loss", lambda *_: Loss(0.1, 1.0))
     np.testing.assert_array_equal(restorer.restore_pixels(printed), expected)

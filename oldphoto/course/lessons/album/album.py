@@ -13,10 +13,11 @@ from PIL import Image
 
 from oldphoto.checks import InputError
 from oldphoto.images.files import load_rgb
-from oldphoto.inference.batch import Outcome, Record, Restore, restore_batch
+from oldphoto.inference.batch import Outcome, Restore, restore_batch
 from oldphoto.inference.inputs import HIDDEN, OTHER_ENDING, search_photos
 from oldphoto.inference.jobs import plan_jobs
 from oldphoto.inference.masks import MaskSource
+from oldphoto.inference.provenance import Provenance
 from oldphoto.system.outputs import OutputFolder, photo_folder
 
 LONGEST = 360  # pixels of the pictures on the page; the restored photos themselves keep their size
@@ -83,7 +84,7 @@ def restore_album(
     output: Path,
     restore: Restore,
     masks: MaskSource,
-    record: Record | None = None,
+    record: Provenance | None = None,
 ) -> list[AlbumPhoto]:
     """Restore photos one after the other into a folder; a failed one never stops the others.
 
@@ -92,7 +93,7 @@ def restore_album(
         output: folder for the results, made if missing; names are kept where they can be.
         restore: called with pixels and mask.
         masks: called with file and pixels.
-        record: called with the pixels of a photo, see ``restore_batch``; None: no record.
+        record: written into every restored photo, with its masked fraction; None: no record.
 
     Returns:
         One entry for each photo, in their order.

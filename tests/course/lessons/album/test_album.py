@@ -82,8 +82,7 @@ def test_a_record_goes_into_the_files_with_the_share_of_each(folder, tmp_path):
     half = np.zeros((20, 30), bool)
     half[:10] = True
     record = Provenance("small", "ab" * 32, 0.0)
-    out = tmp_path / "out"
-    album.restore_album(names(folder)[:1], out, invert, lambda path, p: half, lambda pixels: record)
+    album.restore_album(names(folder)[:1], tmp_path / "out", invert, lambda path, p: half, record)
     assert read_provenance(tmp_path / "out" / "a.png") == replace(record, masked_share=0.5)
 
 
