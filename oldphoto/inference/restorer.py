@@ -34,6 +34,7 @@ from oldphoto.images.files import (
     require_min_side,
 )
 from oldphoto.images.tensors import from_levels, mask_to_tensor, to_levels, to_tensor
+from oldphoto.inference.enlarged import halved, is_enlarged, with_change
 from oldphoto.inference.fidelity import (
     TONE_REACH,
     blended,
@@ -304,6 +305,9 @@ class Restorer:
     def _restore_pixels(self, pixels: np.ndarray, damaged: np.ndarray | None) -> np.ndarray:
         if damaged is not None and not damaged.any():
             damaged = None  # the same result, with less memory
+        if self.tone != "network" and is_enlarged(pixels, damaged):
+            half, hole = halved(pixels, damaged)
+            return with_change(pixels, half, self._restore_pixels(half, hole), hole)
         height, width = pixels.shape[:2]
         tiling = self._plan((1, height, width), damaged is not None, stacklevel=4)
         toning = None if self.tone == "network" else find_toning(pixels)
