@@ -48,6 +48,12 @@ class Scene:
         with torch.no_grad():
             return self.block.attention_row(self.features, self.validity, position).numpy()
 
+    @property
+    def hole(self) -> list[tuple[int, int]]:
+        """All positions (row, column) that are not sound, row by row."""
+        rows, columns = np.nonzero(self.validity[0, 0].numpy() < 1)
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
     def is_damaged(self, position: tuple[int, int]) -> bool:
         """Whether a latent position lies in the hole."""
         return bool(self.validity[0, 0, position[0], position[1]] < 1)
