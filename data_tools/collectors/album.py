@@ -8,6 +8,7 @@ appended to the catalogue and forced to the disk, and only then is it renamed in
 * ``photos`` never holds a file without a row.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -18,8 +19,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
 from oldphoto.checks import InputError
@@ -196,25 +195,18 @@ def one_writer(folder: Path) -> Iterator[None]:
     """Lock the folder for one crawl; the system releases the lock when the process ends.
 
     Raises:
-        InputError: if another crawl holds the lock.
+        InputError: if another process writes into the folder, or it cannot be written.
     """
-    lock = FileLock(folder / ".collect" / "lock", timeout=0)
     if is_link(folder / ".collect"):
         raise InputError(f"{folder / '.collect'} is a link: remove it")
     try:
         (folder / ".collect").mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"another crawl is writing to {folder}: wait for it to end or use another folder"
-        ) from error
+        lock = contextlib.ExitStack()
+        lock.enter_context(lock_folder(folder))
     except OSError as error:
         raise InputError(_not_writable(folder, error)) from error
-    try:
-        with lock_folder(folder):  # against the other commands that write the catalogue
-            yield
-    finally:
-        lock.release()
+    with lock:
+        yield
 
 
 def _not_writable(folder: Path, error: OSError) -> str:

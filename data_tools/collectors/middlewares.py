@@ -243,7 +243,10 @@ class PageCache:
     def retrieve_response(self, spider: Spider, request: Request) -> Response | None:
         """Return the stored answer, or None if there is none or it is too old."""
         path = self._path(request)
-        if not path.is_file() or path.stat().st_mtime + self.seconds < time.time():
+        if not path.is_file():
+            return None
+        age = time.time() - path.stat().st_mtime
+        if not 0 <= age <= self.seconds:  # below 0 if the clock was set back: it may be any age
             return None
         head, _, body = path.read_bytes().partition(b"\r\n\r\n")
         headers = Headers(headers_raw_to_dict(head))

@@ -52,7 +52,7 @@ def restore_archive(
             held.enter_context(lock_folder(storage.folder, storage.folder / HIDDEN))
         storage.clear_new()
         forget_tries(storage)
-        known = manifest.read()
+        known = manifest.begin()
         listing = list_sources(words, recursive, storage, masks)
         listed(listing)
         tasks = plan_tasks(listing, known)

@@ -176,7 +176,7 @@ def test_the_first_bytes_tell_the_kind_of_photo(
 
 
 def test_one_crawl_at_a_time(tmp_path: Path) -> None:
-    with one_writer(tmp_path), pytest.raises(InputError, match="another crawl is writing to"):
+    with one_writer(tmp_path), pytest.raises(InputError, match="another process is writing"):
         one_writer(tmp_path).__enter__()
     with one_writer(tmp_path):  # free again
         pass
