@@ -164,7 +164,7 @@ def catalogue_hash(photos: Iterable[Path]) -> str:
     """
     # Names and sizes, not contents: reading 17,000 photos would take minutes.
     lines = sorted(f"{photo.name} {_size(photo)}" for photo in photos)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode(errors="backslashreplace")).hexdigest()
 
 
 def _size(photo: Path) -> int:
