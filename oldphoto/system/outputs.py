@@ -23,6 +23,7 @@ import os
 import platform
 import secrets
 import stat
+import tempfile
 import time
 import unicodedata
 import warnings
@@ -82,7 +83,7 @@ class OutputFolder:
 
     def __enter__(self) -> "OutputFolder":
         with contextlib.ExitStack() as held, explained_disk_errors(self.folder, _REMEDY):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            require_writable(self.folder)
             is_alone = held.enter_context(lock_folder(self.folder, self._hidden))
             self._read()  # again: another process may have written until now
             self._tidy(is_alone)
@@ -203,10 +204,13 @@ class OutputFolder:
             new.unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str, source: str) -> Path:
-        """Write text as UTF-8 under a name, or under a free name; return the path."""
+        """Write text as UTF-8 under a name, or under a free name; return the path.
+
+        The bytes of a file name that is no UTF-8 are escaped.
+        """
         name = self.free_name(name, source)
         with self.writing(name, source) as path, written_whole(path) as file:
-            file.write(text.encode("utf-8"))
+            file.write(text.encode("utf-8", errors="backslashreplace"))
         return self.path(name)
 
     def place(self, new: Path, name: str, source: str) -> None:
@@ -363,6 +367,18 @@ def photo_folder(folder: Path) -> OutputFolder:
     state = Path(given) if given else user_state_path("oldphoto", appauthor=False)
     key = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:24]
     return OutputFolder(folder, state / "outputs" / key)
+
+
+def require_writable(folder: Path, remedy: str = _REMEDY) -> None:
+    """Make a folder, and try it: long work must not end where its result cannot be written.
+
+    Raises:
+        InputError: if no file can be written into it.
+    """
+    with explained_disk_errors(folder, remedy):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextlib.contextmanager
