@@ -147,7 +147,17 @@ def test_the_page_cache_gives_back_what_it_got_and_no_key(tmp_path: Path) -> Non
     stored = cache.retrieve_response(spider, request)
     assert stored is not None
     assert stored.json() == {"a": "é"}
-    now = path.stat().st_mtime
+    whole, now = path.read_bytes(), path.stat().st_mtime
+    for damaged in (
+        b"",
+        whole[:-1],
+        b"\0" * 50,
+        b"\xff\r\n\r\n<html>",
+        b"\r\n\r\n" + b"[" * 100_000,
+    ):
+        path.write_bytes(damaged)  # a page that no server sent must not stop the crawl for a day
+        assert cache.retrieve_response(spider, request) is None
+    path.write_bytes(whole)
     for age, is_used in ((59, True), (61, False), (-61, False)):  # the last: the clock was set back
         os.utime(path, (now - age, now - age))
         assert (cache.retrieve_response(spider, request) is not None) == is_used
