@@ -10,6 +10,7 @@ from data_tools.catalogue import (
     CATALOGUE_NAME,
     CatalogueRow,
     read_catalogue,
+    require_place,
     unfit_for_a_table,
     write_catalogue,
 )
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         photo: unfit_for_a_table(photo.relative_to(args.folder).as_posix()) for photo in photos
     }
     left_out += [f"{photo}: {reason}" for photo, reason in unfit.items() if reason]
+    require_place(args.folder / CATALOGUE_NAME)
     require_writable(args.folder, "copy the photos to a folder of your own")
     with lock_folder(args.folder):
         findings = examine_all([p for p in photos if not unfit[p]], num_workers=args.workers)

@@ -20,7 +20,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
+from data_tools.catalogue import (
+    CATALOGUE_NAME,
+    CatalogueRow,
+    append_row,
+    read_catalogue,
+    require_place,
+)
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo
 from oldphoto.system.files import replace_file, sha256_of, written_whole
@@ -57,6 +63,10 @@ class Album:
         for part in (".collect", ".collect/incoming", "photos", f"photos/{source}"):
             if is_link(folder / part):
                 raise InputError(f"{folder / part} is a link: photos would land outside; remove it")
+        for part in ("photos", f"photos/{source}"):
+            if os.path.lexists(folder / part) and not (folder / part).is_dir():
+                raise InputError(f"expected a folder {folder / part}, got a file: move it away")
+        require_place(folder / CATALOGUE_NAME)
         try:
             self.incoming.mkdir(parents=True, exist_ok=True)
             for cut_short in self.incoming.glob("*.partial"):

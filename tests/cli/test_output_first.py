@@ -49,6 +49,9 @@ def test_clean_and_catalogue(tmp_path, monkeypatch, capsys):
     (out / "a.jpg").write_bytes(sample_paths("held_out")[0].read_bytes())
     assert data_tools(["catalogue", str(out)]) == 2
     assert f"{out} cannot be written (Read-only file system)" in capsys.readouterr().err
+    (out / "catalogue.csv").mkdir()
+    assert data_tools(["catalogue", str(out)]) == 2
+    assert "catalogue.csv is a folder, but the catalogue has this name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [[], ["--methods", "input"]])

@@ -182,6 +182,20 @@ def test_one_crawl_at_a_time(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["photos", "photos/loc", CATALOGUE_NAME])
+def test_what_stands_in_the_way_is_said_before_the_first_download(
+    tmp_path: Path, name: str
+) -> None:
+    way = tmp_path / name
+    if name == CATALOGUE_NAME:
+        way.mkdir()
+    else:
+        way.parent.mkdir(exist_ok=True)
+        way.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"move it away|rename the folder"):
+        Album(tmp_path, "loc")
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     for refuse in (lambda f: Album(f, "loc"), lambda f: one_writer(f).__enter__()):
