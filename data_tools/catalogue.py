@@ -126,7 +126,7 @@ def append_row(path: Path, row: CatalogueRow) -> None:
 
 def append_rows(path: Path, rows: Iterable[CatalogueRow]) -> None:
     """Append rows with one write and one sync; see ``append_row``."""
-    _require_no_link(path)
+    require_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = _lines(_values(row) for row in rows)
     with path.open("ab") as file:
@@ -141,7 +141,7 @@ def append_rows(path: Path, rows: Iterable[CatalogueRow]) -> None:
 
 def write_catalogue(path: Path, rows: Iterable[CatalogueRow]) -> None:
     """Write the whole table; if that fails, the old one stays as it was."""
-    _require_no_link(path)
+    require_place(path)
     text = _lines([COLUMNS]) + _lines(_values(row) for row in rows)
     with written_whole(path) as file:
         file.write(text.encode("utf-8", errors="replace"))
@@ -160,10 +160,12 @@ def unfit_for_a_table(path: str) -> str:
     return ""
 
 
-def _require_no_link(path: Path) -> None:
-    """Raise InputError if the table is a link: the file that it leads to is not ours to change."""
+def require_place(path: Path) -> None:
+    """Raise InputError if the table is a folder, or a link: its file is not ours to change."""
     if is_link(path):
         raise InputError(f"{path} is a link: put the catalogue itself in its place")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, but the catalogue has this name: rename the folder")
 
 
 def whole_length(path: Path) -> int:
@@ -221,6 +223,6 @@ def _row(values: list[str], path: Path, line: int) -> CatalogueRow:
             named[name] = int(named[name])
         except ValueError as error:
             raise InputError(
-                f"{path} line {line}: {name} must be a whole number, got {named[name]!r}"
+                f"{path} line {line}: {name} must be a whole number, got {named[name][:20]!r}"
             ) from error
     return CatalogueRow(**named)

@@ -72,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
     require_percentages(args.validation, args.test)
     require_apart(args.folder, args.output)
     photos, left_out = find_photos(args.folder)
-    findings = examine_all(photos, args.trim_borders, args.workers)
-    reasons = [_first_reason(finding, limits) for finding in findings]
-    reasons = mark_duplicates(findings, reasons, limits.distance)
-    with OutputFolder(args.output) as outputs:
+    with OutputFolder(args.output) as outputs:  # refused now rather than after the work
+        findings = examine_all(photos, args.trim_borders, args.workers)
+        reasons = [_first_reason(finding, limits) for finding in findings]
+        reasons = mark_duplicates(findings, reasons, limits.distance)
         gone = _set_gone_aside(outputs, findings)
         rows = _write_photos(findings, reasons, args.folder, outputs)
         _remove_moved(outputs, rows)

@@ -10,12 +10,13 @@ from data_tools.catalogue import (
     CATALOGUE_NAME,
     CatalogueRow,
     read_catalogue,
+    require_place,
     unfit_for_a_table,
     write_catalogue,
 )
 from data_tools.examine import Finding, examine_all, find_photos, say_left_out
 from data_tools.filters import colour_mode
-from oldphoto.system.outputs import lock_folder
+from oldphoto.system.outputs import lock_folder, require_writable
 from oldphoto.system.streams import printable
 
 SET_ASIDE = "set_aside"
@@ -42,8 +43,10 @@ def run(args: argparse.Namespace) -> int:
         photo: unfit_for_a_table(photo.relative_to(args.folder).as_posix()) for photo in photos
     }
     left_out += [f"{photo}: {reason}" for photo, reason in unfit.items() if reason]
-    findings = examine_all([p for p in photos if not unfit[p]], num_workers=args.workers)
+    require_place(args.folder / CATALOGUE_NAME)
+    require_writable(args.folder, "copy the photos to a folder of your own")
     with lock_folder(args.folder):
+        findings = examine_all([p for p in photos if not unfit[p]], num_workers=args.workers)
         is_complete = _write_table(findings, args)
     say_left_out(left_out)
     return 0 if is_complete and not left_out else 1

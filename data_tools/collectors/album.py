@@ -8,6 +8,7 @@ appended to the catalogue and forced to the disk, and only then is it renamed in
 * ``photos`` never holds a file without a row.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -19,9 +20,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from data_tools.catalogue import CATALOGUE_NAME, CatalogueRow, append_row, read_catalogue
+from data_tools.catalogue import (
+    CATALOGUE_NAME,
+    CatalogueRow,
+    append_row,
+    read_catalogue,
+    require_place,
+)
 from oldphoto.checks import InputError
 from oldphoto.images.files import read_photo
 from oldphoto.system.files import replace_file, sha256_of, written_whole
@@ -58,6 +63,10 @@ class Album:
         for part in (".collect", ".collect/incoming", "photos", f"photos/{source}"):
             if is_link(folder / part):
                 raise InputError(f"{folder / part} is a link: photos would land outside; remove it")
+        for part in ("photos", f"photos/{source}"):
+            if os.path.lexists(folder / part) and not (folder / part).is_dir():
+                raise InputError(f"expected a folder {folder / part}, got a file: move it away")
+        require_place(folder / CATALOGUE_NAME)
         try:
             self.incoming.mkdir(parents=True, exist_ok=True)
             for cut_short in self.incoming.glob("*.partial"):
@@ -196,25 +205,18 @@ def one_writer(folder: Path) -> Iterator[None]:
     """Lock the folder for one crawl; the system releases the lock when the process ends.
 
     Raises:
-        InputError: if another crawl holds the lock.
+        InputError: if another process writes into the folder, or it cannot be written.
     """
-    lock = FileLock(folder / ".collect" / "lock", timeout=0)
     if is_link(folder / ".collect"):
         raise InputError(f"{folder / '.collect'} is a link: remove it")
     try:
         (folder / ".collect").mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"another crawl is writing to {folder}: wait for it to end or use another folder"
-        ) from error
+        lock = contextlib.ExitStack()
+        lock.enter_context(lock_folder(folder))
     except OSError as error:
         raise InputError(_not_writable(folder, error)) from error
-    try:
-        with lock_folder(folder):  # against the other commands that write the catalogue
-            yield
-    finally:
-        lock.release()
+    with lock:
+        yield
 
 
 def _not_writable(folder: Path, error: OSError) -> str:

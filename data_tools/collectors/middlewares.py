@@ -213,12 +213,16 @@ class GoodPagesPolicy(DummyPolicy):
         """Return whether the answer may be used again."""
         if response.status != 200 or b"Retry-After" in response.headers:
             return False
-        if request.url.endswith("/robots.txt"):
-            return True
-        try:
-            return not error_of(json.loads(response.body))
-        except ValueError:
-            return False
+        return _is_good(response, request)
+
+
+def _is_good(response: Response, request: Request) -> bool:
+    if request.url.endswith("/robots.txt"):
+        return True
+    try:
+        return not error_of(json.loads(response.body))
+    except (ValueError, RecursionError):
+        return False
 
 
 class PageCache:
@@ -241,14 +245,18 @@ class PageCache:
         """Do nothing: every entry is already on the disk."""
 
     def retrieve_response(self, spider: Spider, request: Request) -> Response | None:
-        """Return the stored answer, or None if there is none or it is too old."""
+        """Return the stored answer; None if there is none, or it is too old or damaged."""
         path = self._path(request)
-        if not path.is_file() or path.stat().st_mtime + self.seconds < time.time():
+        if not path.is_file():
+            return None
+        age = time.time() - path.stat().st_mtime
+        if not 0 <= age <= self.seconds:  # below 0 if the clock was set back: it may be any age
             return None
         head, _, body = path.read_bytes().partition(b"\r\n\r\n")
         headers = Headers(headers_raw_to_dict(head))
         kind = responsetypes.from_args(headers=headers, url=request.url, body=body)
-        return kind(url=request.url, headers=headers, status=200, body=body)
+        response = kind(url=request.url, headers=headers, status=200, body=body)
+        return response if _is_good(response, request) else None
 
     def store_response(self, spider: Spider, request: Request, response: Response) -> None:
         """Write the answer to the disk, whole or not at all."""

@@ -279,7 +279,7 @@ class PhotoSpider(Spider):
             raise BadStatusError(host, response.status, hint)
         try:
             payload = json.loads(response.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CrawlStoppedError(
                 f"{host} answered with {_content_type(response) or 'nothing'} instead of JSON, "
                 "perhaps to keep robots out: wait some hours before the next try"

@@ -81,14 +81,24 @@ class Manifest:
     def read(self) -> dict[str, Row]:
         """Return the newest row of each photo, by source.
 
+        A part is newer than the file that parts become, whatever the clock said.
+
         Raises:
             InputError: if ``manifest.parquet`` is a file that this program did not write.
         """
-        rows: dict[str, Row] = {}
-        for name in [NAME, *self.storage.names(_PARTS)]:
+        merged = {row.source: row for row in self._rows(NAME)}
+        newest: dict[str, Row] = {}
+        for name in self.storage.names(_PARTS):
             for row in self._rows(name):
-                if row.source not in rows or rows[row.source].finished <= row.finished:
-                    rows[row.source] = row
+                if row.source not in newest or newest[row.source].finished <= row.finished:
+                    newest[row.source] = row
+        return merged | newest
+
+    def begin(self) -> dict[str, Row]:
+        """Return the rows as ``read``; what a killed run left in parts is put together first."""
+        rows = self.read()
+        if self.storage.names(_PARTS):
+            self.merge(rows)
         return rows
 
     def write_part(self, rows: list[Row]) -> None:

@@ -9,7 +9,7 @@ from oldphoto.archive.manifest import Manifest, Row, require_pyarrow
 from oldphoto.archive.storage import Storage
 from oldphoto.archive.tasks import Listing, Task, list_sources, plan_tasks
 from oldphoto.archive.worker import ArchiveWorker, MakeWorker, Settings, forget_tries
-from oldphoto.system.outputs import HIDDEN, lock_folder
+from oldphoto.system.outputs import HIDDEN, lock_folder, require_writable
 
 Engine = Callable[[MakeWorker, list[Task]], Iterator[Row]]
 """Runs the tasks with workers and yields a row for each photo, in any order."""
@@ -48,11 +48,11 @@ def restore_archive(
     manifest = Manifest(storage)
     with contextlib.ExitStack() as held:
         if storage.folder is not None:
-            storage.folder.mkdir(parents=True, exist_ok=True)
+            require_writable(storage.folder)
             held.enter_context(lock_folder(storage.folder, storage.folder / HIDDEN))
         storage.clear_new()
         forget_tries(storage)
-        known = manifest.read()
+        known = manifest.begin()
         listing = list_sources(words, recursive, storage, masks)
         listed(listing)
         tasks = plan_tasks(listing, known)

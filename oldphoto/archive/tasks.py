@@ -11,6 +11,7 @@ from oldphoto.images.files import WRITERS
 from oldphoto.inference.inputs import PHOTO_ENDINGS, left_out_lines, search_photos
 from oldphoto.inference.masks import pair_masks
 from oldphoto.system.outputs import folded
+from oldphoto.system.streams import is_text
 
 _LISTS = (".txt", ".parquet")
 
@@ -78,8 +79,13 @@ def list_sources(
                 listing.folders.setdefault(str(photo.absolute()), found.folders[photo].as_posix())
             listing.left_out += left_out_lines(found.left_out)
             listing.num_lost += sum(one.is_photo for one in found.left_out)
+    for source in [source for source in listing.folders if not is_text(source)]:
+        del listing.folders[source]  # the manifest cannot name it
+        listing.left_out.append(f"left out (its name is not UTF-8 text: rename it): {source}")
+        listing.num_lost += 1
     if not listing.folders:
-        raise InputError(f"expected photos in {', '.join(words)}, found none")
+        said = f"; {listing.left_out[-1]}" if listing.num_lost else ""
+        raise InputError(f"expected photos in {', '.join(words)}, found none{said}")
     if masks:
         sources = {Path(source): source for source in listing.folders}
         folders = {path: Path(listing.folders[source]) for path, source in sources.items()}
@@ -118,7 +124,10 @@ def _listed(path: Path) -> list[str]:
     if not path.is_file():
         raise InputError(f"expected a list of photos at {path}, nothing is there")
     if path.suffix.lower() == ".txt":
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not UTF-8 text: save the list as UTF-8") from error
         sources = [line for line in lines if line]
     else:
         import pyarrow

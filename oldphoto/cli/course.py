@@ -11,6 +11,8 @@ import nbformat
 
 from oldphoto.checks import InputError
 from oldphoto.course.publishing.notebooks import CourseNotebook, all_notebooks, find_folder, select
+from oldphoto.system.files import written_whole
+from oldphoto.system.outputs import require_writable
 
 if TYPE_CHECKING:
     from oldphoto.course.publishing.runner import Result
@@ -123,6 +125,10 @@ def run_course(args: argparse.Namespace) -> int:
     timeout = args.cell_timeout
     if timeout is None and not args.parameters and args.fast is not False:
         timeout = USUAL_CELL_SECONDS
+    if args.save:
+        require_writable(
+            notebooks[0].path.parent, "leave out --save"
+        )  # refused now rather than after the work
     results = run_notebooks(notebooks, output, values, args.jobs, timeout)
     index = write_pages(notebooks, results, output)
     for result in results:
@@ -146,7 +152,8 @@ def _save(notebook: CourseNotebook, output: Path, result: "Result", full: bool) 
     else:
         executed = nbformat.read(output / notebook.path.name, as_version=4)
         stored = stored_form(notebook.node, executed, result.seconds, result.peak_memory)
-    nbformat.write(stored, notebook.path)
+    with written_whole(notebook.path) as file:
+        file.write((nbformat.writes(stored).rstrip("\n") + "\n").encode())
 
 
 def parse_value(text: str) -> Any:
@@ -264,7 +271,7 @@ def marks(args: argparse.Namespace) -> int:
     with OutputFolder(args.output) as outputs:
         for name, one in (("hand_ins.csv", table), ("marks.csv", summary)):
             with outputs.writing(name, "course marks") as path:
-                one.to_csv(path, index=False)
+                one.to_csv(path, index=False, errors="backslashreplace")
     print(f"wrote {args.output / 'marks.csv'} and hand_ins.csv, which has a line for each file")
     return 1 if (table.remark != "").any() else 0
 

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--peer adds a row to the table of --methods: give both")
     photos = make_test_photos(paths, arguments.recipe, arguments.seed, refused)
     if arguments.methods:
-        _compare(list(photos), arguments)
+        _compare(photos, arguments)
     else:
         _measure(photos, len(paths), arguments)
     if num_refused:
@@ -99,13 +99,14 @@ def _measure(photos: Iterable[TestPhoto], num_photos: int, arguments: argparse.N
     print(as_markdown_scores(scores))
 
 
-def _compare(photos: Sequence[TestPhoto], arguments: argparse.Namespace) -> None:
+def _compare(degraded: Iterable[TestPhoto], arguments: argparse.Namespace) -> None:
     """Measure several methods and write ``table.md``, ``table.csv`` and ``table.html``."""
     names = list(METHODS) if ALL in arguments.methods else arguments.methods
     sources = Sources(arguments.weights, arguments.baselines, arguments.dip_size)
     columns: list[Metric] = metrics(arguments.metric_files)
     rows: list[MethodResult] = []
     with photo_folder(arguments.output) as outputs:
+        photos = list(degraded)
         peers = [peer(arguments.peer)] if arguments.peer else []
         for compared in [*compared_methods(names, sources), *peers]:
             shown = tqdm(photos, desc=compared.name, unit="photo", disable=compared.method is None)

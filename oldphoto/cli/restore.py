@@ -14,9 +14,10 @@ from oldphoto.cli.restore_archive import add_archive_arguments, run_archive
 from oldphoto.inference.batch import Outcome, record_of, restore_batch
 from oldphoto.inference.gate import choose_gate
 from oldphoto.inference.inputs import left_out_lines, search_photos
-from oldphoto.inference.jobs import plan_folders, require_writable
+from oldphoto.inference.jobs import plan_folders
 from oldphoto.inference.masks import MaskReading, choose_masks, keep_masks
 from oldphoto.inference.restorer import Attention, Restorer, TilingWarning, Tone
+from oldphoto.system.outputs import require_writable
 from oldphoto.system.streams import printable
 from oldphoto.system.wildcards import expand_wildcards
 from oldphoto.weights.source import WeightsSource

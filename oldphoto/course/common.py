@@ -25,8 +25,8 @@ from oldphoto.checks import InputError, require_in, require_positive
 from oldphoto.config import STAGES, Preset, StageName
 from oldphoto.course.figures import Photo, as_pixels, figure_html, require_description
 from oldphoto.images.tensors import to_tensor
-from oldphoto.inference.jobs import require_writable
 from oldphoto.samples import sample_names, sample_photo
+from oldphoto.system.outputs import require_writable
 
 ROOT = Path(__file__).parents[2]  # the folder that holds the package
 GAP = 8  # white pixels between the photos of a picture

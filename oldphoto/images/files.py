@@ -207,18 +207,31 @@ def read_mask(path: str | Path, size: tuple[int, int]) -> np.ndarray:
         bool (H, W), true where damaged.
 
     Raises:
-        InputError: if the file cannot be read, has another size, or holds grey values: any value
-            more than MASK_TOLERANCE away from both black and white.
+        InputError: if the file cannot be read, has another size, is painted in black on a
+            transparent ground, or holds grey values: any value more than MASK_TOLERANCE away from
+            both black and white.
     """
     path = Path(path)
     with _opened(path) as opened:
-        grey = np.asarray(_upright(opened, str(path), background=0)[0].convert("L"))
+        grey, on_white = _grey_on(opened, str(path), 0), np.zeros(1)
+        if not grey.any():
+            on_white = _grey_on(opened, str(path), 255)
     if grey.shape != tuple(size):
         raise InputError(
             f"{path} is {_size_text(grey.shape)}, but its photo is {_size_text(size)}: "
             "save the mask at the size of the photo"
         )
-    return mask_from_grey(grey, str(path))
+    mask = mask_from_grey(grey, str(path))
+    if on_white.any() and not on_white.all():  # what was painted would not be used
+        raise InputError(
+            f"{path} is painted in black on a transparent ground, expected white where the photo "
+            "is damaged"
+        )
+    return mask
+
+
+def _grey_on(opened: _Opened, name: str, background: int) -> np.ndarray:
+    return np.asarray(_upright(opened, name, background)[0].convert("L"))
 
 
 def mask_from_grey(grey: np.ndarray, name: str = "the scratch mask") -> np.ndarray:

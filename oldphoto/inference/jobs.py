@@ -1,6 +1,5 @@
 """Plan the output files of many photos: which name each gets, and what must not be replaced."""
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,15 +117,3 @@ def source_of(photo: Path) -> str:
         return f"photo:{sha256_of(photo)}"
     except OSError:  # it will be reported as unreadable
         return f"photo:{photo.name}"
-
-
-def require_writable(output: Path) -> None:
-    """Make the output folder; raise InputError if no file can be written into it."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write into {output} ({error.strerror}): choose another --output folder"
-        ) from error

@@ -17,6 +17,7 @@ from oldphoto.inference.inputs import SUBFOLDER, left_out_lines, search_photos
 from oldphoto.inference.restorer import Restorer
 from oldphoto.networks.mapping import PlainMapping
 from oldphoto.system.files import explained_disk_errors
+from oldphoto.system.outputs import require_writable
 from oldphoto.weights.source import WeightsSource
 
 MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
@@ -26,6 +27,7 @@ MaskSource = Callable[[Path, np.ndarray], np.ndarray | None]
 LARGEST_FRACTION = 0.6
 """Fraction of a photo above which a mask is likely to be wrong: painted the other way round, or
 found on a picture of another kind than the detector knows."""
+_OTHER_FOLDER = "choose another folder for the masks"
 
 
 class MaskError(InputError):
@@ -127,13 +129,14 @@ def keep_masks(
     those of ``choose_masks``.
 
     Raises:
-        InputError: if there are no masks, the folder is not empty (perhaps it holds corrected
-            ones), or two photos of one name would share a mask.
+        InputError: if there are no masks, the folder cannot be written or is not empty (perhaps it
+            holds corrected ones), or two photos of one name would share a mask.
     """
     if masks is _no_mask:
         raise InputError("there are no masks to save: add --mask auto")
     if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"expected a new or empty folder for the masks, got {folder}")
+    require_writable(folder, _OTHER_FOLDER)
     folders = folders or {}
     names = Counter(_key(folders.get(photo, Path()), photo) for photo in photos)
     (_, name), times = names.most_common(1)[0]
@@ -144,7 +147,7 @@ def keep_masks(
         mask = masks(photo, pixels)
         if mask is not None:
             place = folder / folders.get(photo, Path())
-            with explained_disk_errors(place, "choose another folder for the masks"):
+            with explained_disk_errors(place, _OTHER_FOLDER):
                 place.mkdir(parents=True, exist_ok=True)
             path = place / f"{photo.stem}.png"
             if os.path.lexists(path):  # put there since the batch began

@@ -1,4 +1,4 @@
-"""Unpack selected files of a zip archive, each completely or not at all."""
+"""Unpack selected files of a zip archive, each completely or not at all; pack a folder."""
 
 import errno
 import shutil
@@ -53,6 +53,17 @@ def unzip(archive: Path, folder: Path, members: tuple[str, ...]) -> list[Path]:
         for member, name in tqdm(names.items(), desc=f"unpack {archive.name}"):
             _unpack_one(file, name, folder / member)
     return [folder / member for member in members]
+
+
+def zip_folder(folder: Path, target: Path) -> None:
+    """Pack a folder, with its name on top, into a new zip file.
+
+    A zip has no dates before 1980, which a computer with a wrong clock gives its files: these get
+    the first one.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
+        for path in sorted(folder.rglob("*")):
+            file.write(path, path.relative_to(folder.parent))
 
 
 def _unpack_one(file: zipfile.ZipFile, name: str, target: Path) -> None:

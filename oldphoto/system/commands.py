@@ -1,6 +1,8 @@
 """What all command lines share: every failure becomes one sentence, and streams never stop them."""
 
 import errno
+import locale
+import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -22,6 +24,20 @@ _REMEDIES = {
     errno.EMFILE: "let this process open more files (ulimit -n)",
 }
 _REMEDY_ELSE = "free or unlock it, or choose another place, and try again"
+
+
+def use_utf8_names() -> None:
+    """Begin this process anew in Python's UTF-8 mode, if it reads file names as another encoding.
+
+    It does under ``LANG=C PYTHONUTF8=0`` or in a Latin-1 locale. There "Müller.jpg" would go into
+    the records as other letters, and the names in a record of yesterday would lead to no file.
+    """
+    is_utf8 = os.name == "nt" or sys.getfilesystemencoding() == "utf-8"
+    if is_utf8 or not sys.executable or os.environ.get("PYTHONUTF8") == "1":
+        return
+    streams = os.environ.get("PYTHONIOENCODING") or locale.getencoding()  # as the terminal reads
+    more = {"PYTHONUTF8": "1", "PYTHONIOENCODING": streams}
+    os.execve(sys.executable, sys.orig_argv, os.environ | more)
 
 
 def run_command(name: str, action: Callable[[], int], stopped: str) -> int:

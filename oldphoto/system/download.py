@@ -312,8 +312,10 @@ def _resume_point(partial: Path, url: str) -> tuple[int, str, int | None]:
     """
     with contextlib.suppress(FileNotFoundError, *_NO_RECORD):
         note = json.loads(_note_file(partial).read_text(encoding="utf-8"))
-        if note["url"] == url and note["validator"]:
-            return _size(partial), note["validator"], note["bytes"]
+        mark, total = note["validator"], note["bytes"]
+        is_mark = isinstance(mark, str) and mark and mark.isascii() and mark.isprintable()
+        if note["url"] == url and is_mark and (total is None or type(total) is int):
+            return _size(partial), mark, total
     return 0, "", None
 
 

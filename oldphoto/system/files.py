@@ -23,7 +23,7 @@ PARTIAL = ".partial"
 _LONGEST_NAME = 255  # bytes of UTF-8, on the usual file systems of Linux and macOS
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_OWNER = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}" + re.escape(PARTIAL) + "$")
+_OWNER = re.compile(r"\.([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}" + re.escape(PARTIAL) + "$")
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def remove_leftovers(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             owner = _OWNER.search(entry.name)
-            if not owner or owner[1] != _machine() or psutil.pid_exists(int(owner[2])):
+            if not owner or owner[1] != machine_id() or psutil.pid_exists(int(owner[2])):
                 continue
             if entry.is_file(follow_symlinks=False):
                 Path(entry.path).unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def _remove_leftovers_once(folder: Path) -> None:
 
 
 @functools.cache
-def _machine() -> str:
+def machine_id() -> str:
     """Return 8 digits for the machine, or the container: process numbers mean nothing elsewhere."""
     names = [platform.node(), str(uuid.getnode())]
     with contextlib.suppress(OSError):
@@ -106,7 +106,7 @@ def _machine() -> str:
 
 def _partial_name(name: str) -> str:
     """Return ``NAME.MACHINE-PROCESS-RANDOM.partial``; a name that is too long is cut."""
-    ending = f".{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
+    ending = f".{machine_id()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
     return shortened(name, len(ending)) + ending
 
 

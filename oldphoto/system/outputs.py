@@ -20,33 +20,41 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import secrets
 import stat
+import tempfile
 import time
 import unicodedata
+import warnings
 from collections.abc import Iterator, Set
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
 from oldphoto.checks import InputError
 from oldphoto.system.files import (
     explained_disk_errors,
+    machine_id,
     remove_leftovers,
     replace_file,
     sha256_of,
     shortened,
     sync,
+    write_json,
     written_whole,
 )
+from oldphoto.system.streams import printable
 
 HIDDEN = ".oldphoto"
 """Folder of the record and the lock, inside the output folder."""
 UNFINISHED = ".oldphoto-new-"
 """Start of the names of files that are being written, where the record is elsewhere."""
-_RECORD, _NEW = "files.jsonl", "new-"
+_RECORD, _LOCK, _HOLDER, _NEW = "files.jsonl", "lock", "lock.json", "new-"
 _REMEDY = "choose another --output folder"
 _OLD_SECONDS = 86_400.0  # without a lock, a younger file may be one that is being written
 _LOCK_SECONDS = 1.0  # a killed process may take a moment to end
@@ -75,7 +83,7 @@ class OutputFolder:
 
     def __enter__(self) -> "OutputFolder":
         with contextlib.ExitStack() as held, explained_disk_errors(self.folder, _REMEDY):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            require_writable(self.folder)
             is_alone = held.enter_context(lock_folder(self.folder, self._hidden))
             self._read()  # again: another process may have written until now
             self._tidy(is_alone)
@@ -196,10 +204,13 @@ class OutputFolder:
             new.unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str, source: str) -> Path:
-        """Write text as UTF-8 under a name, or under a free name; return the path."""
+        """Write text as UTF-8 under a name, or under a free name; return the path.
+
+        The bytes of a file name that is no UTF-8 are escaped.
+        """
         name = self.free_name(name, source)
         with self.writing(name, source) as path, written_whole(path) as file:
-            file.write(text.encode("utf-8"))
+            file.write(text.encode("utf-8", errors="backslashreplace"))
         return self.path(name)
 
     def place(self, new: Path, name: str, source: str) -> None:
@@ -315,8 +326,7 @@ class OutputFolder:
         remove_leftovers(self._hidden)
         place, pattern = (self._hidden, _NEW) if self._is_inside else (self.folder, UNFINISHED)
         for path in place.glob(f"{pattern}*"):
-            is_old = time.time() - path.lstat().st_mtime > _OLD_SECONDS
-            if (is_alone or is_old) and _is_plain_file(place, path.name):
+            if _is_plain_file(place, path.name) and (is_alone or _is_old(path)):
                 path.unlink(missing_ok=True)
         kept = [entry for versions in self._entries.values() for entry in versions]
         if self._is_torn or self._num_lines > 2 * len(kept) + 100:
@@ -359,6 +369,18 @@ def photo_folder(folder: Path) -> OutputFolder:
     return OutputFolder(folder, state / "outputs" / key)
 
 
+def require_writable(folder: Path, remedy: str = _REMEDY) -> None:
+    """Make a folder, and try it: long work must not end where its result cannot be written.
+
+    Raises:
+        InputError: if no file can be written into it.
+    """
+    with explained_disk_errors(folder, remedy):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 @contextlib.contextmanager
 def lock_folder(folder: Path, hidden: Path | None = None) -> Iterator[bool]:
     """Lock a folder for this process; the system frees the lock when the process ends or dies.
@@ -374,7 +396,7 @@ def lock_folder(folder: Path, hidden: Path | None = None) -> Iterator[bool]:
         InputError: if another process holds the lock, or the hidden folder is a link.
     """
     is_elsewhere, hidden = hidden is not None, hidden or folder / HIDDEN
-    for path in (hidden, hidden / "lock", hidden / _RECORD):
+    for path in (hidden, hidden / _LOCK, hidden / _HOLDER, hidden / _RECORD):
         if is_link(path) or (path == hidden and path.is_file()):
             raise InputError(f"expected an ordinary folder {hidden} without links: remove {path}")
     try:
@@ -384,21 +406,52 @@ def lock_folder(folder: Path, hidden: Path | None = None) -> Iterator[bool]:
             raise
         yield False
         return
-    lock = FileLock(hidden / "lock", timeout=_LOCK_SECONDS)
+    lock = FileLock(hidden / _LOCK, timeout=_LOCK_SECONDS)
     try:
-        lock.acquire()
+        with warnings.catch_warnings():  # of a drive where the lock is the file itself
+            warnings.simplefilter("ignore")
+            lock.acquire()
     except Timeout as error:
-        raise InputError(
-            f"another process is writing into {folder}: wait until it has ended, or choose another "
-            "folder"
-        ) from error
+        raise InputError(_held_by_another(folder, hidden)) from error
     except (OSError, NotImplementedError):
         yield False
         return
     try:
+        with contextlib.suppress(OSError):
+            write_json(hidden / _HOLDER, _this_process())
         yield True
     finally:
+        with contextlib.suppress(OSError):
+            (hidden / _HOLDER).unlink(missing_ok=True)
         lock.release()
+
+
+def _this_process() -> dict[str, str | int]:
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return {
+        "machine": platform.node(), "id": machine_id(), "process": os.getpid(), "since": since
+    }  # fmt: skip
+
+
+def _held_by_another(folder: Path, hidden: Path) -> str:
+    """Return the sentence on a folder that another process has locked.
+
+    On some network drives the lock is the file itself. A machine that was switched off leaves it
+    there, and no other machine can find out whether that process still runs: the user can.
+    """
+    remedy = "wait until it has ended, or choose another folder"
+    try:
+        holder: Any = json.loads((hidden / _HOLDER).read_text(encoding="utf-8"))
+        machine, process, since = (holder[key] for key in ("machine", "process", "since"))
+        is_here = holder["id"] == machine_id() and psutil.pid_exists(process)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
+        who, is_here = "", False
+    else:
+        named = "" if is_here else f" on the machine {machine}"
+        who = printable(f" (process {process}{named}, since {since})")
+    if not is_here:
+        remedy += f"; only if it is certain that it no longer runs, delete {hidden / _LOCK}"
+    return f"another process is writing into {folder}{who}: {remedy}"
 
 
 def folded(name: str) -> str:
@@ -449,6 +502,14 @@ def _is_plain_file(folder: Path, name: str) -> bool:
             is_inside and not is_reached_by_link(folder, name) and (folder / path).is_file()
         )
     except (OSError, ValueError):  # no file can have this name
+        return False
+
+
+def _is_old(path: Path) -> bool:
+    """Return whether a file is of another day; a clock that was set may make that a later one."""
+    try:
+        return abs(time.time() - path.lstat().st_mtime) > _OLD_SECONDS
+    except OSError:  # gone meanwhile
         return False
 
 

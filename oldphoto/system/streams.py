@@ -29,6 +29,15 @@ def printable(text: object) -> str:
     )
 
 
+def is_text(name: str) -> bool:
+    r"""Return whether a file name is UTF-8 text, which tables and databases ask for.
+
+    >>> is_text("Großmutter.jpg"), is_text("M\udcfcller.jpg")  # the second from Latin-1
+    (True, False)
+    """
+    return not any(unicodedata.category(char) == "Cs" for char in name)
+
+
 class SteadyStream:
     """A text stream that drops what it cannot write.
 

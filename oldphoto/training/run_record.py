@@ -32,6 +32,7 @@ _SHARED = (
     "detector",
     "spectral_norm_variants",
 )
+_TABLES = ("preset", "command")
 _GIT_SECONDS = 5
 
 
@@ -77,8 +78,8 @@ def require_same_run(plan: Plan) -> None:
     _require_same(plan.run, before["preset"], {name: now[name] for name in _SHARED}, "preset ")
     seed = before.get("seed", before.get("command", {}).get("seed"))
     # Early runs had the seed among the options alone.
-    if seed is not None and int(seed) != plan.seed:
-        raise _differs(plan.run, "seed", int(seed), plan.seed)
+    if seed is not None and str(seed) != str(plan.seed):
+        raise _differs(plan.run, "seed", seed, plan.seed)
 
 
 def require_same_stage(plan: Plan, stage: str, new_rate: bool = False) -> None:
@@ -149,7 +150,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise InputError(
             f"{path} is not a JSON file: remove it, or choose another --run"
         ) from error
-    if not isinstance(found, dict):
+    is_table = isinstance(found, dict)
+    if not (is_table and all(isinstance(found.get(name, {}), dict) for name in _TABLES)):
         raise InputError(f"{path} holds no settings of a run: remove it, or choose another --run")
     return found
 
@@ -164,7 +166,7 @@ def catalogue_hash(photos: Iterable[Path]) -> str:
     """
     # Names and sizes, not contents: reading 17,000 photos would take minutes.
     lines = sorted(f"{photo.name} {_size(photo)}" for photo in photos)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode(errors="backslashreplace")).hexdigest()
 
 
 def _size(photo: Path) -> int:
@@ -204,15 +206,20 @@ def log_facts(log: Path, photos_per_step: int) -> dict[str, Any]:
     """Return steps, hours of training and the last loss terms from a run's ``log.csv``.
 
     The hours count the steps alone, without saving and restarting. The result is empty if there
-    is no row yet.
+    is no row yet, or the log is damaged: a table must not cost the weights at the end.
 
     Args:
         photos_per_step: batch of all processes together.
     """
-    with log.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
+    try:
+        with log.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return _totals(rows, photos_per_step) if rows else {}
+    except (ValueError, TypeError, LookupError, ArithmeticError, csv.Error):
         return {}
+
+
+def _totals(rows: list[dict[str, str]], photos_per_step: int) -> dict[str, Any]:
     # A row covers the steps since the row before it, at its own speed.
     steps = [0, *(int(float(row["step"])) for row in rows)]
     seconds = sum(

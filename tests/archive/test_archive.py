@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import yaml
 from PIL import Image
 
 from oldphoto.archive import engines
+from oldphoto.archive import worker as archive_worker
 from oldphoto.archive.engines import batches_of, run_pool, run_ray
 from oldphoto.archive.manifest import NAME, Manifest, Row
 from oldphoto.archive.run import Engine, restore_archive
@@ -258,6 +260,29 @@ def test_a_run_killed_between_manifest_and_names_is_repaired(
     rows = run([str(tmp_path / "scans")], out, here, made_with="once more")
     assert not any(row.error for row in rows.values())
     assert {sha256_of(out / photo.name) for photo in photos} == {old}
+
+
+def test_a_clock_that_was_set_back_makes_no_old_row_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(tmp_path / "scans" / "a.png", 10)
+    draw(tmp_path / "scans" / "b.png", 20)
+    out, now = tmp_path / "out", 4e9
+    monkeypatch.setattr(archive_worker, "time", SimpleNamespace(time=lambda: now))
+
+    def stopped(make_worker: MakeWorker, tasks: list[Task]) -> Iterator[Row]:
+        yield from make_worker()(tasks[-1:])
+        raise KeyboardInterrupt
+
+    run([str(tmp_path / "scans")], out, here)
+    for now in (2e9, 0.0):
+        draw(tmp_path / "scans" / "b.png", 30 + int(now / 1e9))
+        with pytest.raises(KeyboardInterrupt):
+            run([str(tmp_path / "scans")], out, stopped)
+    draw(tmp_path / "scans" / "b.png", 40)
+    rows = run([str(tmp_path / "scans")], out, here)
+    assert not any(row.error for row in rows.values())
+    assert np.asarray(Image.open(out / "b.png"))[0, 0, 0] == 255 - 40
 
 
 def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:

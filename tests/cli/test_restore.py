@@ -521,9 +521,9 @@ def test_nothing_there_is_refused(tmp_path, photos):
 
 def test_unwritable_output_is_refused_before_any_work(photos, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot write into .*choose another --output folder"):
+    with pytest.raises(InputError, match=r"cannot be written .*choose another --output folder"):
         call(photos, "--output", tmp_path / "file" / "out", "--weights", "nonsense")
-    with pytest.raises(InputError, match="cannot write into"):
+    with pytest.raises(InputError, match="cannot be written"):
         call(photos, "--output", tmp_path / "file", "--weights", "nonsense")
 
 

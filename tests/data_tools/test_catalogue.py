@@ -99,6 +99,10 @@ def test_writing_leaves_the_old_table_when_it_fails(tmp_path):
         ("name,size\nx,1\n", "is not a catalogue: expected the columns path, sha256"),
         (",".join(COLUMNS) + "\na,b\n", f"line 2: expected {len(COLUMNS)} fields, got 2"),
         (",".join(COLUMNS) + "\na,b,wide" + "," * 17 + "\n", "width must be a whole number"),
+        (
+            ",".join(COLUMNS) + "\na,b," + "9" * 5000 + "," * 17 + "\n",
+            r"width must be a whole number, got '9{20}'$",
+        ),
     ],
 )
 def test_other_files_are_refused(tmp_path, text, message):

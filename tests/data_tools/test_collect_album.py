@@ -176,10 +176,24 @@ def test_the_first_bytes_tell_the_kind_of_photo(
 
 
 def test_one_crawl_at_a_time(tmp_path: Path) -> None:
-    with one_writer(tmp_path), pytest.raises(InputError, match="another crawl is writing to"):
+    with one_writer(tmp_path), pytest.raises(InputError, match="another process is writing"):
         one_writer(tmp_path).__enter__()
     with one_writer(tmp_path):  # free again
         pass
+
+
+@pytest.mark.parametrize("name", ["photos", "photos/loc", CATALOGUE_NAME])
+def test_what_stands_in_the_way_is_said_before_the_first_download(
+    tmp_path: Path, name: str
+) -> None:
+    way = tmp_path / name
+    if name == CATALOGUE_NAME:
+        way.mkdir()
+    else:
+        way.parent.mkdir(exist_ok=True)
+        way.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"move it away|rename the folder"):
+        Album(tmp_path, "loc")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

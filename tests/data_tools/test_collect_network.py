@@ -1,6 +1,7 @@
 """Politeness and safety of the crawls: addresses, waiting, the page cache, the published limits."""
 
 import asyncio
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -146,8 +147,20 @@ def test_the_page_cache_gives_back_what_it_got_and_no_key(tmp_path: Path) -> Non
     stored = cache.retrieve_response(spider, request)
     assert stored is not None
     assert stored.json() == {"a": "é"}
-    cache.seconds = -1
-    assert cache.retrieve_response(spider, request) is None  # too old
+    whole, now = path.read_bytes(), path.stat().st_mtime
+    for damaged in (
+        b"",
+        whole[:-1],
+        b"\0" * 50,
+        b"\xff\r\n\r\n<html>",
+        b"\r\n\r\n" + b"[" * 100_000,
+    ):
+        path.write_bytes(damaged)  # a page that no server sent must not stop the crawl for a day
+        assert cache.retrieve_response(spider, request) is None
+    path.write_bytes(whole)
+    for age, is_used in ((59, True), (61, False), (-61, False)):  # the last: the clock was set back
+        os.utime(path, (now - age, now - age))
+        assert (cache.retrieve_response(spider, request) is not None) == is_used
 
 
 @pytest.mark.parametrize("name", SPIDERS)

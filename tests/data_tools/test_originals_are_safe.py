@@ -254,7 +254,7 @@ def test_one_command_at_a_time_writes_into_a_folder(source, tmp_path, capsys):
         commands = [["split"], ["catalogue"], ["clean", str(source), "--output"]]
         for words in commands:
             assert main([*words, str(output)]) == 2
-            assert f"another process is writing into {output}: wait" in capsys.readouterr().err
+            assert f"another process is writing into {output} (process" in capsys.readouterr().err
 
 
 # --- collect --------------------------------------------------------------------------------------

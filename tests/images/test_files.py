@@ -362,3 +362,16 @@ def test_a_mask_of_zeros_and_ones_is_not_taken_for_a_sound_photo(tmp_path, kind)
         read_mask(tmp_path / "m.png", (20, 30))
     Image.fromarray(ones * 0).save(tmp_path / "m.png")
     assert not read_mask(tmp_path / "m.png", (20, 30)).any()
+
+
+def test_a_mask_in_black_on_a_transparent_ground_is_not_taken_for_empty(tmp_path):
+    layer = np.zeros((20, 30, 4), np.uint8)
+    Image.fromarray(layer).save(tmp_path / "empty.png")
+    assert not read_mask(tmp_path / "empty.png", (20, 30)).any()
+    layer[5:9, 5:9, 3] = 255
+    Image.fromarray(layer).save(tmp_path / "black.png")
+    with pytest.raises(InputError, match="painted in black on a transparent ground"):
+        read_mask(tmp_path / "black.png", (20, 30))
+    layer[5:9, 5:9, :3] = 255
+    Image.fromarray(layer).save(tmp_path / "white.png")
+    assert read_mask(tmp_path / "white.png", (20, 30)).sum() == 16

@@ -270,7 +270,6 @@ def test_masks_that_somebody_corrected_are_not_written_over(tmp_path):
 
 def test_a_mask_that_appears_during_the_batch_is_not_replaced(tmp_path):
     kept = keep_masks(lambda *_: np.ones((20, 30), bool), tmp_path / "kept", [Path("a.jpg")])
-    (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "a.png").symlink_to(tmp_path / "elsewhere.png")
     with pytest.raises(MaskError, match="is there already and is not replaced"):
         kept(Path("a.jpg"), PIXELS)

@@ -1,12 +1,13 @@
 """Unpacking: the wanted members only, whole, and nowhere but in the folder."""
 
 import io
+import os
 import zipfile
 
 import pytest
 
 from oldphoto.checks import InputError
-from oldphoto.system.archives import unzip
+from oldphoto.system.archives import unzip, zip_folder
 
 MEMBERS = ("checkpoints/detection/a.pt", "checkpoints/restoration/b.pth")
 
@@ -17,6 +18,19 @@ def zip_bytes(names=MEMBERS):
         for number, name in enumerate(names):
             file.writestr(name, bytes([number]) * 50_000)
     return buffer.getvalue()
+
+
+def test_a_folder_is_packed_even_if_the_clock_was_wrong(tmp_path):
+    folder = tmp_path / "course"
+    (folder / "pages").mkdir(parents=True)
+    for name in ("a.txt", "pages/b.txt"):
+        (folder / name).write_text(name, encoding="utf-8")
+    os.utime(folder / "a.txt", (0, 0))  # 1970
+    os.utime(folder / "pages/b.txt", (6e9, 6e9))  # 2160: a zip ends in 2107
+    zip_folder(folder, tmp_path / "course.zip")
+    with zipfile.ZipFile(tmp_path / "course.zip") as file:
+        assert file.read("course/a.txt") == b"a.txt"
+        assert file.read("course/pages/b.txt") == b"pages/b.txt"
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "C:evil", "a\\..\\evil"])

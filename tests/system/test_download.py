@@ -95,9 +95,17 @@ def test_stopped_between_the_last_byte_and_the_check_needs_no_server(shelf, tmp_
 
 @pytest.mark.parametrize(
     "note",
-    [{"validator": '"v0"'}, {"validator": ""}, {"url": "http://elsewhere"}, {"url": None}],
-    ids=["old version", "no mark", "other address", "damaged note"],
-)
+    [
+        {"validator": '"v0"'}, {"validator": ""}, {"url": "http://elsewhere"}, {"url": None},
+        {"validator": 5}, {"validator": ["x"]}, {"validator": "a\nRange: b"}, {"validator": "ü"},
+        {"bytes": "70000"}, {"bytes": []}, {"bytes": 70_000.0}, {"bytes": True},
+    ],
+    ids=[
+        "old version", "no mark", "other address", "damaged note", "a number as mark",
+        "a list as mark", "a mark of two lines", "a mark beyond ASCII", "size as text",
+        "size as list", "size as fraction", "size is true",
+    ],
+)  # fmt: skip
 def test_bytes_of_another_version_are_not_mixed_in(shelf, tmp_path, note):
     (tmp_path / "all.zip.partial").write_bytes(CONTENT[:70_000].swapcase())
     good = {"url": shelf.url + "/good.zip", "validator": '"v1"', "bytes": len(CONTENT)}

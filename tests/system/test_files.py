@@ -87,12 +87,12 @@ def test_file_and_folder_are_forced_to_the_disk(tmp_path, monkeypatch):
 def test_leftovers_of_dead_processes_of_this_machine_go(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    ours = f"a.jpg.{files._machine()}-{dead.pid}-00000000.partial"
+    ours = f"a.jpg.{files.machine_id()}-{dead.pid}-00000000.partial"
     others = [
-        f"a.jpg.{files._machine()}-{os.getppid()}-00000000.partial",  # of a living process
+        f"a.jpg.{files.machine_id()}-{os.getppid()}-00000000.partial",  # of a living process
         f"a.jpg.00000000-{dead.pid}-00000000.partial",  # of another machine
         "a.jpg.partial",  # of another program
-        f"{files._machine()}-{dead.pid}-00000000.partial.jpg",
+        f"{files.machine_id()}-{dead.pid}-00000000.partial.jpg",
     ]
     for name in (ours, *others):
         (tmp_path / name).touch()

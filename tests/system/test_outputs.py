@@ -4,9 +4,11 @@ import contextlib
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -206,7 +208,8 @@ def test_two_processes_and_a_killed_one(tmp_path):
     held = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
     assert held.stdout is not None and held.stdout.readline() == b"held\n"
     try:
-        with pytest.raises(InputError, match=f"another process is writing into {tmp_path}: wait"):
+        said = f"another process is writing into {tmp_path} .process {held.pid}, .*: wait"
+        with pytest.raises(InputError, match=said):
             OutputFolder(tmp_path).__enter__()
     finally:
         held.kill()
@@ -225,6 +228,106 @@ def test_a_file_system_without_locks_is_accepted(tmp_path, monkeypatch, error):
     with lock_folder(tmp_path) as is_locked:
         assert not is_locked
     assert write(tmp_path, "a.jpg", "result") == "a.jpg"
+
+
+# --- locks of other machines, and clocks ----------------------------------------------------------
+
+
+def refused(folder):
+    with pytest.raises(InputError) as caught, lock_folder(folder):
+        pass
+    return str(caught.value)
+
+
+@pytest.fixture
+def drive_without_flock(monkeypatch):
+    """A network drive on which a lock is a file: it outlives its process."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def left_by(folder, monkeypatch, machine):
+    """Leave the lock of a process that was killed, on a machine of this name."""
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "gethostname", lambda: machine)
+        patch.setattr(outputs.platform, "node", lambda: machine)
+        patch.setattr(outputs, "machine_id", lambda: "01234567")
+        with lock_folder(folder):
+            files = {path: path.read_bytes() for path in (folder / HIDDEN).iterdir()}
+    for path, content in files.items():
+        path.write_bytes(content)
+
+
+def test_the_lock_of_this_machine_names_the_process(tmp_path):
+    with lock_folder(tmp_path):
+        said = refused(tmp_path)
+    assert f"(process {os.getpid()}, since 20" in said
+    assert "delete" not in said  # the system frees this lock by itself
+    assert [path.name for path in (tmp_path / HIDDEN).iterdir()] == ["lock"]
+
+
+def test_a_lock_that_another_machine_left_on_a_drive(tmp_path, monkeypatch, drive_without_flock):
+    left_by(tmp_path, monkeypatch, "attic-pc")
+    if not (tmp_path / HIDDEN / "lock").exists():
+        pytest.skip("this filelock takes such a drive for one without locks")
+    said = refused(tmp_path)
+    assert f"(process {os.getpid()} on the machine attic-pc, since 20" in said
+    assert f"only if it is certain that it no longer runs, delete {tmp_path / HIDDEN}" in said
+    (tmp_path / HIDDEN / "lock").unlink()  # as the sentence says
+    assert write(tmp_path, "a.jpg", "result") == "a.jpg"
+    assert not (tmp_path / HIDDEN / "lock.json").exists()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"", b"[1]", b"{", b"\xff\xfe", b"[" * 100_000, b'{"machine": "a"}',
+        b'{"machine": "a", "id": "b", "process": 1e400, "since": "c"}',
+        b'{"machine": "a\\u001b[2J", "id": "b", "process": "x", "since": [1]}',
+    ],
+)  # fmt: skip
+def test_a_damaged_note_on_the_lock(tmp_path, note):
+    with lock_folder(tmp_path):
+        (tmp_path / HIDDEN / "lock.json").write_bytes(note)
+        said = refused(tmp_path)
+    assert "another process is writing" in said and "\x1b" not in said
+    with lock_folder(tmp_path):
+        pass
+
+
+def test_a_lock_of_a_dead_process_whose_number_is_another_one_now(tmp_path, drive_without_flock):
+    lock = tmp_path / HIDDEN / "lock"
+    with lock_folder(tmp_path):
+        lines = lock.read_text(encoding="utf-8").splitlines() if lock.exists() else []
+    if len(lines) < 3:
+        pytest.skip("this filelock does not write when a process began")
+    lock.write_text("\n".join([*lines[:2], "123", ""]), encoding="utf-8")
+    os.utime(lock, (9e9, 9e9))  # and in the future
+    assert write(tmp_path, "a.jpg", "result") == "a.jpg"
+
+
+@pytest.mark.parametrize("when", [0.0, 9e9])
+def test_unfinished_files_of_another_time_are_removed_without_a_lock(tmp_path, monkeypatch, when):
+    monkeypatch.setattr(outputs, "lock_folder", lambda *_: contextlib.nullcontext(False))
+    (tmp_path / HIDDEN).mkdir()
+    for name in ("new-1", "new-2"):
+        (tmp_path / HIDDEN / name).write_bytes(b"half")
+    os.utime(tmp_path / HIDDEN / "new-1", (when, when))
+    write(tmp_path, "a.jpg", "result")
+    assert [path.name for path in (tmp_path / HIDDEN).glob("new-*")] == ["new-2"]
+
+
+def test_the_record_does_not_ask_the_clock(tmp_path, monkeypatch):
+    write(tmp_path, "a.jpg", "one")
+    os.utime(tmp_path / "a.jpg", (9e9, 9e9))
+    os.utime(tmp_path / RECORD, (9e9, 9e9))
+    monkeypatch.setattr(outputs, "time", SimpleNamespace(time=lambda: 0.0))
+    assert write(tmp_path, "a.jpg", "two") == "a.jpg"
+    assert (tmp_path / "a.jpg").read_text(encoding="utf-8") == "two"
 
 
 def test_a_fresh_folder_deletes_what_is_on_record_and_renames_the_rest(tmp_path):

@@ -3,10 +3,12 @@
 import hashlib
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from oldphoto.checks import InputError
+from oldphoto.config import TINY
 from oldphoto.training import run_record
 from oldphoto.training.run_record import catalogue_hash, commit, log_facts, run_facts
 
@@ -41,6 +43,36 @@ def test_hours_are_those_of_the_steps(tmp_path):
     assert facts["steps"] == 50
     assert facts["hours"] == round(seconds / 3600, 4)
     assert facts["last_terms"] == {"l1": 1.25, "discriminator": 0.25}
+
+
+@pytest.mark.parametrize("seed", ['"abc"', "[]", "{}", '""', "1e999", "0.5"])
+def test_a_seed_that_is_none_is_another_one(tmp_path, seed):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    text = f'{{"preset": {{}}, "seed": {seed}}}'
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+    plan = SimpleNamespace(run=tmp_path, weights=weights, preset=TINY, seed=0)
+    with pytest.raises(InputError, match=r"was trained with seed .*, but now seed is 0"):
+        run_record.require_same_run(plan)
+
+
+HEADER = LOG.splitlines()[0] + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEADER}20,0,0.001,3.5,1", f"{HEADER}20,,0.001,3.5,1", f"{HEADER}x,1,1,1,1",
+        f"{HEADER}20,1", f"{HEADER}1e400,1,1,1,1", f"{HEADER}nan,1,1,1,1", "a,b\n1,2\n",
+        "\0\0\n\0", f"{HEADER}20,1,1,1,1,1,1",
+    ],
+)  # fmt: skip
+def test_a_damaged_log_does_not_cost_the_weights(tmp_path, text):
+    """They are written at the end, with what the log tells."""
+    (tmp_path / "log.csv").write_text(text, encoding="utf-8")
+    assert log_facts(tmp_path / "log.csv", 8) == {}
+    (tmp_path / "log.csv").write_bytes(b"\xff\xfe\n\xff")
+    assert log_facts(tmp_path / "log.csv", 8) == {}
 
 
 def test_a_run_without_a_row_says_only_what_it_knows(tmp_path):
@@ -80,7 +112,13 @@ def test_without_git_there_is_no_commit(monkeypatch):
     assert commit() is None
 
 
-@pytest.mark.parametrize("text", ["[]", "null", "[" * 100_000, "{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]", "null", "[" * 100_000, "{", '{"preset": null}', '{"preset": "tiny"}',
+        '{"preset": []}', '{"preset": {}, "command": 5}',
+    ],
+)  # fmt: skip
 def test_settings_that_are_no_table_are_one_sentence(tmp_path, text):
     (tmp_path / "config.json").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"config\.json (is not a JSON file|holds no settings)"):

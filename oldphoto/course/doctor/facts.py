@@ -111,7 +111,7 @@ def _differs(card: Path) -> bool:
     try:
         wanted = json.loads(card.read_text(encoding="utf-8"))["sha256"]
         return sha256_of(card.with_suffix(".safetensors")) != wanted
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return True
 
 

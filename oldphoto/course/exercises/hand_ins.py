@@ -20,6 +20,7 @@ import pandas as pd
 from oldphoto.checks import InputError
 from oldphoto.system.outputs import folded, photo_folder
 from oldphoto.system.packages import own_version
+from oldphoto.system.streams import printable
 
 FORMAT = 1
 RUN = secrets.token_hex(8)
@@ -128,19 +129,40 @@ def totals(table: pd.DataFrame, students: Sequence[str] = ()) -> pd.DataFrame:
 
 def _read(path: Path, folder: Path) -> dict[str, Any]:
     """Return a hand-in, with "fault" where it cannot be counted for its own sake."""
-    file = path.relative_to(folder).as_posix()
+    file = printable(path.relative_to(folder).as_posix())
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        titles = [exercise["title"] for exercise in content["exercises"]]
-        digest, who, notebook = content.pop("digest"), content["student"], content["notebook"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        content = _content(path)
+        is_whole = content.pop("digest") == _digest(content)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {"student": f"? ({file})", "file": file, "fault": "not a hand-in"}
-    content["file"], content["fault"] = file, ""
-    if digest != _digest({k: v for k, v in content.items() if k not in ("file", "fault")}):
-        content["fault"] = "edited"
-    elif content["oldphoto"] != own_version() or titles != _titles(notebook):
-        content["fault"] = f"from version {content['oldphoto']}, this is {own_version()}"
-    return content | {"student": str(who), "notebook": str(notebook)}
+    fault = "" if is_whole else "edited"
+    titles = [exercise["title"] for exercise in content["exercises"]]
+    if is_whole and (
+        content["oldphoto"] != own_version() or titles != _titles(content["notebook"])
+    ):
+        fault = f"from version {content['oldphoto']}, this is {own_version()}"
+    return content | {"file": file, "fault": fault}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a hand-in holds.
+
+    Raises:
+        OSError, ValueError, TypeError, KeyError, RecursionError: if it is not a hand-in.
+    """
+    if not path.is_file():  # reading a pipe would never end
+        raise OSError
+    content = json.loads(path.read_text(encoding="utf-8"))
+    fields = {name: content[name] for name in ("student", "notebook", "oldphoto", "written", "run")}
+    for exercise in content["exercises"]:
+        fields |= {"title": exercise["title"], "state": exercise["state"]}
+        if type(exercise["hints"]) is not int:
+            raise TypeError
+        if not all(isinstance(value, str) for value in fields.values()):
+            raise TypeError
+    if type(content["seed"]) is not int or not content["student"].strip():
+        raise TypeError
+    return dict(content)
 
 
 def _remark(

@@ -26,6 +26,7 @@ from oldphoto.course.publishing.notebooks import (
 from oldphoto.course.publishing.pages import course_page, markdown_html
 from oldphoto.course.publishing.site import missing_tools, write_site
 from oldphoto.course.publishing.slides import LECTURES, all_decks, write_decks
+from oldphoto.system.archives import zip_folder
 from oldphoto.system.outputs import HIDDEN, photo_folder
 
 START = "START.html"
@@ -109,7 +110,10 @@ def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool
     folder = find_folder(notebooks)
     root = folder.parent
     require_file(root / "pyproject.toml", "a clone of the repository, with pyproject.toml")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+    with (
+        photo_folder(output) as outputs,  # refused now rather than after the work
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+    ):
         wheel = build_wheel(root, Path(scratch))
         name = "-".join(wheel.name.split("-")[:2]) + "-course"  # "oldphoto-0.1.0-course"
         stage = Path(scratch) / name
@@ -125,12 +129,10 @@ def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool
         body = Markup(markdown_html(fill_how_to(root, wheel.name, dependencies, has_site)))
         page = course_page("course.html.j2", "A course for a room without internet", body=body)
         (stage / START).write_text(page, encoding="utf-8")
-        made = Path(shutil.make_archive(str(Path(scratch) / name), "zip", scratch, name))
-        with photo_folder(output) as outputs:
-            free = outputs.free_name(made.name, SOURCE)
-            with outputs.writing(free, SOURCE) as new:
-                shutil.copyfile(made, new)
-            return outputs.path(free)
+        free = outputs.free_name(f"{name}.zip", SOURCE)
+        with outputs.writing(free, SOURCE) as new:
+            zip_folder(stage, new)
+        return outputs.path(free)
 
 
 def build_wheel(root: Path, target: Path) -> Path:

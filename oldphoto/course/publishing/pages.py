@@ -130,7 +130,7 @@ def write_pages(notebooks: list[CourseNotebook], results: list[Result], output: 
 
 def _write(outputs: OutputFolder, name: str, text: str) -> None:
     with outputs.writing(name, SOURCE) as path, written_whole(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def _words(path: Path) -> str:

@@ -50,7 +50,10 @@ def write_site(notebooks: list[CourseNotebook], output: Path) -> Path:
     if missing := missing_tools():
         raise InputError(missing)
     folder = notebooks[0].path.parent
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+    with (
+        OutputFolder(output) as outputs,  # refused now rather than after the work
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+    ):
         source, built = Path(scratch) / "source", Path(scratch) / "built"
         _write_source(notebooks, folder, source)
         command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", str(source), str(built)]
@@ -61,10 +64,9 @@ def write_site(notebooks: list[CourseNotebook], output: Path) -> Path:
             said = " ".join(done.stderr.strip().splitlines()[-3:])
             raise InputError(f"Sphinx could not make the site: {said}")
         write_decks(all_decks(folder), notebooks, built / "lectures")
-        with OutputFolder(output) as outputs:
-            for path in _files(built):
-                with outputs.writing(path.relative_to(built).as_posix(), SOURCE) as new:
-                    shutil.copyfile(path, new)
+        for path in _files(built):
+            with outputs.writing(path.relative_to(built).as_posix(), SOURCE) as new:
+                shutil.copyfile(path, new)
     return output / "index.html"
 
 

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from oldphoto.checks import InputError, require_file
 from oldphoto.course.study.study import (
@@ -239,7 +240,18 @@ def _ranking_of(row: Sequence[str], expected: Sequence[str]) -> Ranking:
 
 def _rows(connection: sqlite3.Connection) -> list[Ranking]:
     query = "SELECT rater, photo, methods FROM rankings ORDER BY rowid"
-    return [Ranking(r, p, tuple(json.loads(m))) for r, p, m in connection.execute(query)]
+    return [_stored(*row) for row in connection.execute(query)]
+
+
+def _stored(rater: Any, photo: Any, text: Any) -> Ranking:
+    try:
+        methods = json.loads(text)
+        are_names = isinstance(methods, list) and all(isinstance(name, str) for name in methods)
+        if are_names and isinstance(photo, str):
+            return Ranking(require_rater(rater), photo, require_ranking(methods, methods))
+    except (ValueError, TypeError, RecursionError):  # an InputError is a ValueError
+        pass
+    raise InputError(f"an answer in it is no ranking: rater {rater!r}, photo {photo!r}")
 
 
 def _has_content(path: Path) -> bool:
@@ -265,7 +277,7 @@ def _failures_of(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and the disk into one sentence."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeError) as error:
         raise InputError(f"cannot use {path} as a file of answers ({error})") from error
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from oldphoto.checks import InputError
+from oldphoto.system.streams import is_text
 
 MAX_METHODS = 12  # more pictures than that are too many to rank
 RATER_CODE = re.compile(r"[\w-]{1,40}")
@@ -42,6 +43,9 @@ class Study:
         for what, names in (("photo", self.photos), ("method", self.methods)):
             if not all(isinstance(name, str) and name.strip() for name in names):
                 raise InputError(f"expected a name for each {what}, got {list(names)}")
+            odd = [name for name in names if not is_text(name)]
+            if odd:
+                raise InputError(f"the name of {what} {odd[0]!r} is not UTF-8 text: rename it")
             twice = _repeated(names)
             if twice:
                 raise InputError(f"expected {what}s of different names, got {twice!r} twice")

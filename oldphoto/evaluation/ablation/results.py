@@ -257,7 +257,7 @@ def read_results(folder: Path) -> Results:
         columns = tuple(Column(**column) for column in found["columns"])
         missing = tuple(found["missing"])
         return Results(columns, tuple(found["photos"]), found["values"], missing)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} holds no results of an ablation: {error}") from error
 
 

@@ -121,7 +121,10 @@ def test_damaged_and_missing_weights_are_named(tmp_path):
         weights.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
     (folder / "cut.safetensors").write_bytes(b"01234")
     (folder / "gone.safetensors").unlink()
-    named = [str(Path("small", f"{name}.safetensors")) for name in ("cut", "gone")]
+    for number, text in enumerate(("", "[]", "5", "null", '"a"', "[" * 100_000)):
+        (folder / f"odd_{number}.json").write_text(text, encoding="utf-8")
+    odd = [f"odd_{number}" for number in range(6)]
+    named = [str(Path("small", f"{name}.safetensors")) for name in ("cut", "gone", *odd)]
     assert doctor_facts.damaged_weights(tmp_path) == named
     assert doctor_facts.cut_files(folder) == ["cut.safetensors", "whole.safetensors"]
     assert doctor_facts.damaged_weights(tmp_path / "none") == ["the folder of weights none"]

@@ -1,6 +1,8 @@
 """Hand-ins: what a notebook writes, and a class of 40 with everything that goes wrong in one."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -92,6 +94,77 @@ def test_one_student_has_one_row_however_the_name_is_typed(tmp_path, monkeypatch
     assert totals(marks_table(tmp_path)).student.tolist() == ["Zoë B"]
     assert marks_table(tmp_path, ["ZOË B"]).student.unique().tolist() == ["ZOË B"]
     assert student_seed("Zoë B") == student_seed("Zoe\u0308 b")
+
+
+ODD = {
+    "no exercises": {"exercises": []},
+    "exercises are a text": {"exercises": "abc"},
+    "an exercise without hints": {"exercises": [{"title": "a", "state": "own"}]},
+    "hints are a text": {"exercises": [{"title": "a", "state": "own", "hints": "1"}]},
+    "hints are true": {"exercises": [{"title": "a", "state": "own", "hints": True}]},
+    "a state that is a list": {"exercises": [{"title": "a", "state": [], "hints": 1}]},
+    "student is a list": {"student": ["Ann"]},
+    "student is null": {"student": None},
+    "student is empty": {"student": "  "},
+    "written is a number": {"written": 5},
+    "written is null": {"written": None},
+    "run is a table": {"run": {}},
+    "notebook is a number": {"notebook": 8},
+    "notebook leads elsewhere": {"notebook": "../08"},
+    "version is a list": {"oldphoto": []},
+    "seed is a text": {"seed": "1"},
+    "seed is null": {"seed": None},
+}
+
+
+@pytest.mark.parametrize("values", ODD.values(), ids=ODD)
+def test_one_odd_hand_in_stops_no_class(tmp_path, monkeypatch, values):
+    """Its digest is right: who reads the file of the package can compute it."""
+    ann = hand_in(tmp_path, "Ann", 2, monkeypatch)
+    good = json.loads(ann.read_text(encoding="utf-8"))
+    change(hand_in(tmp_path, "Bob", 2, monkeypatch), **values)
+    other = tmp_path / "z.json"
+    other.write_text(json.dumps(good), encoding="utf-8")
+    change(other, **{"run": "other", "notebook": "08"})
+    table = marks_table(tmp_path, ["Ann", "Bob"])
+    sums = totals(table, ["Ann", "Bob"]).set_index("student")
+    assert sums.loc["Ann", "own"] == 2
+    assert sums["own"].sum() == 2
+
+
+ODD_BYTES = {
+    "empty": b"",
+    "not UTF-8": b"\xff\xfe{}",
+    "deep": b"[" * 100_000,
+    "a number": b"7",
+    "a list": b"[]",
+    "no table": b"null",
+    "half a letter": b'{"student": "M\\ud800ller", "notebook": "08"}',
+    "a long number": b'{"seed": ' + b"9" * 5_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("content", ODD_BYTES.values(), ids=ODD_BYTES)
+def test_a_file_that_is_no_hand_in_is_named(tmp_path, monkeypatch, content):
+    hand_in(tmp_path, "Ann", 2, monkeypatch)
+    (tmp_path / "odd.json").write_bytes(content)
+    table = marks_table(tmp_path)
+    assert list(table.remark) == ["not a hand-in", ""]
+    assert list(table.file) == ["odd.json", "hand_in_08_ann.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_files_that_cannot_be_read_and_names_that_are_no_text(tmp_path, monkeypatch, capsys):
+    good = hand_in(tmp_path, "Ann", 2, monkeypatch)
+    good.rename(tmp_path / os.fsdecode(b"M\xfcller.json"))
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "link.json").symlink_to("nowhere.json")
+    out = tmp_path / "out"
+    assert cli.main(["course", "marks", str(tmp_path), "--output", str(out)]) == 1
+    table = pd.read_csv(out / "hand_ins.csv", keep_default_na=False)
+    assert table.remark.tolist() == ["not a hand-in"] * 3 + [""]
+    assert "M\\udcfcller.json" in table.file.tolist()
 
 
 def test_without_a_list_seeds_are_free_and_all_is_well(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The ranking study: random orders, refusals, the file of answers, and two raters at once."""
 
 import collections
+import contextlib
 import hashlib
 import multiprocessing
 import sqlite3
@@ -186,6 +187,30 @@ def test_a_file_that_another_rater_has_only_just_opened_is_no_obstacle(tmp_path)
     (tmp_path / "a.sqlite").touch()
     answers = AnswerFile(tmp_path / "a.sqlite", STUDY)
     assert answers.rankings() == [] and answers.save(answer())
+
+
+@pytest.mark.parametrize(
+    ("rater", "photo", "methods"),
+    [
+        ("r1", "p1", text)
+        for text in (
+            "", "5", "null", "{}", '{"a": 1, "b": 2}', '["a", "a"]', '["a", 5]', '[["a"], "b"]',
+            None, 5, b"\xff", "[" * 100_000,
+        )
+    ]
+    + [(rater, "p1", '["a", "b"]') for rater in (None, "", b"\xff", "a\nb", "../x", "x" * 5000)]
+    + [("r1", photo, '["a", "b"]') for photo in (None, b"\xff")],
+)  # fmt: skip
+def test_a_database_with_an_answer_that_is_none_is_one_sentence(tmp_path, rater, photo, methods):
+    path = tmp_path / "answers.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE study (fingerprint TEXT, photos TEXT, methods TEXT)")
+        connection.execute("CREATE TABLE rankings (rater TEXT, photo TEXT, methods TEXT)")
+        rows = [("r0", "p0", '["a", "b"]'), (rater, photo, methods)]
+        connection.executemany("INSERT INTO rankings VALUES (?, ?, ?)", rows)
+        connection.commit()
+    with pytest.raises(InputError, match="an answer in it is no ranking: rater"):
+        merge([path])
 
 
 def test_a_failure_in_the_middle_keeps_nothing(tmp_path, monkeypatch):

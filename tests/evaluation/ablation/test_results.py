@@ -76,8 +76,10 @@ def test_the_tables_have_what_is_known_and_what_is_missing(tmp_path):
     for refused in (require_own_results, lambda folder: write_results(folder, results)):
         with pytest.raises(InputError, match=r"results\.json is not a file"):
             refused(tmp_path)
-    with pytest.raises(InputError, match="holds no results of an ablation"):
-        read_results(tmp_path)
+    for text in ("{}", "[]", "null", "[" * 100_000):
+        (tmp_path / "results.json").write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match="holds no results of an ablation"):
+            read_results(tmp_path)
     with pytest.raises(InputError, match="expected the results of `oldphoto ablation`"):
         read_results(tmp_path / "nowhere")
 
