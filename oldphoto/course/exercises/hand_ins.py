@@ -25,6 +25,7 @@ FORMAT = 1
 RUN = secrets.token_hex(8)
 """Names this run of Python: two hand-ins of one run, with two names, are copies."""
 _COUNTED = "own", "after the solution", "open"
+_TEXTS = "student", "notebook", "oldphoto", "written", "run", "digest"
 _COLUMNS = ("student", "notebook", *_COUNTED, "hints", "remark", "file")
 
 
@@ -131,16 +132,32 @@ def _read(path: Path, folder: Path) -> dict[str, Any]:
     file = path.relative_to(folder).as_posix()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        titles = [exercise["title"] for exercise in content["exercises"]]
-        digest, who, notebook = content.pop("digest"), content["student"], content["notebook"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {"student": f"? ({file})", "file": file, "fault": "not a hand-in"}
-    content["file"], content["fault"] = file, ""
-    if digest != _digest({k: v for k, v in content.items() if k not in ("file", "fault")}):
-        content["fault"] = "edited"
-    elif content["oldphoto"] != own_version() or titles != _titles(notebook):
-        content["fault"] = f"from version {content['oldphoto']}, this is {own_version()}"
-    return content | {"student": str(who), "notebook": str(notebook)}
+        if not all(isinstance(content[name], str) for name in _TEXTS):
+            raise TypeError
+        is_edited = content.pop("digest") != _digest(content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {"student": f"? ({file})", "notebook": "", "file": file, "fault": "not a hand-in"}
+    titles = _titles(content["notebook"])
+    if is_edited or (content["oldphoto"] == own_version() and not _is_whole(content)):
+        fault = "edited"
+    elif content["oldphoto"] != own_version() or titles != [
+        r["title"] for r in content["exercises"]
+    ]:
+        fault = f"from version {content['oldphoto']}, this is {own_version()}"
+    else:
+        fault = ""
+    return content | {"file": file, "fault": fault}
+
+
+def _is_whole(content: Mapping[str, Any]) -> bool:
+    """Return whether all that is counted is there: a digest is easily computed anew."""
+    try:
+        results = [(str(one["title"]), one["state"], one["hints"]) for one in content["exercises"]]
+        return isinstance(content["seed"], int) and all(
+            state in _COUNTED and isinstance(hints, int) for _, state, hints in results
+        )
+    except (TypeError, KeyError):
+        return False
 
 
 def _remark(
