@@ -25,21 +25,28 @@ Repository = "untouched"
 def repository(tmp_path: Path, make_notebook) -> Path:
     """A small repository whose addresses agree."""
     old = Address("oldphoto/oldphoto")
-    make_notebook(f"%pip install -q {old.install}", head=f"{old.badges('01_small.ipynb')}\n# A")
+    make_notebook(
+        f"%pip install -q {old.install}  # {old.reader_links('01')}",
+        head=f"{old.badges('01_small.ipynb')}\n# A",
+    )
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     readme = f"{old.badges('01_small.ipynb')}\ngit clone https://github.com/oldphoto/oldphoto\n"
     other = "https://github.com/oldphoto/oldphoto-data stays\n"
     (tmp_path / "README.md").write_text(readme + other, encoding="utf-8")
+    (tmp_path / ".github").mkdir()
+    cff = "repository-code: https://github.com/oldphoto/oldphoto\n"
+    (tmp_path / ".github" / "CITATION.cff").write_text(cff, encoding="utf-8")
     return tmp_path
 
 
 def test_stamp_reaches_every_place(repository):
     changed = stamp(repository, "ann/photos", "v1.2")
-    assert [p.name for p in changed] == ["pyproject.toml", "README.md", "01_small.ipynb"]
+    assert [p.name for p in changed] == ["pyproject.toml", "README.md", "CITATION.cff", "01_small.ipynb"]
     assert read_address(repository) == Address("ann/photos", "v1.2")
     assert differing(repository) == []
     notebook = (repository / "notebooks/01_small.ipynb").read_text(encoding="utf-8")
     assert "github/ann/photos/blob/v1.2/notebooks/01_small.ipynb" in notebook
+    assert Address("ann/photos").reader_links("01") in notebook
     assert "git+https://github.com/ann/photos@v1.2" in notebook
     readme = (repository / "README.md").read_text(encoding="utf-8")
     assert "git clone https://github.com/ann/photos\n" in readme
