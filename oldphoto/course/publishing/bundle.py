@@ -7,6 +7,7 @@ wheels of all packages that the course needs, for computers like this one.
 """
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from sysconfig import get_platform
 from markupsafe import Markup
 
 from oldphoto.checks import InputError, require_file
-from oldphoto.course.publishing.badges import read_address
+from oldphoto.course.publishing.badges import Address, read_address
 from oldphoto.course.publishing.notebooks import (
     all_notebooks,
     course_files,
@@ -26,7 +27,7 @@ from oldphoto.course.publishing.notebooks import (
     find_folder,
 )
 from oldphoto.course.publishing.pages import course_page, markdown_html
-from oldphoto.course.publishing.site import missing_tools, write_site
+from oldphoto.course.publishing.site import missing_tools, outward, write_site
 from oldphoto.course.publishing.slides import LECTURES, all_decks, write_decks
 from oldphoto.system.outputs import HIDDEN, photo_folder
 
@@ -47,7 +48,8 @@ HOW_TO = """\
 
 **To read:** {site_line}.
 
-**To project:** [the lectures](slides/index.html), with notes for the speaker.
+**To teach:** [the guide for lecturers](LECTURING.html), [the lectures](slides/index.html) with
+notes for the speaker, and [exam questions](EXAM.html) with answers.
 
 **To run:** `notebooks/`, the same notebooks in Jupyter, in two steps.
 
@@ -90,11 +92,9 @@ Run the cells from top to bottom. Nothing is fetched from anywhere: photos and w
 package. Only the badges "Open In Colab" and the links to the repository need the internet. The
 source of all this is {home}.
 """
-SITE_LINE = (
-    "[the course as web pages](site/index.html), with a search; "
-    "lecturers start with [the guide](site/LECTURING.html)"
-)
-NO_SITE_LINE = "`notebooks/` in Jupyter, see below; lecturers start with `notebooks/LECTURING.md`"
+SITE_LINE = "[the course as web pages](site/index.html), with a search"
+NO_SITE_LINE = "`notebooks/` in Jupyter, see below"
+LECTURERS = "LECTURING", "EXAM"  # pages that need no tools of the site
 
 
 def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool = False) -> Path:
@@ -131,15 +131,16 @@ def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool
         if has_site := not missing_tools():
             write_site(all_notebooks(folder), stage / "site")
             shutil.rmtree(stage / "site" / HIDDEN)
-        body = Markup(markdown_html(fill_how_to(root, wheel.name, dependencies, has_site)))
-        page = course_page("course.html.j2", "A course for a room without internet", body=body)
-        (stage / START).write_text(page, encoding="utf-8")
+        how_to = fill_how_to(root, wheel.name, dependencies, has_site)
+        write_page(stage / START, "A course for a room without internet", how_to)
+        for page in LECTURERS:
+            write_lecturers_page(folder / f"{page}.md", stage / f"{page}.html", read_address(root))
         fits = f"-py{VERSION}-{get_platform()}" if dependencies else ""
         made = Path(shutil.make_archive(str(Path(scratch) / name) + fits, "zip", scratch, name))
         with photo_folder(output) as outputs:
             free = outputs.free_name(made.name, SOURCE)
             with outputs.writing(free, SOURCE) as new:
-                shutil.copyfile(made, new)
+                shutil.move(made, new)
             return outputs.path(free)
 
 
@@ -173,6 +174,18 @@ def copy_notebooks(folder: Path, target: Path) -> None:
     for name in ("images", LECTURES):
         if (folder / name).is_dir():
             shutil.copytree(folder / name, target / name, ignore=LEFT_OUT)
+
+
+def write_page(path: Path, title: str, text: str) -> None:
+    """Write a page of Markdown that needs no other file."""
+    page = course_page("course.html.j2", title, body=Markup(markdown_html(text)))
+    path.write_text(page, encoding="utf-8")
+
+
+def write_lecturers_page(source: Path, target: Path, address: Address) -> None:
+    """Write a page from beside the notebooks; its links stay in the bundle where they can."""
+    text = re.sub(r"\]\((\w+)\.md\)", r"](\1.html)", source.read_text(encoding="utf-8"))
+    write_page(target, text.partition("\n")[0].lstrip("# "), outward(text, address))
 
 
 def write_requirements(source: Path, target: Path) -> None:

@@ -96,16 +96,25 @@ def test_the_first_page_links_the_lectures_and_the_site_if_it_was_made(unpacked)
     page = (unpacked / bundle.START).read_text(encoding="utf-8")
     links = [link for link in re.findall(r'href="([^"]+)"', page) if not link.startswith("http")]
     assert all((unpacked / link).is_file() for link in links if not link.startswith("#"))
-    site = {"site/index.html", "site/LECTURING.html"}
-    assert {"slides/index.html"} | (set() if bundle.missing_tools() else site) <= set(links)
+    site = {"site/index.html"}
+    always = {"slides/index.html", "LECTURING.html", "EXAM.html"}
+    assert always | (set() if bundle.missing_tools() else site) <= set(links)
     assert [path for path in unpacked.rglob("*") if path.name == ".oldphoto"] == []
+
+
+def test_the_lecturers_guide_leads_to_the_exam_without_a_network(unpacked):
+    guide = (unpacked / "LECTURING.html").read_text(encoding="utf-8")
+    assert 'href="EXAM.html"' in guide and ".md" not in "".join(
+        re.findall(r'href="\w+\.\w+"', guide)
+    )
+    assert "<math" in (unpacked / "EXAM.html").read_text(encoding="utf-8")
 
 
 def test_without_its_tools_one_sentence_says_that_the_site_is_left_out(
     tmp_path, monkeypatch, capsys
 ):
     page = bundle.fill_how_to(ROOT, "wheel", dependencies=False, has_site=False)
-    assert "site/" not in page and "lecturers start with `notebooks/LECTURING.md`" in page
+    assert "site/" not in page and "(LECTURING.html)" in page
     monkeypatch.setattr("oldphoto.course.publishing.site.NEEDED", ("sphinx_that_is_not_there",))
     monkeypatch.setattr(bundle, "build_bundle", lambda *_: Path(__file__))
     assert cli.main(["course", "bundle", "--output", str(tmp_path)]) == 0
