@@ -41,7 +41,12 @@ def repository(tmp_path: Path, make_notebook) -> Path:
 
 def test_stamp_reaches_every_place(repository):
     changed = stamp(repository, "ann/photos", "v1.2")
-    assert [p.name for p in changed] == ["pyproject.toml", "README.md", "CITATION.cff", "01_small.ipynb"]
+    assert [p.name for p in changed] == [
+        "pyproject.toml",
+        "README.md",
+        "CITATION.cff",
+        "01_small.ipynb",
+    ]
     assert read_address(repository) == Address("ann/photos", "v1.2")
     assert differing(repository) == []
     notebook = (repository / "notebooks/01_small.ipynb").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ from oldphoto.checks import InputError
 from oldphoto.cli import main as cli
 from oldphoto.course.publishing import bundle
 from oldphoto.system.packages import INSTALL_ALL
+from tests.offline_room import script_of
 
 ROOT = Path(__file__).parents[3]
 # Python runs this file by itself when it starts: any use of the network ends the program.
@@ -87,6 +88,7 @@ def test_the_zip_has_notebooks_pictures_wheel_versions_and_a_page(unpacked):
     page = (unpacked / bundle.START).read_text(encoding="utf-8").partition("</style>")[2]
     assert "pip install -r requirements.txt" in page and "oldphoto doctor" in page
     assert "{" not in page
+    assert f"{INSTALL_ALL}\npython -m oldphoto doctor" in script_of(page, "python3", ["00"])
     pins = (unpacked / "requirements.txt").read_text(encoding="utf-8")
     assert "torch==" in pins and "ipywidgets==" in pins and f"./{wheel}" in pins.splitlines()
     assert "pytest" not in pins and "-e ." not in pins
