@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from oldphoto.checks import InputError
-from oldphoto.course.publishing.badges import Address, differing, read_address, stamp
-from oldphoto.course.publishing.notebooks import read_notebook
+from oldphoto.course.publishing.badges import Address, _files, differing, read_address, stamp
+from oldphoto.course.publishing.notebooks import course_pages, read_notebook
 
 ROOT = Path(__file__).parents[3]
 PROJECT = """[project]
@@ -114,3 +114,12 @@ def test_the_addresses_of_this_repository_agree():
 def test_every_notebook_opens_itself_in_colab(path):
     first = read_notebook(path).node.cells[0]
     assert read_address(ROOT).badges(path.name) in first.source
+
+
+def test_no_other_file_names_the_repository():
+    home = read_address(ROOT).home.encode()
+    folders = [ROOT / name for name in ("oldphoto", "data_tools", ".github")]
+    paths = [path for folder in folders for path in folder.rglob("*.*") if path.suffix != ".pyc"]
+    paths += [*course_pages(ROOT / "notebooks"), *ROOT.glob("*.*")]
+    naming = {path for path in paths if path.is_file() and home in path.read_bytes()}
+    assert naming <= set(_files(ROOT))
