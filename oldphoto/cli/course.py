@@ -217,9 +217,9 @@ def bundle(args: argparse.Namespace) -> int:
     from oldphoto.course.publishing.bundle import START, build_bundle
     from oldphoto.course.publishing.site import missing_tools
 
+    if missing := missing_tools():  # said first: the wheels take minutes
+        print(f"The web site is left out: {missing}", file=sys.stderr, flush=True)
     path = build_bundle(args.output, args.notebooks, args.dependencies)
-    if missing := missing_tools():
-        print(f"The web site is left out: {missing}", file=sys.stderr)
     print(f"{path} ({path.stat().st_size / 2**20:.0f} MiB); unpack it and open its {START}")
     return 0
 

@@ -26,6 +26,7 @@ FORMAT = 1
 RUN = secrets.token_hex(8)
 """Names this run of Python: two hand-ins of one run, with two names, are copies."""
 _COUNTED = "own", "after the solution", "open"
+_TEXTS = "student", "notebook", "oldphoto", "written", "run", "digest"
 _COLUMNS = ("student", "notebook", *_COUNTED, "hints", "remark", "file")
 
 
@@ -131,38 +132,35 @@ def _read(path: Path, folder: Path) -> dict[str, Any]:
     """Return a hand-in, with "fault" where it cannot be counted for its own sake."""
     file = printable(path.relative_to(folder).as_posix())
     try:
-        content = _content(path)
-        is_whole = content.pop("digest") == _digest(content)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return {"student": f"? ({file})", "file": file, "fault": "not a hand-in"}
-    fault = "" if is_whole else "edited"
-    titles = [exercise["title"] for exercise in content["exercises"]]
-    if is_whole and (
-        content["oldphoto"] != own_version() or titles != _titles(content["notebook"])
-    ):
+        if not path.is_file():  # reading a pipe would never end
+            raise OSError
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(content[name], str) for name in _TEXTS):
+            raise TypeError
+        is_edited = content.pop("digest") != _digest(content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {"student": f"? ({file})", "notebook": "", "file": file, "fault": "not a hand-in"}
+    titles = _titles(content["notebook"])
+    if is_edited or (content["oldphoto"] == own_version() and not _is_whole(content)):
+        fault = "edited"
+    elif content["oldphoto"] != own_version() or titles != [
+        r["title"] for r in content["exercises"]
+    ]:
         fault = f"from version {content['oldphoto']}, this is {own_version()}"
+    else:
+        fault = ""
     return content | {"file": file, "fault": fault}
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """Return what a hand-in holds.
-
-    Raises:
-        OSError, ValueError, TypeError, KeyError, RecursionError: if it is not a hand-in.
-    """
-    if not path.is_file():  # reading a pipe would never end
-        raise OSError
-    content = json.loads(path.read_text(encoding="utf-8"))
-    fields = {name: content[name] for name in ("student", "notebook", "oldphoto", "written", "run")}
-    for exercise in content["exercises"]:
-        fields |= {"title": exercise["title"], "state": exercise["state"]}
-        if type(exercise["hints"]) is not int:
-            raise TypeError
-        if not all(isinstance(value, str) for value in fields.values()):
-            raise TypeError
-    if type(content["seed"]) is not int or not content["student"].strip():
-        raise TypeError
-    return dict(content)
+def _is_whole(content: Mapping[str, Any]) -> bool:
+    """Return whether all that is counted is there: a digest is easily computed anew."""
+    try:
+        results = [(str(one["title"]), one["state"], one["hints"]) for one in content["exercises"]]
+        return isinstance(content["seed"], int) and all(
+            state in _COUNTED and isinstance(hints, int) for _, state, hints in results
+        )
+    except (TypeError, KeyError):
+        return False
 
 
 def _remark(

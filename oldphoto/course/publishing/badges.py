@@ -2,7 +2,8 @@
 
 ``Repository`` is the repository, ``Notebooks`` its folder of notebooks at the branch or tag that
 readers should get. The badges of Colab and Kaggle, and the line that installs the package there,
-repeat it.
+repeat it, and so do the README, CITATION.cff, the name that the crawler gives to web sites, and the
+links at the end of each notebook.
 """
 
 import re
@@ -148,5 +149,6 @@ def differing(root: Path) -> list[str]:
 
 
 def _files(root: Path) -> list[Path]:
-    single = [root / "pyproject.toml", root / "README.md"]
+    names = "pyproject.toml", "README.md", ".github/CITATION.cff", "data_tools/collectors/crawl.py"
+    single = [root / name for name in names]
     return [p for p in single if p.is_file()] + course_files(root / "notebooks")

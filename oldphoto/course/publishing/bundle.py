@@ -6,17 +6,20 @@ of the web site are installed, it holds the site, too. With ``dependencies`` it 
 wheels of all packages that the course needs, for computers like this one.
 """
 
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from sysconfig import get_platform
 
 from markupsafe import Markup
 
 from oldphoto.checks import InputError, require_file
-from oldphoto.course.publishing.badges import read_address
+from oldphoto.course.publishing.badges import Address, read_address
 from oldphoto.course.publishing.notebooks import (
     all_notebooks,
     course_files,
@@ -24,7 +27,7 @@ from oldphoto.course.publishing.notebooks import (
     find_folder,
 )
 from oldphoto.course.publishing.pages import course_page, markdown_html
-from oldphoto.course.publishing.site import missing_tools, write_site
+from oldphoto.course.publishing.site import missing_tools, outward, write_site
 from oldphoto.course.publishing.slides import LECTURES, all_decks, write_decks
 from oldphoto.system.archives import zip_folder
 from oldphoto.system.outputs import HIDDEN, photo_folder
@@ -38,6 +41,7 @@ LEFT_OUT = shutil.ignore_patterns(
 )
 # Words of requirements.txt after which only tools for developers follow.
 NOT_FOR_THE_ROOM = "# the data tools"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"  # of Python, that wheels fit
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 HOW_TO = """\
@@ -45,25 +49,30 @@ HOW_TO = """\
 
 **To read:** {site_line}.
 
-**To project:** [the lectures](slides/index.html), with notes for the speaker.
+**To teach:** [the guide for lecturers](LECTURING.html), [the lectures](slides/index.html) with
+notes for the speaker, and [exam questions](EXAM.html) with answers.
 
 **To run:** `notebooks/`, the same notebooks in Jupyter, in two steps.
 
 ## Once on each computer
 
-You need Python 3.11, 3.12 or 3.13. Unpack the zip file, open a terminal in its folder, and type
+You need {python}. On Debian and Ubuntu, `python3-venv` must be installed as well.
+
+Copy the zip file from the stick to the computer and unpack it there. Open a terminal in the
+unpacked folder, the one with this page, and type
 
 ```
-python -m venv room
-source room/bin/activate
-{install}
+python -m venv .venv
+source .venv/bin/activate
+python -m pip install -r requirements.txt
 ```
 
-If `python` is not found in the first line, write `python3`. On Windows, the second line is
-`room\\Scripts\\activate`. Repeat the second line in each new terminal. {needs_line}
+If `python` is not found in the first line, or `python --version` shows another version, write
+{spelled}. On Windows, use a Command Prompt (`cmd`); the second line is
+`.venv\\Scripts\\activate`. Repeat the second line in each new terminal. {needs_line}
 
-`{wheel}` is the package, with the trained weights and the sample photos inside;
-`requirements.txt` has the versions that were tested.
+`requirements.txt` has the versions that were tested, and `{wheel}`: the
+package, with the trained weights and the sample photos inside.
 
 ## Before the lesson
 
@@ -84,11 +93,9 @@ Run the cells from top to bottom. Nothing is fetched from anywhere: photos and w
 package. Only the badges "Open In Colab" and the links to the repository need the internet. The
 source of all this is {home}.
 """
-SITE_LINE = (
-    "[the course as web pages](site/index.html), with a search; "
-    "lecturers start with [the guide](site/LECTURING.html)"
-)
-NO_SITE_LINE = "`notebooks/` in Jupyter, see below; lecturers start with `notebooks/LECTURING.md`"
+SITE_LINE = "[the course as web pages](site/index.html), with a search"
+NO_SITE_LINE = "`notebooks/` in Jupyter, see below"
+LECTURERS = "LECTURING", "EXAM"  # pages that need no tools of the site
 
 
 def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool = False) -> Path:
@@ -101,8 +108,8 @@ def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool
             package index that pip is set to); they fit computers like this one only.
 
     Returns:
-        The path of the zip file, named after the package and its version; if another file has the
-        name, it gets a free one.
+        The path of the zip file, named after the package and its version, with ``dependencies``
+        also after what they fit; if another file has the name, it gets a free one.
 
     Raises:
         InputError: if this is no clone of the repository, or a tool fails.
@@ -119,17 +126,21 @@ def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool
         stage = Path(scratch) / name
         copy_notebooks(folder, stage / "notebooks")
         shutil.move(wheel, stage)
-        write_requirements(root / "requirements.txt", stage / "requirements.txt")
+        requirements = stage / "requirements.txt"
+        write_requirements(root / "requirements.txt", requirements)
         if dependencies:
             fetch_dependencies(stage)
+        install_from_here(requirements, wheel.name, dependencies)
         write_decks(all_decks(folder), all_notebooks(folder), stage / "slides")
         if has_site := not missing_tools():
             write_site(all_notebooks(folder), stage / "site")
             shutil.rmtree(stage / "site" / HIDDEN)
-        body = Markup(markdown_html(fill_how_to(root, wheel.name, dependencies, has_site)))
-        page = course_page("course.html.j2", "A course for a room without internet", body=body)
-        (stage / START).write_text(page, encoding="utf-8")
-        free = outputs.free_name(f"{name}.zip", SOURCE)
+        how_to = fill_how_to(root, wheel.name, dependencies, has_site)
+        write_page(stage / START, "A course for a room without internet", how_to)
+        for page in LECTURERS:
+            write_lecturers_page(folder / f"{page}.md", stage / f"{page}.html", read_address(root))
+        fits = f"-py{VERSION}-{get_platform()}" if dependencies else ""
+        free = outputs.free_name(f"{name}{fits}.zip", SOURCE)
         with outputs.writing(free, SOURCE) as new:
             zip_folder(stage, new)
         return outputs.path(free)
@@ -167,6 +178,18 @@ def copy_notebooks(folder: Path, target: Path) -> None:
             shutil.copytree(folder / name, target / name, ignore=LEFT_OUT)
 
 
+def write_page(path: Path, title: str, text: str) -> None:
+    """Write a page of Markdown that needs no other file."""
+    page = course_page("course.html.j2", title, body=Markup(markdown_html(text)))
+    path.write_text(page, encoding="utf-8")
+
+
+def write_lecturers_page(source: Path, target: Path, address: Address) -> None:
+    """Write a page from beside the notebooks; its links stay in the bundle where they can."""
+    text = re.sub(r"\]\((\w+)\.md\)", r"](\1.html)", source.read_text(encoding="utf-8"))
+    write_page(target, text.partition("\n")[0].lstrip("# "), outward(text, address))
+
+
 def write_requirements(source: Path, target: Path) -> None:
     """Copy the tested versions of what a student needs: without tests and without ``-e .``."""
     text = require_file(source, "the list of tested versions").read_text(encoding="utf-8")
@@ -178,32 +201,43 @@ def write_requirements(source: Path, target: Path) -> None:
 def fetch_dependencies(stage: Path) -> None:
     """Fetch the wheels of everything in ``requirements.txt`` into ``wheels``.
 
+    They fit every patch release of this Python: the room's may be older than the one that runs.
+
     Raises:
         InputError: if pip cannot get one of them.
     """
-    options = ["--only-binary", ":all:", "--dest", "wheels", "--requirement", "requirements.txt"]
+    options = ["--only-binary", ":all:", "--python-version", VERSION]
+    options += ["--dest", "wheels", "--requirement", "requirements.txt"]
     _run([*PIP, "download", *options], stage, "the wheels of the needed packages")
+
+
+def install_from_here(requirements: Path, wheel: str, dependencies: bool) -> None:
+    """Add the package's wheel to the list, and where the others lie: one line installs it all."""
+    where = "--no-index\n--find-links wheels\n" if dependencies else ""
+    text = requirements.read_text(encoding="utf-8")
+    requirements.write_text(f"{where}{text}./{wheel}\n", encoding="utf-8")
 
 
 def fill_how_to(root: Path, wheel: str, dependencies: bool, has_site: bool) -> str:
     """Return the Markdown of the first page of the unpacked bundle."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    offline, needs_line = (
-        "",
-        (
-            "The last line needs the internet once, or a folder of wheels made with\n"
-            "`python -m oldphoto course bundle --dependencies` on a computer of the same kind."
-        ),
+    python, spelled = "Python 3.11, 3.12 or 3.13", "`python3`"
+    needs_line = (
+        "The last line needs the internet once, or a folder of wheels made with\n"
+        "`python -m oldphoto course bundle --dependencies` on a computer of the same kind."
     )
     if dependencies:
-        offline = "--no-index --find-links wheels "
+        system = f"{platform.system()} ({platform.machine()})"
+        python = f"Python {VERSION} on {system}: the packages in `wheels/` fit no other"
+        spelled = f"`python{VERSION}`, on Windows `py -{VERSION}`"
         needs_line = "Nothing is downloaded: `wheels/` has all packages."
     return HOW_TO.format(
         name=project["name"],
         version=project["version"],
         wheel=wheel,
         site_line=SITE_LINE if has_site else NO_SITE_LINE,
-        install=f"python -m pip install {offline}-r requirements.txt {wheel}",
+        python=python,
+        spelled=spelled,
         needs_line=needs_line,
         home=read_address(root).home,
     )

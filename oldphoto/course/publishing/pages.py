@@ -19,7 +19,6 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
-from oldphoto.course.publishing.badges import address_of
 from oldphoto.course.publishing.clean import replace_widgets
 from oldphoto.course.publishing.notebooks import CourseNotebook, read_notebook
 from oldphoto.course.publishing.runner import INDEX, SOURCE, Result
@@ -78,13 +77,12 @@ def course_page(template: str, title: str, **values: object) -> str:
     return fill_template(TEMPLATES / template, title=title, colours=Markup(COLOURS), **values)
 
 
-def notebook_page(node: nbformat.NotebookNode, title: str, links: str = "") -> str:
+def notebook_page(node: nbformat.NotebookNode, title: str) -> str:
     """Return the executed notebook as one HTML page that needs no other file.
 
     Args:
         node: executed notebook; it is not changed.
         title: title of the page.
-        links: Markdown at its end, such as ``Address.reader_links``.
     """
     shown = copy.deepcopy(node)
     replace_widgets(shown)
@@ -92,7 +90,7 @@ def notebook_page(node: nbformat.NotebookNode, title: str, links: str = "") -> s
     exporter.register_filter("markdown2html", markdown_html)
     body, _ = exporter.from_notebook_node(shown)
     back = '<p><a href="index.html">All notebooks of this run</a></p>'
-    return course_page("course.html.j2", title, body=Markup(back + body + markdown_html(links)))
+    return course_page("course.html.j2", title, body=Markup(back + body))
 
 
 def write_pages(notebooks: list[CourseNotebook], results: list[Result], output: Path) -> Path:
@@ -113,8 +111,7 @@ def write_pages(notebooks: list[CourseNotebook], results: list[Result], output: 
             page = output / f"{notebook.name}.html"
             if executed.is_file():
                 node = read_notebook(executed).node
-                links = address_of(notebook.path.parents[1]).reader_links(notebook.number)
-                _write(outputs, page.name, notebook_page(node, notebook.title, links))
+                _write(outputs, page.name, notebook_page(node, notebook.title))
             rows.append((notebook, result, page.name if page.is_file() else ""))
             written = output / "files" / notebook.name
             for path in sorted(written.rglob("*.html")):  # such as a contact sheet

@@ -97,7 +97,7 @@ def _write_source(notebooks: list[CourseNotebook], folder: Path, source: Path) -
     pages = [path.stem for path in course_pages(folder) if path.stem != FOR_LECTURERS]
     for name in pages:
         text = (folder / f"{name}.md").read_text(encoding="utf-8")
-        (source / f"{name}.md").write_text(_outward(text, address), encoding="utf-8")
+        (source / f"{name}.md").write_text(outward(text, address), encoding="utf-8")
     modules = list(_reference(source / "reference"))
     for template, target in (("index.md.j2", "index.md"), ("conf.py.j2", "conf.py")):
         text = fill_template(
@@ -108,18 +108,16 @@ def _write_source(notebooks: list[CourseNotebook], folder: Path, source: Path) -
 
 
 def _page(notebook: CourseNotebook, address: Address) -> nbformat.NotebookNode:
-    """Return a notebook as the site shows it, with links for the reader at its end."""
+    """Return a notebook as the site shows it."""
     node = nbformat.from_dict(notebook.node)
     replace_widgets(node)
     for cell in node.cells:
         if cell.cell_type == "markdown":
-            cell.source = _outward(BADGE.sub(r"[\1](\2)", cell.source), address)
-    last = nbformat.v4.new_markdown_cell(address.reader_links(notebook.number))
-    node.cells = [*node.cells, last]
+            cell.source = outward(BADGE.sub(r"[\1](\2)", cell.source), address)
     return node
 
 
-def _outward(text: str, address: Address) -> str:
+def outward(text: str, address: Address) -> str:
     """Return a text whose links to files outside of the site lead to the repository."""
     place = f"{address.home}/blob/{address.reference}"
     return LINK_OUTSIDE.sub(lambda link: f"]({place}/{link[1] or f'notebooks/{link[2]}'})", text)

@@ -86,6 +86,38 @@ def test_a_class_of_40_is_totalled_and_each_odd_one_is_named(tmp_path, monkeypat
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "[]", "{}", '{"student": "\\ud800", "digest": ""}', "1" * 5000, "\ufeff{}"],
+    ids=lambda text: text[:6],
+)
+def test_a_file_of_any_content_stops_nothing(tmp_path, text, monkeypatch):
+    hand_in(tmp_path, "Ann", own=2, monkeypatch=monkeypatch)
+    (tmp_path / "other.json").write_text(text, encoding="utf-8")
+    table = marks_table(tmp_path).set_index("student")
+    assert table.remark.to_dict() == {"Ann": "", "? (other.json)": "not a hand-in"}
+    assert table.own["Ann"] == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seed": None},
+        {"exercises": 3},
+        {"exercises": [{"title": TITLES[0]}]},
+        {"exercises": [{"title": TITLES[0], "state": "best", "hints": 0}]},
+        {"exercises": [{"title": TITLES[0], "state": "own", "hints": "many"}]},
+    ],
+    ids=str,
+)
+def test_an_edited_file_with_a_new_digest_stops_nothing(tmp_path, values, monkeypatch):
+    change(hand_in(tmp_path, "Ann", own=2, monkeypatch=monkeypatch), **values)
+    hand_in(tmp_path, "Bob", own=3, monkeypatch=monkeypatch)
+    table = marks_table(tmp_path).set_index("student")
+    assert table.remark.to_dict() == {"Ann": "edited", "Bob": ""}
+    assert table.own.to_dict() == {"Ann": 0, "Bob": 3}
+
+
 def test_one_student_has_one_row_however_the_name_is_typed(tmp_path, monkeypatch):
     for number, name in enumerate(("Zoë B", " zoë  b", "Zoe\u0308 B")):
         folder = tmp_path / str(number)

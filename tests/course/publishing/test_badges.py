@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from oldphoto.checks import InputError
-from oldphoto.course.publishing.badges import Address, differing, read_address, stamp
-from oldphoto.course.publishing.notebooks import read_notebook
+from oldphoto.course.publishing.badges import Address, _files, differing, read_address, stamp
+from oldphoto.course.publishing.notebooks import course_pages, read_notebook
 
 ROOT = Path(__file__).parents[3]
 PROJECT = """[project]
@@ -25,21 +25,33 @@ Repository = "untouched"
 def repository(tmp_path: Path, make_notebook) -> Path:
     """A small repository whose addresses agree."""
     old = Address("oldphoto/oldphoto")
-    make_notebook(f"%pip install -q {old.install}", head=f"{old.badges('01_small.ipynb')}\n# A")
+    make_notebook(
+        f"%pip install -q {old.install}  # {old.reader_links('01')}",
+        head=f"{old.badges('01_small.ipynb')}\n# A",
+    )
     (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     readme = f"{old.badges('01_small.ipynb')}\ngit clone https://github.com/oldphoto/oldphoto\n"
     other = "https://github.com/oldphoto/oldphoto-data stays\n"
     (tmp_path / "README.md").write_text(readme + other, encoding="utf-8")
+    (tmp_path / ".github").mkdir()
+    cff = "repository-code: https://github.com/oldphoto/oldphoto\n"
+    (tmp_path / ".github" / "CITATION.cff").write_text(cff, encoding="utf-8")
     return tmp_path
 
 
 def test_stamp_reaches_every_place(repository):
     changed = stamp(repository, "ann/photos", "v1.2")
-    assert [p.name for p in changed] == ["pyproject.toml", "README.md", "01_small.ipynb"]
+    assert [p.name for p in changed] == [
+        "pyproject.toml",
+        "README.md",
+        "CITATION.cff",
+        "01_small.ipynb",
+    ]
     assert read_address(repository) == Address("ann/photos", "v1.2")
     assert differing(repository) == []
     notebook = (repository / "notebooks/01_small.ipynb").read_text(encoding="utf-8")
     assert "github/ann/photos/blob/v1.2/notebooks/01_small.ipynb" in notebook
+    assert Address("ann/photos").reader_links("01") in notebook
     assert "git+https://github.com/ann/photos@v1.2" in notebook
     readme = (repository / "README.md").read_text(encoding="utf-8")
     assert "git clone https://github.com/ann/photos\n" in readme
@@ -102,3 +114,12 @@ def test_the_addresses_of_this_repository_agree():
 def test_every_notebook_opens_itself_in_colab(path):
     first = read_notebook(path).node.cells[0]
     assert read_address(ROOT).badges(path.name) in first.source
+
+
+def test_no_other_file_names_the_repository():
+    home = read_address(ROOT).home.encode()
+    folders = [ROOT / name for name in ("oldphoto", "data_tools", ".github")]
+    paths = [path for folder in folders for path in folder.rglob("*.*") if path.suffix != ".pyc"]
+    paths += [*course_pages(ROOT / "notebooks"), *ROOT.glob("*.*")]
+    naming = {path for path in paths if path.is_file() and home in path.read_bytes()}
+    assert naming <= set(_files(ROOT))

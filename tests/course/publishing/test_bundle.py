@@ -1,6 +1,7 @@
 """The bundle for a room without internet: whole, and at work where no connection can be made."""
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from oldphoto.checks import InputError
 from oldphoto.cli import main as cli
 from oldphoto.course.publishing import bundle
+from oldphoto.system.packages import INSTALL_ALL
+from tests.offline_room import script_of
 
 ROOT = Path(__file__).parents[3]
 # Python runs this file by itself when it starts: any use of the network ends the program.
@@ -83,10 +86,11 @@ def test_the_zip_has_notebooks_pictures_wheel_versions_and_a_page(unpacked):
     assert {"slides/index.html", "slides/vae.html", "notebooks/lectures/1_vae.md"} <= there
     wheel = next(name for name in there if name.endswith(".whl"))
     page = (unpacked / bundle.START).read_text(encoding="utf-8").partition("</style>")[2]
-    assert f"pip install -r requirements.txt {wheel}" in page and "oldphoto doctor" in page
+    assert "pip install -r requirements.txt" in page and "oldphoto doctor" in page
     assert "{" not in page
+    assert f"{INSTALL_ALL}\npython -m oldphoto doctor" in script_of(page, "python3", ["00"])
     pins = (unpacked / "requirements.txt").read_text(encoding="utf-8")
-    assert "torch==" in pins and "ipywidgets==" in pins
+    assert "torch==" in pins and "ipywidgets==" in pins and f"./{wheel}" in pins.splitlines()
     assert "pytest" not in pins and "-e ." not in pins
 
 
@@ -94,16 +98,25 @@ def test_the_first_page_links_the_lectures_and_the_site_if_it_was_made(unpacked)
     page = (unpacked / bundle.START).read_text(encoding="utf-8")
     links = [link for link in re.findall(r'href="([^"]+)"', page) if not link.startswith("http")]
     assert all((unpacked / link).is_file() for link in links if not link.startswith("#"))
-    site = {"site/index.html", "site/LECTURING.html"}
-    assert {"slides/index.html"} | (set() if bundle.missing_tools() else site) <= set(links)
+    site = {"site/index.html"}
+    always = {"slides/index.html", "LECTURING.html", "EXAM.html"}
+    assert always | (set() if bundle.missing_tools() else site) <= set(links)
     assert [path for path in unpacked.rglob("*") if path.name == ".oldphoto"] == []
+
+
+def test_the_lecturers_guide_leads_to_the_exam_without_a_network(unpacked):
+    guide = (unpacked / "LECTURING.html").read_text(encoding="utf-8")
+    assert 'href="EXAM.html"' in guide and ".md" not in "".join(
+        re.findall(r'href="\w+\.\w+"', guide)
+    )
+    assert "<math" in (unpacked / "EXAM.html").read_text(encoding="utf-8")
 
 
 def test_without_its_tools_one_sentence_says_that_the_site_is_left_out(
     tmp_path, monkeypatch, capsys
 ):
     page = bundle.fill_how_to(ROOT, "wheel", dependencies=False, has_site=False)
-    assert "site/" not in page and "lecturers start with `notebooks/LECTURING.md`" in page
+    assert "site/" not in page and "(LECTURING.html)" in page
     monkeypatch.setattr("oldphoto.course.publishing.site.NEEDED", ("sphinx_that_is_not_there",))
     monkeypatch.setattr(bundle, "build_bundle", lambda *_: Path(__file__))
     assert cli.main(["course", "bundle", "--output", str(tmp_path)]) == 0
@@ -160,8 +173,43 @@ def test_dependencies_are_fetched_and_then_nothing_is_asked_for(tmp_path, monkey
     bundle.fetch_dependencies(tmp_path)
     assert commands[0][1:3] == ["-m", "pip"] and {"download", "--only-binary"} <= set(commands[0])
     page = bundle.fill_how_to(ROOT, "oldphoto-0.1.0-py3-none-any.whl", True, has_site=False)
-    assert "pip install --no-index --find-links wheels -r requirements.txt oldphoto-0.1.0" in page
     assert "`wheels/`" in page and "Nothing is downloaded" in page
+
+
+def test_wheels_fit_one_python_in_all_its_patches_and_the_page_names_it(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(bundle, "_run", lambda command, folder, what: commands.append(command))
+    bundle.fetch_dependencies(tmp_path)
+    # pip then asks each package whether it fits 3.11.0, not the 3.11.7 that runs.
+    where = commands[0].index("--python-version")
+    assert commands[0][where + 1] == bundle.VERSION and bundle.VERSION.count(".") == 1
+    page = bundle.fill_how_to(ROOT, "wheel", dependencies=True, has_site=False)
+    assert f"You need Python {bundle.VERSION} on {platform.system()}" in page
+    assert "3.11, 3.12 or 3.13" not in page
+
+
+def test_the_line_of_the_page_and_of_the_doctor_asks_no_index_for_anything(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    for folder, name in ((tmp_path, "own"), (tmp_path / "wheels", "other")):
+        with zipfile.ZipFile(folder / f"{name}-1-py3-none-any.whl", "w") as wheel:
+            info = f"{name}-1.dist-info"
+            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            wheel.writestr(f"{info}/RECORD", "")
+    (tmp_path / "requirements.txt").write_text("other==1\n", encoding="utf-8")
+    bundle.install_from_here(tmp_path / "requirements.txt", "own-1-py3-none-any.whl", True)
+    words = INSTALL_ALL.split()[1:]
+    assert " ".join(words) in bundle.HOW_TO
+    done = subprocess.run(
+        [sys.executable, *words, "--target", "to", "--verbose"],
+        cwd=tmp_path,
+        env=os.environ | {"PIP_CONFIG_FILE": os.devnull},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Successfully installed other-1 own-1" in done.stdout
 
 
 def test_outside_a_clone_it_is_refused(make_notebook, tmp_path):

@@ -47,19 +47,17 @@ def test_each_notebook_ends_with_links_to_the_forms_of_the_repository(source):
         assert f"where={notebook.number}" in last
 
 
-def test_the_stored_notebooks_are_not_changed(source):
-    assert all(
-        "Report a mistake" not in notebook.path.read_text(encoding="utf-8")
-        and "Report a mistake" not in notebook.node.cells[-1].source
-        for notebook in NOTEBOOKS
-    )
+def test_the_stored_notebooks_end_with_them_too_and_are_not_changed(source):
+    for notebook in NOTEBOOKS:
+        assert notebook.node.cells[-1].source == ADDRESS.reader_links(notebook.number)
+        assert notebook.node == nbformat.read(notebook.path, as_version=4)
 
 
 def test_links_out_of_the_site_lead_to_the_repository():
     text = "[a](../README.md) [b](08_x.ipynb) [c](EXAM.md)"
     place = f"{ADDRESS.home}/blob/{ADDRESS.reference}"
     expected = f"[a]({place}/README.md) [b](08_x.ipynb) [c]({place}/notebooks/EXAM.md)"
-    assert site._outward(text, ADDRESS) == expected
+    assert site.outward(text, ADDRESS) == expected
 
 
 def test_outside_a_clone_the_installed_package_knows_the_address(tmp_path):
@@ -73,7 +71,6 @@ def test_a_missing_tool_is_named(monkeypatch, tmp_path):
 
 
 def test_the_page_of_a_run_ends_with_the_links():
-    links = ADDRESS.reader_links("08")
-    page = notebook_page(NOTEBOOKS[8].node, "T", links)
+    page = notebook_page(NOTEBOOKS[8].node, "T")
     assert page.index("Report a mistake") > page.index("Further reading")
     assert f'href="{ADDRESS.home}/issues/new?template=notebook.yml&amp;' in page
