@@ -25,7 +25,7 @@ from data_tools.filters import Limits, judge
 from data_tools.list_folder import SET_ASIDE, measured_row
 from data_tools.report import remove_sheets, write_report, write_sheets
 from data_tools.split import add_percentages, require_percentages, with_split
-from oldphoto.checks import InputError
+from oldphoto.checks import InputError, require_positive
 from oldphoto.images.files import read_photo, write_photo
 from oldphoto.system.files import sha256_of, shortened, written_whole
 from oldphoto.system.outputs import HIDDEN, OutputFolder, folded, is_link
@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         0, or 1 if files that look like photos were left out; each is named on stderr.
     """
     limits = Limits(args.min_side, args.max_border, args.distance)
+    require_positive(workers=args.workers)
     require_percentages(args.validation, args.test)
     require_apart(args.folder, args.output)
     photos, left_out = find_photos(args.folder)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
+from data_tools.hashes import require_distance
 from data_tools.measures import Measures
 from oldphoto.checks import InputError, require_positive
 
@@ -54,6 +55,7 @@ class Limits:
         require_positive(min_side=self.min_side)
         if not 0 <= self.max_border <= 1:
             raise InputError(f"max_border must be within 0 and 1, got {self.max_border}")
+        require_distance(self.distance)
 
 
 def colour_mode(measures: Measures) -> str:

@@ -27,6 +27,12 @@ def perceptual_hash(pixels: np.ndarray) -> str:
     return str(imagehash.phash(Image.fromarray(pixels)))
 
 
+def require_distance(distance: int) -> None:
+    """Raise InputError if the search cannot find all hashes that differ in so many bits."""
+    if not 0 <= distance <= MAX_DISTANCE:
+        raise InputError(f"distance must be within 0 and {MAX_DISTANCE}, got {distance}")
+
+
 def near_pairs(hashes: Sequence[str], distance: int) -> list[tuple[int, int]]:
     """Return the index pairs of all hashes that differ in at most ``distance`` bits, sorted.
 
@@ -39,8 +45,7 @@ def near_pairs(hashes: Sequence[str], distance: int) -> list[tuple[int, int]]:
     >>> near_pairs(["00ff00ff00ff00ff", "ffffffffffffffff", "00ff00ff00ff00fe"], distance=1)
     [(0, 2)]
     """
-    if not 0 <= distance <= MAX_DISTANCE:
-        raise InputError(f"distance must be within 0 and {MAX_DISTANCE}, got {distance}")
+    require_distance(distance)
     if not hashes:
         return []
     as_bytes = np.array([list(bytes.fromhex(text)) for text in hashes], dtype=np.uint8)

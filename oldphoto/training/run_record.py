@@ -9,7 +9,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ _SHARED = (
     "detector",
     "spectral_norm_variants",
 )
-_TABLES = ("preset", "command")
+_TABLES = ("preset", "command")  # in the record of a run; a stage's names its preset
 _GIT_SECONDS = 5
 
 
@@ -63,14 +63,14 @@ def require_same_run(plan: Plan) -> None:
     Photos and length may differ between the stages of one run: see ``require_same_stage``.
     """
     if not (plan.weights.is_dir() or any(plan.run.glob("*/checkpoints"))):
-        found = _read(plan.run / _NAME)
+        found = _read(plan.run / _NAME, _TABLES)
         if found is not None and "preset" not in found:  # else a run that was killed at its start
             raise InputError(
                 f"{plan.run / _NAME} was not written by training and would be replaced: choose "
                 "another --run folder"
             )
         return  # nothing was trained yet
-    before = _read(plan.run / _NAME)
+    before = _read(plan.run / _NAME, _TABLES)
     # A folder with weights alone, copied from elsewhere, has no record to compare with.
     if before is None or "preset" not in before:
         return
@@ -141,7 +141,7 @@ def _as_json(content: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(content))
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, tables: Sequence[str] = ()) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
@@ -151,7 +151,7 @@ def _read(path: Path) -> dict[str, Any] | None:
             f"{path} is not a JSON file: remove it, or choose another --run"
         ) from error
     is_table = isinstance(found, dict)
-    if not (is_table and all(isinstance(found.get(name, {}), dict) for name in _TABLES)):
+    if not (is_table and all(isinstance(found.get(name, {}), dict) for name in tables)):
         raise InputError(f"{path} holds no settings of a run: remove it, or choose another --run")
     return found
 

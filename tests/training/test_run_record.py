@@ -122,4 +122,4 @@ def test_without_git_there_is_no_commit(monkeypatch):
 def test_settings_that_are_no_table_are_one_sentence(tmp_path, text):
     (tmp_path / "config.json").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"config\.json (is not a JSON file|holds no settings)"):
-        run_record._read(tmp_path / "config.json")
+        run_record._read(tmp_path / "config.json", run_record._TABLES)
