@@ -27,9 +27,9 @@ def test_photos_have_holes_where_the_mask_says():
     for photo, mask in jobs.values():
         assert photo.shape == (256, 256, 3) and photo.dtype == np.uint8
         assert 0.029 < mask.mean() < 0.071 and (photo[mask] == 255).all()
-    again = lab.study_photos(["porch"], seed=1)["porch"]  # its holes are its own
+    again = lab.study_photos(["porch"], side=256, seed=1)["porch"]  # its holes are its own
     assert np.array_equal(again[1], jobs["porch"][1])
-    assert not np.array_equal(lab.study_photos(["porch"], seed=2)["porch"][1], again[1])
+    assert not np.array_equal(lab.study_photos(["porch"], side=256, seed=2)["porch"][1], again[1])
     with pytest.raises(InputError, match="got 'zoo'"):
         lab.study_photos(["zoo"])
 
