@@ -1,8 +1,9 @@
-"""Settings of every network and every training stage: frozen dataclasses and three presets.
+"""Settings of every network and every training stage: frozen dataclasses and four presets.
 
-``paper`` is the architecture table of the paper and its training schedule. ``small`` and ``tiny``
-keep the method (two VAEs, one shared latent space, a mapping with a partial non-local block) at
-sizes that train on one ordinary GPU, or on a CPU.
+``paper`` is the architecture table of the paper and its training schedule. ``small``, ``course``
+and ``tiny`` keep the method (two VAEs, one shared latent space, a mapping with a partial non-local
+block) at sizes that train on one ordinary GPU, or on a CPU. ``course`` is for the checkpoints that
+the course compares: at most 1 MB for each method.
 """
 
 from collections.abc import Mapping
@@ -252,7 +253,7 @@ class Preset:
     """One size of the whole method: its networks, and how each stage is trained.
 
     Attributes:
-        name: "tiny", "small" or "paper".
+        name: "tiny", "course", "small" or "paper".
         vae, mapping, discriminator, latent_discriminator, detector, tone: sizes of the networks.
         stages: how each stage is trained, by its name; one entry for each of ``STAGES``.
         shared_start: initialise ``vae_clean`` with the weights of the run's ``vae_degraded``, so
@@ -444,4 +445,32 @@ TINY = Preset(
     shared_start=True,
 )
 
-PRESETS = {preset.name: preset for preset in (TINY, SMALL, PAPER)}
+COURSE_STAGE = replace(
+    TINY_STAGE,
+    batch=4,
+    num_photos=2_400,
+    learning_rate=1e-3,
+    ema_decay=0.99,
+    hole_prob=1.0,
+    hole_ratio=(0.05, 0.4),
+)
+"""The one budget of all methods whose checkpoints ship with the course.
+
+The evaluation has holes over 5 to 20 % of whole photos. A hole in a crop is smaller in pixels, so
+the crops get up to twice as many.
+"""
+_COURSE_VAE_STAGE = replace(COURSE_STAGE, weights=_SMALL_VAE_WEIGHTS)
+
+COURSE = replace(
+    TINY,
+    name="course",
+    mapping=replace(TINY.mapping, form="ours"),
+    stages={
+        **TINY.stages,
+        "vae-degraded": _COURSE_VAE_STAGE,
+        "vae-clean": _COURSE_VAE_STAGE,
+        "mapping": replace(COURSE_STAGE, weights=_TINY_MAPPING_WEIGHTS),
+    },
+)
+
+PRESETS = {preset.name: preset for preset in (TINY, COURSE, SMALL, PAPER)}

@@ -15,7 +15,7 @@ from oldphoto.system.files import explained_disk_errors
 from oldphoto.system.outputs import lock_folder
 from oldphoto.training.settings import LoopSettings
 
-SIZES = ("tiny", "small", "paper")
+SIZES = ("tiny", "course", "small", "paper")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,13 @@ class LearnedBaseline:
 
 def _baseline(module: Any) -> LearnedBaseline:
     return LearnedBaseline(
-        {"tiny": module.TINY, "small": module.SMALL, "paper": module.PAPER}, module.fit
+        {
+            "tiny": module.TINY,
+            "course": module.COURSE,
+            "small": module.SMALL,
+            "paper": module.PAPER,
+        },
+        module.fit,
     )
 
 

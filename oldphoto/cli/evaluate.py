@@ -49,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="METHOD",
         help=f"compare methods in one table: {', '.join(METHODS)}, or {ALL}",
     )
-    parser.add_argument("--baselines", type=Path, help="run folder of `oldphoto baseline`")
+    parser.add_argument(
+        "--baselines",
+        type=Path,
+        help="run folder of `oldphoto baseline` (default: the shipped ones, of size course)",
+    )
     parser.add_argument(
         "--peer",
         metavar="realesrgan[:FILE]",

@@ -15,11 +15,16 @@ from oldphoto.evaluation.comparison import ComparedMethod
 from oldphoto.inference.restorer import Restorer
 from oldphoto.metrics.perceptual import SQUEEZE_LABEL
 from oldphoto.weights.source import WeightsSource
-from oldphoto.weights.store import mapping_name, read_card
+from oldphoto.weights.store import SHIPPED, mapping_name, read_card
 
-DIP_SIZES = {"tiny": dip.TINY, "small": dip.SMALL, "paper": dip.PAPER}
+DIP_SIZES = {"tiny": dip.TINY, "course": dip.COURSE, "small": dip.SMALL, "paper": dip.PAPER}
 OURS = "ours with partial non-local"
 OURS_PLAIN = "ours without partial non-local"
+BASELINES = SHIPPED / "baselines"
+"""Baselines that ship with the package, all trained with the same budget (size "course")."""
+
+OURS_OF_BASELINES = "baselines/ours"
+"""Name of the weights of our method that were trained with the budget of ``BASELINES``."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Sources:
 
     Attributes:
         weights: of our networks: "small", a folder, or ``official:FOLDER``.
-        baselines: run folder of ``oldphoto baseline``, None if there is none.
+        baselines: run folder of ``oldphoto baseline``; None takes those that ship.
         dip_size: size of the deep image prior, which is fitted to each photo.
     """
 
@@ -57,8 +62,8 @@ def _trained(
     """Return the loader of a baseline that must be trained first."""
 
     def make(sources: Sources) -> ComparedMethod:
-        folder = sources.baselines and sources.baselines / "weights"
-        if folder is None or not (folder / f"{name}.json").is_file():
+        folder = BASELINES if sources.baselines is None else sources.baselines / "weights"
+        if not (folder / f"{name}.json").is_file():
             command = name.partition("_")[0]
             how = f"`python -m oldphoto baseline {command} --run DIR`, then `--baselines DIR`"
             return ComparedMethod(title, None, missing=f"train it with {how}")

@@ -1,24 +1,23 @@
 """Photos, six methods, figures and repeated studies for the notebook on user studies."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
+import cv2
 import numpy as np
-import torch
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from oldphoto.checks import InputError, require_positive
+from oldphoto.course.common import one_thread
 from oldphoto.course.figures import COLOURS, STYLE
 from oldphoto.course.study.raters import simulate
 from oldphoto.course.study.study import Study
 from oldphoto.course.study.table import TopTable, bootstrap_percentages, places_of, top_percentages
 from oldphoto.degradations import paint_white, sample_hole_mask
-from oldphoto.evaluation.baselines.classical import TUNED_NLM, Classical
-from oldphoto.images.tensors import to_pixels, to_tensor
-from oldphoto.inference.restorer import Restorer
-from oldphoto.networks.vae import VAE
+from oldphoto.evaluation.comparison import ComparedMethod
+from oldphoto.evaluation.methods import OURS_OF_BASELINES, Sources, compared_methods
 from oldphoto.samples import sample_photo
 
 CUTS = {
@@ -29,7 +28,9 @@ CUTS = {
     "grandfather": ("three_generations", 90, 40),
     "family": ("three_generations", 110, 240),
 }
-"""Photo of the study: sample photo, and top and left of the square crop."""
+"""Photo of the study: sample photo, and top and left of the square crop of ``CUT`` pixels."""
+
+CUT = 256
 
 HOLES = (0.03, 0.07)  # fraction of a photo that is hidden
 Job = tuple[np.ndarray, np.ndarray]
@@ -46,7 +47,7 @@ _LINES = (
 )
 
 
-def study_photos(names: Sequence[str], side: int = 256, seed: int = 0) -> dict[str, Job]:
+def study_photos(names: Sequence[str], side: int = 128, seed: int = 0) -> dict[str, Job]:
     """Return crops of real old photos not used to train a mapping, with holes and their masks.
 
     Wear, fading and blur are real; the white holes are made, so that every method may be told
@@ -54,7 +55,7 @@ def study_photos(names: Sequence[str], side: int = 256, seed: int = 0) -> dict[s
 
     Args:
         names: of ``CUTS``.
-        side: of the squares, at most 256 px.
+        side: of the squares, to which the crops are reduced.
         seed: of the holes.
 
     Raises:
@@ -66,48 +67,44 @@ def study_photos(names: Sequence[str], side: int = 256, seed: int = 0) -> dict[s
     jobs = {}
     for name in names:
         sample, top, left = CUTS[name]
-        photo = sample_photo(sample)[top : top + side, left : left + side]
+        photo = sample_photo(sample)[top : top + CUT, left : left + CUT]
+        photo = cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA)
         rng = np.random.default_rng((seed, list(CUTS).index(name)))
         mask = sample_hole_mask(rng, photo.shape[:2], HOLES)
         jobs[name] = (paint_white(photo, mask), mask)
     return jobs
 
 
-def six_methods(weights: str = "small", device: str | None = None) -> dict[str, Method]:
-    """Return the six methods of the study by name.
+def six_methods(weights: str = OURS_OF_BASELINES) -> dict[str, Method]:
+    """Return the six methods of the paper's study by name, those that learn with one budget.
 
     Each takes a photo, uint8 (H, W, 3), and its scratch mask, bool (H, W), and returns a photo of
     the same size.
+
+    Args:
+        weights: of our method.
     """
-    restorer = Restorer.from_pretrained(weights, device=device)
-    vaes = restorer.network.vae_degraded, restorer.network.vae_clean
+    sources = Sources(weights=weights, dip_size="course")
+    names = ("attention", "dip", "pix2pix", "sequential", "cyclegan", "ours")
+    rows = compared_methods(names, sources)
+    return {row.name.partition(" ")[0]: _required(row) for row in rows}
 
-    def through(decoder: VAE) -> Method:
-        def method(photo: np.ndarray, scratch_mask: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
-                latent = vaes[0].encode(to_tensor(photo).to(restorer.device))
-                return to_pixels(decoder.decode(latent).cpu())
 
-        return method
-
-    return {
-        "input": lambda photo, scratch_mask: photo,
-        "classical": Classical(replace(TUNED_NLM, filler="telea")),
-        "VAE 1 alone": through(vaes[0]),
-        "VAEs without mapping": through(vaes[1]),
-        "network without mask": lambda photo, scratch_mask: np.asarray(restorer(photo)),
-        "network with mask": lambda photo, scratch_mask: np.asarray(restorer(photo, scratch_mask)),
-    }
+def _required(row: ComparedMethod) -> Method:
+    if row.method is None:
+        raise InputError(f"{row.name} is not there: {row.missing}")
+    return row.method
 
 
 def restore_all(
     photos: Mapping[str, Job], methods: Mapping[str, Method]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return photo to method to picture."""
-    return {
-        photo: {name: method(*job) for name, method in methods.items()}
-        for photo, job in photos.items()
-    }
+    with one_thread():  # photos and networks are small
+        return {
+            photo: {name: method(*job) for name, method in methods.items()}
+            for photo, job in photos.items()
+        }
 
 
 def misfit(percentages: np.ndarray, num_rankings: int) -> float:

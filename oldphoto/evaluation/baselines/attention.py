@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import InputError, require_features, require_positive
-from oldphoto.config import TINY_STAGE, StageConfig
+from oldphoto.config import COURSE_STAGE, TINY_STAGE, StageConfig
 from oldphoto.evaluation.baselines.fitting import (
     BaselinePreset,
     BaselineRun,
@@ -202,6 +202,7 @@ SMALL = BaselinePreset(
     AttentionConfig(num_layers=16),
     StageConfig(batch=16, crop=64, num_photos=160_000, learning_rate=1e-3, betas=(0.9, 0.999)),
 )
+COURSE = BaselinePreset(AttentionConfig(num_layers=4), replace(COURSE_STAGE, betas=(0.9, 0.999)))
 TINY = BaselinePreset(
     AttentionConfig(num_blocks=2, num_layers=4, group=2),
     replace(TINY_STAGE, betas=(0.9, 0.999)),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
-from oldphoto.config import TINY_STAGE, StageConfig
+from oldphoto.config import COURSE_STAGE, TINY_STAGE, StageConfig
 from oldphoto.data import DegradedPairs
 from oldphoto.data.stream import PhotoStream
 from oldphoto.evaluation.baselines.fitting import (
@@ -242,6 +242,9 @@ SMALL = BaselinePreset(
     StageConfig(batch=4, crop=128, num_photos=80_000),
     replace(PAPER_PATCHGAN, width=24),
 )
+COURSE = BaselinePreset(
+    CycleGANConfig(width=16, num_blocks=4), COURSE_STAGE, replace(TINY_PATCHGAN, width=16)
+)
 TINY = BaselinePreset(
     CycleGANConfig(width=8, num_blocks=2),
     replace(TINY_STAGE, batch=4, learning_rate=1e-3),
@@ -276,6 +279,7 @@ def cyclegan_stage(run: BaselineRun, preset: BaselinePreset[CycleGANConfig] = TI
         run.seed,
         recipe=config.recipe,
         hole_prob=config.hole_prob,
+        hole_ratio=config.hole_ratio,
     )
     return Stage(
         name=NAME,

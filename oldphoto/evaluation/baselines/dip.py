@@ -65,6 +65,7 @@ class DIPConfig:
 
 PAPER = DIPConfig()
 SMALL = DIPConfig(width=48, num_steps=1200, window=50, patience=200)
+COURSE = DIPConfig(width=16, depth=4, noise_channels=8, num_steps=100, window=10, patience=40)
 TINY = DIPConfig(width=16, depth=4, num_steps=300, window=20, patience=60)
 
 

@@ -18,7 +18,7 @@ from oldphoto.inference.padding import crop_to_size, pad_to_multiple
 from oldphoto.samples import sample_paths
 from oldphoto.system.devices import choose_device
 from oldphoto.training.loop import LoopSettings, Stage, train
-from oldphoto.training.run_record import require_own_weights
+from oldphoto.training.run_record import require_own_weights, run_facts
 from oldphoto.training.stages import Numbered
 from oldphoto.weights.store import save_network
 
@@ -82,6 +82,7 @@ class BaselineRun:
             self.seed,
             recipe=config.recipe,
             hole_prob=config.hole_prob,
+            hole_ratio=config.hole_ratio,
         )
         return Numbered(photos, self.seed)
 
@@ -112,9 +113,12 @@ def train_and_keep(run: BaselineRun, stage: Stage, report: Callable[[str], None]
     card = {
         "seed": run.seed,
         "num_clean": len(run.clean_paths),
+        "num_old": len(run.old_paths),
         "stage": asdict(stage.config),
         "finished": finished,
     }
+    photos, log = [*run.clean_paths, *run.old_paths], run.folder / stage.name / "log.csv"
+    card |= run_facts(photos, log, stage.config.batch, run.settings.device)
     for name, network in stage.trained.items():
         save_network(run.weights, name, network, network.config, card)
     return finished

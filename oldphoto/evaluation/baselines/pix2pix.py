@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from oldphoto import losses
 from oldphoto.checks import require_features, require_multiple, require_positive
-from oldphoto.config import TINY_STAGE, StageConfig
+from oldphoto.config import COURSE_STAGE, TINY_STAGE, StageConfig
 from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, gan_generator
 from oldphoto.evaluation.baselines.fitting import (
     PAPER_PATCHGAN,
@@ -174,6 +174,9 @@ SMALL = BaselinePreset(
     Pix2PixConfig(width=32, depth=7),
     StageConfig(batch=8, crop=128, num_photos=160_000),
     replace(PAPER_PATCHGAN, width=32),
+)
+COURSE = BaselinePreset(
+    Pix2PixConfig(width=10, depth=5), COURSE_STAGE, replace(TINY_PATCHGAN, width=16)
 )
 TINY = BaselinePreset(
     Pix2PixConfig(width=6, depth=6),

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from oldphoto.config import TINY_STAGE, StageConfig
+from oldphoto.config import COURSE_STAGE, TINY_STAGE, StageConfig
 from oldphoto.degradations import Recipe
 from oldphoto.evaluation.baselines.classical import TUNED_BM3D, Classical, fill_telea
 from oldphoto.evaluation.baselines.common import GANDiscriminatorObjective, require_photo_and_mask
@@ -64,6 +64,11 @@ SMALL = BaselinePreset(
     EdgeConnectConfig(width=24, num_blocks=4),
     StageConfig(batch=8, crop=128, num_photos=80_000, learning_rate=4e-4, betas=(0.0, 0.9)),
     replace(PAPER_PATCHGAN, width=24, spectral_norm=True),
+)
+COURSE = BaselinePreset(
+    EdgeConnectConfig(width=16, num_blocks=2),
+    replace(COURSE_STAGE, betas=(0.0, 0.9)),
+    replace(TINY_PATCHGAN, width=16, spectral_norm=True),
 )
 TINY = BaselinePreset(
     EdgeConnectConfig(width=8, num_blocks=2),
@@ -150,7 +155,14 @@ def _stage(
     seen_by_discriminator: int,
 ) -> Stage:
     """Return network, losses and data of one generator."""
-    photos = EdgePhotos(run.clean_paths, preset.train.crop, run.seed, recipe=INTACT, hole_prob=1.0)
+    photos = EdgePhotos(
+        run.clean_paths,
+        preset.train.crop,
+        run.seed,
+        recipe=INTACT,
+        hole_prob=1.0,
+        hole_ratio=preset.train.hole_ratio,
+    )
     with random_seed(run.seed):
         generator = InpaintGenerator(config)
     with random_seed(run.seed):

@@ -1,74 +1,39 @@
-"""The lesson on methods: train each for seconds on the same photos, and inspect it."""
+"""The lesson on methods: checkpoints of one budget, Pix2Pix trained live, and a look inside."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from IPython.utils.capture import capture_output
 
-from oldphoto.checks import InputError, require_in, require_positive
-from oldphoto.config import PRESETS
-from oldphoto.course.common import Log, fall, one_thread, psnr_of, read_log, shortened, small_photos
+from oldphoto.checks import InputError, require_positive
+from oldphoto.course.common import Log, fall, one_thread, psnr_of, read_log, small_photos
 from oldphoto.degradations import paint_white
-from oldphoto.evaluation.baselines import attention, cyclegan, dip, pix2pix, sequential
-from oldphoto.evaluation.baselines.attention import AttentionConfig
-from oldphoto.evaluation.baselines.fitting import BaselineRun, random_seed
-from oldphoto.evaluation.baselines.pix2pix import Pix2PixConfig
+from oldphoto.evaluation.baselines import dip, pix2pix
+from oldphoto.evaluation.baselines.fitting import BaselinePreset, BaselineRun, random_seed
 from oldphoto.evaluation.comparison import ComparedMethod
-from oldphoto.evaluation.methods import Sources, compared_methods
+from oldphoto.evaluation.methods import (
+    BASELINES,
+    METHODS,
+    OURS_OF_BASELINES,
+    Sources,
+    compared_methods,
+)
 from oldphoto.evaluation.test_photos import TestPhoto, make_test_photo
 from oldphoto.images.tensors import mask_to_tensor, to_pixels, to_tensor
-from oldphoto.samples import sample_names, sample_paths
-from oldphoto.training.plan import Plan
+from oldphoto.samples import sample_names
 from oldphoto.training.settings import LoopSettings
-from oldphoto.training.stages import train_stage
+from oldphoto.weights.store import read_card
 
-SIDE, CROP = 96, 32  # of test photos and of crops to learn from, in pixels
-OURS = "ours"
+SIDE = 128
+"""Side of the test photos, in pixels."""
+
 AS_SHIPPED = "ours, as shipped"
-STAGES_OF_OURS = (
-    ("vae-degraded", "scratch"),
-    ("vae-clean", "scratch"),
-    ("mapping", "quality"),
-    ("mapping", "scratch"),
-)
-"""Stage and form of the mapping, in the order of training: first without the block, then with."""
-
-PRESETS_OF: dict[str, Any] = {
-    attention.NAME: replace(
-        attention.TINY,
-        network=AttentionConfig(width=8, num_blocks=1, num_layers=4, group=2),
-    ),
-    pix2pix.NAME: replace(pix2pix.TINY, network=Pix2PixConfig(width=8, depth=5)),
-    cyclegan.NAME: cyclegan.TINY,
-    sequential.NAME: sequential.TINY,
-}
-"""The tiny sizes; attention and Pix2Pix smaller still, to fit crops of ``CROP`` pixels."""
-
-MODULES = {module.NAME: module for module in (attention, pix2pix, cyclegan, sequential)}
-
-BUDGET = {
-    attention.NAME: 192,
-    pix2pix.NAME: 512,
-    cyclegan.NAME: 140,
-    sequential.NAME: 160,
-    OURS: 120,
-}
-"""Number of training crops of each network: what one core processes in four to six seconds.
-
-A dear network sees fewer crops than a cheap one. The two networks of Sequential and the three of
-ours share the time of their method. Numbers of crops, not seconds, are fixed, so that a run can be
-repeated on any machine.
-"""
-
-DIP_LESSON = dip.DIPConfig(
-    width=16, depth=3, noise_channels=8, num_steps=80, window=10, patience=40
-)
-"""Settings for the table: a small network, because the photos are small."""
+LIVE_CROPS = 320
+"""Crops that Pix2Pix sees live; not a number of seconds, so that a run can be repeated."""
 
 DIP_SIDE = 64
 DIP_FIT = dip.DIPConfig(
@@ -80,22 +45,21 @@ put off the fall. For photos of ``DIP_SIDE`` pixels."""
 
 @dataclass(frozen=True)
 class Lesson:
-    """The result of training a method for a few seconds.
+    """The result of training Pix2Pix for a few seconds.
 
     Attributes:
-        num_crops: shown to each of its networks.
+        num_crops: shown to the network.
         seconds: in all.
-        logs: stage of training to its log.
+        log: of the training.
     """
 
     num_crops: int
     seconds: float
-    logs: dict[str, Log]
+    log: Log
 
-    def fall(self, stage: str, term: str) -> tuple[float, float]:
-        """Return the mean of a loss term over the first and over the last rows of its log."""
-        require_in(stage, tuple(self.logs), "stage")
-        return fall(self.logs[stage], term)
+    def fall(self, term: str) -> tuple[float, float]:
+        """Return the mean of a loss term over the first and over the last rows of the log."""
+        return fall(self.log, term)
 
 
 def held_out_photos(num: int, seed: int = 0) -> list[TestPhoto]:
@@ -143,57 +107,32 @@ def answer_to(method: Callable[..., np.ndarray], photo: np.ndarray, mask: np.nda
     return f"served, {restored.dtype} {restored.shape}"
 
 
-def lesson_preset(name: str, times: int = 1) -> Any:
-    """Return the preset of a baseline for a few seconds; ``times`` multiplies the budget."""
-    require_in(name, tuple(PRESETS_OF), "method that learns")
-    preset = PRESETS_OF[name]
-    train = replace(preset.train, crop=CROP, num_photos=times * BUDGET[name])
-    return replace(preset, train=train)
-
-
-def teach(name: str, folder: Path, times: int = 1, seed: int = 0) -> Lesson:
-    """Train a baseline on the embedded photos, with the package's training loop.
+def live_preset(times: int = 1) -> BaselinePreset[pix2pix.Pix2PixConfig]:
+    """Return the settings of the checkpoint of Pix2Pix, with fewer crops.
 
     Args:
-        name: attention, pix2pix, cyclegan or sequential.
-        folder: of the run; ``weights/`` in it gets the networks.
-        times: how many budgets.
+        times: multiplies ``LIVE_CROPS``.
+    """
+    require_positive(times=times)
+    return replace(
+        pix2pix.COURSE, train=replace(pix2pix.COURSE.train, num_photos=times * LIVE_CROPS)
+    )
+
+
+def teach_pix2pix(folder: Path, times: int = 1, seed: int = 0) -> Lesson:
+    """Train Pix2Pix on the embedded photos, with the package's training loop.
+
+    Args:
+        folder: of the run; ``weights/`` in it gets the network.
+        times: as in ``live_preset``.
         seed: of the initial weights, the crops and their damage.
     """
-    require_positive(times=times)
-    preset = lesson_preset(name, times)
-    run = BaselineRun(folder, settings=_settings(preset.train.num_steps), seed=seed)
+    preset = live_preset(times)
+    log_every = max(1, preset.train.num_steps // 20)
+    run = BaselineRun(folder, settings=LoopSettings(log_every=log_every), seed=seed)
     with quiet(seed) as clock:
-        MODULES[name].fit(run, preset)
-    logs = {path.parent.name: read_log(path.parent) for path in folder.glob(f"{name}*/log.csv")}
-    return Lesson(preset.train.num_photos, clock[0], logs)
-
-
-def teach_ours(folder: Path, times: int = 1, seed: int = 0) -> Lesson:
-    """Train both VAEs, then the mapping with and without the partial non-local block.
-
-    Args:
-        folder, times, seed: as in ``teach``.
-    """
-    require_positive(times=times)
-    num = times * BUDGET[OURS]
-    preset = shortened(
-        PRESETS["tiny"], dict.fromkeys(("vae-degraded", "vae-clean", "mapping"), num)
-    )
-    preset = preset.with_stages("vae-degraded", "vae-clean", "mapping", crop=CROP, batch=4)
-    run = folder / OURS
-    plan = Plan(preset, sample_paths("old"), sample_paths("clean"), run, seed=seed)
-    settings = _settings(preset.stages["mapping"].num_steps)
-    with quiet(seed) as clock:
-        for stage, variant in STAGES_OF_OURS:
-            train_stage(replace(plan, variant=variant), stage, settings)
-    logs = {path.parent.name: read_log(path.parent) for path in run.glob("*/log.csv")}
-    return Lesson(num, clock[0], logs)
-
-
-def _settings(num_steps: int) -> LoopSettings:
-    """Ten rows in the log."""
-    return LoopSettings(log_every=max(1, num_steps // 10))
+        pix2pix.fit(run, preset)
+    return Lesson(preset.train.num_photos, clock[0], read_log(folder / pix2pix.NAME))
 
 
 @contextmanager
@@ -209,19 +148,29 @@ def quiet(seed: int) -> Iterator[list[float]]:
     clock.append(time.perf_counter() - start)
 
 
-def rows_of_table(folder: Path, weights: str = "small") -> list[ComparedMethod]:
-    """Return all rows of the comparison, in the order of the slides; the last is ours as shipped.
+def all_methods(weights: str = "small") -> dict[str, ComparedMethod]:
+    """Return all rows of the comparison by name, in the order of the slides.
+
+    The learned ones are the checkpoints of one budget; the last is ours as shipped.
 
     Args:
-        folder: that ``teach`` and ``teach_ours`` filled.
         weights: those of the last row.
     """
-    ours = compared_methods(["ours-plain", "ours"], Sources(weights=str(folder / OURS)))
-    others = compared_methods(["input", "classical", *PRESETS_OF], Sources(baselines=folder))
-    method = dip.DIP(DIP_LESSON, device="cpu")
-    others.insert(3, ComparedMethod("DIP", method, method.num_parameters))
+    budgeted = Sources(weights=OURS_OF_BASELINES, dip_size="course")
+    rows = compared_methods(list(METHODS), budgeted)
     shipped = compared_methods(["ours"], Sources(weights=weights))[0]
-    return [*others, *ours, replace(shipped, name=AS_SHIPPED)]
+    return {row.name: row for row in [*rows, replace(shipped, name=AS_SHIPPED)]}
+
+
+def budgets() -> list[tuple[str, int, float]]:
+    """Return rows (network, crops that it saw, kilobytes) of the checkpoints of one budget."""
+    rows = []
+    for path in sorted(BASELINES.rglob("*.json")):
+        name = path.relative_to(BASELINES).with_suffix("")
+        stage = read_card(path)["training"]["stage"]
+        size = path.with_suffix(".safetensors").stat().st_size / 1000
+        rows.append((name.as_posix(), stage["num_photos"], size))
+    return rows
 
 
 # --- inside the methods --------------------------------------------------------------------------

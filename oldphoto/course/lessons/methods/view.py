@@ -45,23 +45,12 @@ def fit_words(fit: Fit) -> str:
     )
 
 
-def draw_lesson(lesson: Lesson, terms: Mapping[str, str]) -> Figure:
-    """Draw one term of each stage of a lesson over the steps, two curves to a row.
-
-    Args:
-        terms: stage to the column of its log.
-    """
-    columns = min(2, len(terms))  # more columns would make the labels too small to read
-    rows = -(-len(terms) // columns)
+def draw_lesson(lesson: Lesson, term: str) -> Figure:
+    """Draw one term of a lesson's log over the steps."""
     with pyplot.rc_context(STYLE):
-        fig, axes = pyplot.subplots(
-            rows, columns, figsize=(4.2 * columns, 3.2 * rows), squeeze=False
-        )
-        for spare in axes.flat[len(terms) :]:
-            spare.axis("off")
-        for axis, (stage, term) in zip(axes.flat, terms.items(), strict=False):
-            axis.plot(lesson.logs[stage]["step"], lesson.logs[stage][term], "o-")
-            axis.set(title=f"{stage}: {term}", xlabel="step")
+        fig, axis = pyplot.subplots(figsize=(5, 3.2))
+        axis.plot(lesson.log["step"], lesson.log[term], "o-")
+        axis.set(title=term, xlabel="step")
     return fig
 
 
@@ -101,7 +90,7 @@ def methods_view(rows: Sequence[MethodResult], photos: Sequence[TestPhoto]) -> i
         chosen = photos[photo.index]
         restored = results_of(rows, chosen, photo.index)[method.value]
         words = f"{chosen.name}, {result_words(method.value, restored, chosen.clean)}"
-        picture.value = f"{photo_html(enlarged(restored, times=4), words)}<p>{words}</p>"
+        picture.value = f"{photo_html(enlarged(restored), words)}<p>{words}</p>"
 
     for control in (photo, method):
         control.observe(draw, "value")
@@ -116,10 +105,19 @@ def enlarged(pixels: np.ndarray, times: int = 3) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
+def beside(photo: TestPhoto, results: Mapping[str, np.ndarray]) -> dict[str, Image.Image]:
+    """Return the degraded photo, its results and the clean photo, enlarged, each with its PSNR."""
+    shown = {"degraded": photo.degraded} | dict(results)
+    titles = {
+        f"{name}, {psnr(pixels, photo.clean):.1f} dB": pixels for name, pixels in shown.items()
+    }
+    return {title: enlarged(pixels, 2) for title, pixels in (titles | {CLEAN: photo.clean}).items()}
+
+
 def with_clean(photos: Sequence[TestPhoto]) -> dict[str, Image.Image]:
     """Return the degraded photos by name, followed by the clean ones, all enlarged."""
-    pictures = {photo.name: enlarged(photo.degraded) for photo in photos}
-    return pictures | {f"{photo.name}, {CLEAN}": enlarged(photo.clean) for photo in photos}
+    pictures = {photo.name: enlarged(photo.degraded, 2) for photo in photos}
+    return pictures | {f"{photo.name}, {CLEAN}": enlarged(photo.clean, 2) for photo in photos}
 
 
 def draw_differences(rows: Sequence[tuple[str, float, float, float]], reference: str) -> Figure:

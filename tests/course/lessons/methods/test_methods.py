@@ -1,6 +1,7 @@
-"""The laboratory of methods: the same photos for all, short lessons, looks inside, the slider."""
+"""The laboratory of methods: the same photos for all, a short lesson, looks inside, the slider."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import ipywidgets
@@ -15,9 +16,11 @@ from oldphoto.course.lessons.methods import view
 from oldphoto.evaluation.baselines import dip
 from oldphoto.evaluation.baselines.common import require_photo_and_mask
 from oldphoto.evaluation.comparison import ComparedMethod, MethodResult
+from oldphoto.evaluation.methods import BASELINES
 from oldphoto.evaluation.test_photos import HOLE_RATIO
 from oldphoto.metrics.fidelity import psnr
 from oldphoto.samples import sample_names
+from oldphoto.weights.store import read_card
 
 QUICK = dip.DIPConfig(width=8, depth=2, noise_channels=4, num_steps=14, window=3)
 
@@ -29,16 +32,12 @@ def photos():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    """A folder in which every method has had the shortest lesson."""
+    """A folder in which Pix2Pix has had the shortest lesson."""
     folder = tmp_path_factory.mktemp("six_ways")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lab, "BUDGET", dict.fromkeys(lab.BUDGET, 16))
-        for name in lab.PRESETS_OF:
-            lesson = lab.teach(name, folder)
-            assert lesson.num_crops == 16 and lesson.seconds > 0
-            assert all(log["step"][-1] * 4 in (8, 16) for log in lesson.logs.values())
-        ours = lab.teach_ours(folder)
-    assert set(ours.logs) == {"vae-degraded", "vae-clean", "mapping-scratch", "mapping-quality"}
+        patch.setattr(lab, "LIVE_CROPS", 16)
+        lesson = lab.teach_pix2pix(folder)
+    assert lesson.num_crops == 16 and lesson.seconds > 0 and lesson.log["step"][-1] == 4
     return folder
 
 
@@ -75,59 +74,49 @@ def test_a_call_is_answered_by_a_form_or_by_the_words_of_the_refusal():
         lab.answer_to(lambda photo, mask: 1 / 0, pixels, None)
 
 
-@pytest.mark.parametrize("name", lab.PRESETS_OF)
-def test_lessons_show_whole_batches_of_crops_that_fit(name):
-    preset = lab.lesson_preset(name, times=3)
-    assert preset.train.crop == lab.CROP and preset.train.num_photos == 3 * lab.BUDGET[name]
-    assert preset.train.num_photos % preset.train.batch == 0
-    assert lab.CROP % getattr(preset.network, "multiple", 4) == 0
-    with pytest.raises(InputError, match="method that learns"):
-        lab.lesson_preset("dip")
+def test_live_training_has_the_settings_of_the_checkpoint_but_fewer_crops():
+    live, card = lab.live_preset(times=3), read_card(BASELINES / "pix2pix.json")
+    shipped = card["training"]["stage"] | {"num_photos": 3 * lab.LIVE_CROPS}
+    assert json.loads(json.dumps(asdict(live.train))) == shipped
+    assert asdict(live.network) == card["config"]
+    assert card["training"]["stage"]["num_photos"] > 3 * lab.LIVE_CROPS
 
 
-def test_every_row_of_the_table_is_there_in_the_order_of_the_slides(run, photos):
-    rows = lab.rows_of_table(run)
+def test_every_row_of_the_table_is_there_in_the_order_of_the_slides(photos):
+    rows = lab.all_methods()
     names = ["Input", "Classical", "Attention", "DIP", "Pix2Pix", "Sequential", "CycleGAN"]
     names += ["ours without partial non-local", "ours with partial non-local", lab.AS_SHIPPED]
-    assert [row.name for row in rows] == names
+    assert list(rows) == [row.name for row in rows.values()] == names
     photo = photos[0]
-    for row in rows:
-        assert row.method is not None and (row.num_parameters > 0) == (row.name not in names[:2])
-        if row.name not in ("DIP", "Classical"):  # they are slow, and tested elsewhere
+    for name, row in rows.items():
+        assert row.method is not None and (row.num_parameters > 0) == (name not in names[:2])
+        if name not in ("DIP", "Classical", "Sequential"):  # they are slow, and tested elsewhere
             restored = row.method(photo.degraded, photo.scratch_mask)
             assert np.asarray(restored).shape == photo.clean.shape
-    assert "16 shown in crops of 32 px" in rows[2].note
+    assert rows[names[-1]].note != rows[names[-2]].note  # trained with another budget
 
 
-def test_lessons_repeat_and_leave_the_random_numbers_alone(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(lab, "BUDGET", dict.fromkeys(lab.BUDGET, 16))
+def test_all_networks_of_one_budget_have_seen_as_many_crops():
+    rows = lab.budgets()
+    assert {"attention", "cyclegan", "pix2pix", "ours/mapping_scratch"} <= {row[0] for row in rows}
+    assert len({num for _, num, _ in rows}) == 1 and all(0 < size < 1000 for _, _, size in rows)
+
+
+def test_a_lesson_repeats_and_leaves_the_random_numbers_alone(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "LIVE_CROPS", 16)
     before = torch.get_rng_state()
-    lab.teach("attention", tmp_path)
-    lab.teach_ours(tmp_path)
+    lab.teach_pix2pix(tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
-    for file in ("weights/attention", "ours/weights/vae_clean"):
-        name = f"{file}.safetensors"
-        assert (run / name).read_bytes() == (tmp_path / name).read_bytes()
+    name = "weights/pix2pix.safetensors"
+    assert (run / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_falls_are_read_from_the_logs_of_a_lesson():
+def test_falls_are_read_from_the_log_of_a_lesson():
     log = {"step": np.arange(6), "l1": np.array([4.0, 5, 6, 3, 2, 1])}
-    lesson = lab.Lesson(8, 1.0, {"stage": log})
-    assert lesson.fall("stage", "l1") == (5, 2)
-    with pytest.raises(InputError, match="stage"):
-        lesson.fall("other", "l1")
-    fig = view.draw_lesson(lesson, {"stage": "l1"})
+    lesson = lab.Lesson(8, 1.0, log)
+    assert lesson.fall("l1") == (5, 2)
+    fig = view.draw_lesson(lesson, "l1")
     assert fig.axes[0].lines[0].get_ydata().tolist() == log["l1"].tolist()
-    pyplot.close(fig)
-
-
-def test_curves_of_a_lesson_stand_two_to_a_row():
-    log = {"step": np.array([1.0, 2.0]), "l1": np.array([4.0, 3.0])}
-    stages = ("first", "second", "third")
-    lesson = lab.Lesson(8, 1.0, dict.fromkeys(stages, log))
-    fig = view.draw_lesson(lesson, dict.fromkeys(stages, "l1"))
-    assert [axis.get_title() for axis in fig.axes] == ["first: l1", "second: l1", "third: l1", ""]
-    assert fig.get_figwidth() < 10 and not fig.axes[3].axison
     pyplot.close(fig)
 
 
@@ -206,8 +195,17 @@ def test_degraded_photos_come_first_and_each_has_its_clean_one(photos):
     pictures = view.with_clean(photos[:2])
     first, second = (photo.name for photo in photos[:2])
     assert list(pictures) == [first, second, f"{first}, clean", f"{second}, clean"]
-    assert pictures[second] == view.enlarged(photos[1].degraded)
-    assert pictures[f"{second}, clean"] == view.enlarged(photos[1].clean)
+    assert pictures[second] == view.enlarged(photos[1].degraded, 2)
+    assert pictures[f"{second}, clean"] == view.enlarged(photos[1].clean, 2)
+
+
+def test_results_stand_between_the_degraded_and_the_clean_photo(photos):
+    photo = photos[0]
+    pictures = view.beside(photo, {"white": np.full_like(photo.clean, 255)})
+    degraded = f"degraded, {psnr(photo.degraded, photo.clean):.1f} dB"
+    white = f"white, {psnr(np.full_like(photo.clean, 255), photo.clean):.1f} dB"
+    assert list(pictures) == [degraded, white, "clean"]
+    assert pictures["clean"] == view.enlarged(photo.clean, 2)
 
 
 def test_differences_are_drawn_where_they_lie():
