@@ -104,8 +104,9 @@ def build_bundle(output: Path, notebooks: Path | None = None, dependencies: bool
     Args:
         output: folder for the file.
         notebooks: folder of the notebooks, inside the repository; None looks for it.
-        dependencies: fetch the wheels of all needed packages, too (hundreds of MB, from the
-            package index that pip is set to); they fit computers like this one only.
+        dependencies: fetch the wheels of all needed packages, too (from the package index that
+            pip is set to: half a GB, or 3 GB with PyTorch's GPU libraries); they fit computers
+            like this one only.
 
     Returns:
         The path of the zip file, named after the package and its version, with ``dependencies``
