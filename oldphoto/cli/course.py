@@ -260,7 +260,7 @@ def site(args: argparse.Namespace) -> int:
 
 
 def marks(args: argparse.Namespace) -> int:
-    """Print the totals of a class and write them; return 1 if a hand-in could not be counted."""
+    """Print the totals of a class and write them; return 1 if any line has a remark."""
     from oldphoto.course.exercises.hand_ins import marks_table, read_students, totals
     from oldphoto.system.outputs import OutputFolder
 
