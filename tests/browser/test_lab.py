@@ -132,7 +132,7 @@ def pictures(view) -> list[np.ndarray]:
 
 def is_different(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether a reader would see the difference between two pictures."""
-    return first.shape != second.shape or np.abs(first - second).max() > 15
+    return first.shape != second.shape or np.abs(first - second).max() > 8
 
 
 def wait_until_steady(page, view) -> None:

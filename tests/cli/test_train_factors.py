@@ -55,6 +55,6 @@ def test_factors_and_holes_out_of_range_are_refused(options, message, tmp_path, 
     assert not run.exists()
 
 
-def test_only_the_small_vae_learns_from_photos_with_holes():
+def test_how_often_the_first_vae_learns_from_photos_with_holes():
     shares = {name: preset.stages["vae-degraded"].hole_prob for name, preset in PRESETS.items()}
-    assert shares == {"tiny": 0.0, "small": 0.5, "paper": 0.0}
+    assert shares == {"tiny": 0.0, "course": 1.0, "small": 0.5, "paper": 0.0}
