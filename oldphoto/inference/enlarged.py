@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from oldphoto.inference.fidelity import in_levels, luminance
-from oldphoto.inference.gate import sharpness
+from oldphoto.inference.gate import half_size, sharpness
 
 _SOFT, _SOFT_AT_HALF = 0.6, 0.72  # sharpness of the photo, and of the photo at half its size
 _FINEST = 0.58
@@ -35,20 +35,16 @@ def is_enlarged(pixels: np.ndarray, damaged: np.ndarray | None) -> bool:
     if min(pixels.shape[:2]) < _LEAST_SIDE:
         return False
     grey = in_levels(luminance(pixels)).astype(np.float32)
-    half, quarter = _half(grey), _half(_half(grey))
+    half = half_size(grey)
     sound = half_sound = None
     if damaged is not None:
         sound = cv2.dilate(damaged.astype(np.uint8), np.ones((_RIM, _RIM), np.uint8)) == 0
-        half_sound = _half(sound.astype(np.float32)) == 1
-    if sharpness(grey, sound) >= _SOFT or sharpness(half, half_sound) >= _SOFT_AT_HALF:
+        half_sound = half_size(sound.astype(np.float32)) == 1
+    # The smaller one first: nearly all photos are sharp there, and a scan need not be searched.
+    if sharpness(half, half_sound) >= _SOFT_AT_HALF or sharpness(grey, sound) >= _SOFT:
         return False
-    finest, next_octave = _octave(grey, half, sound), _octave(half, quarter, half_sound)
-    return finest > _FINEST * max(next_octave, 1.0)
-
-
-def _half(grey: np.ndarray) -> np.ndarray:
-    size = (grey.shape[1] // 2, grey.shape[0] // 2)
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    finest = _octave(grey, half, sound)
+    return finest > _FINEST * max(_octave(half, half_size(half), half_sound), 1.0)
 
 
 def _octave(grey: np.ndarray, half: np.ndarray, sound: np.ndarray | None) -> float:
@@ -61,12 +57,8 @@ def _octave(grey: np.ndarray, half: np.ndarray, sound: np.ndarray | None) -> flo
 
 def halved(pixels: np.ndarray, damaged: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Return photo and mask at half their size; what is damaged in part is damaged."""
-    size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
-    half = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    if damaged is None:
-        return half, None
-    parts = cv2.resize(damaged.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return half, parts > 0
+    hole = None if damaged is None else half_size(damaged.astype(np.float32)) > 0
+    return half_size(pixels), hole
 
 
 def with_change(
