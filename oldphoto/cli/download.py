@@ -102,6 +102,7 @@ _ABOUT_METRICS = {
     "lpips_alex": "AlexNet of torchvision, for LPIPS (233 MB)",
     "lpips_vgg": "VGG-16 of torchvision, for LPIPS with VGG (528 MB)",
     "fid": "Inception of 2015, for FID (91 MB)",
+    "niqe": "statistics of undamaged photos, for NIQE (12 kB)",
 }
 ENTRIES = {"official": OFFICIAL, "vgg": VGG} | {
     name: Entry(

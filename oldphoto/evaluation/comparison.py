@@ -12,6 +12,7 @@ from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.metrics.bootstrap import Interval, bootstrap, bootstrap_difference
 from oldphoto.metrics.fidelity import psnr, ssim
 from oldphoto.metrics.files import NotAvailableError, find_metric_file
+from oldphoto.metrics.niqe import natural_statistics, niqe
 from oldphoto.metrics.perceptual import (
     EFFICIENTNET_LABEL,
     SQUEEZE_LABEL,
@@ -107,7 +108,7 @@ def metrics(folder: Path | None = None) -> list[Metric]:
     """Return the columns of the table, in the order of the paper. Some may be missing.
 
     Args:
-        folder: folder of ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``).
+        folder: folder of ``oldphoto download lpips_alex`` (``lpips_vgg``, ``fid``, ``niqe``).
             A second learned distance needs no file, but the extra ``peers``.
 
     >>> [metric.name for metric in metrics()][:3]
@@ -116,6 +117,7 @@ def metrics(folder: Path | None = None) -> list[Metric]:
     Raises:
         InputError: if a file in the folder is damaged.
     """
+    natural = _or_missing("NIQE", 2, lambda: _niqe(folder))
     second = _or_missing(EFFICIENTNET_LABEL, 3, lambda: efficientnet_distance().between)
     return [
         Metric("PSNR", 2, True, of_pair=psnr),
@@ -126,6 +128,7 @@ def metrics(folder: Path | None = None) -> list[Metric]:
         _or_missing("LPIPS (VGG)", 3, lambda: lpips_vgg(folder).between),
         _fid(folder),
         _or_missing("BRISQUE", 1, _brisque),
+        *([] if natural.missing else [natural]),  # as the second distance
     ]
 
 
@@ -148,6 +151,11 @@ def _fid(folder: Path | None) -> Metric:
 def _brisque() -> PairMeasure:
     require_piq()
     return lambda output, _: brisque(output)
+
+
+def _niqe(folder: Path | None) -> PairMeasure:
+    natural_statistics(find_metric_file("niqe", folder))  # a damaged file is told of at once
+    return lambda output, _: niqe(output, folder)
 
 
 def measure(

@@ -36,10 +36,21 @@ INCEPTION = RemoteFile(
     max_bytes=100 * MIB,
     sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
 )
+NIQE = RemoteFile(
+    path="niqe_pris_params.npz",
+    urls=(
+        "https://github.com/XPixelGroup/BasicSR/raw/v1.4.2/basicsr/metrics/niqe_pris_params.npz",
+    ),
+    kind="zip",
+    max_bytes=MIB,
+    sha256="2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+)
+"""The authors' statistics of 125 undamaged photos, as the package BasicSR 1.4.2 holds them."""
 DOWNLOADS = {
     "lpips_alex": ALEXNET,
     "lpips_vgg": VGG16,
     "fid": INCEPTION,
+    "niqe": NIQE,
 }
 """The files by their names in ``oldphoto download NAME``."""
 

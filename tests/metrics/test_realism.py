@@ -122,4 +122,4 @@ def test_without_piq_brisque_says_what_to_install(monkeypatch):
 def test_too_few_photos_are_refused():
     with pytest.raises(InputError, match="at least 2 photos"):
         frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
-    assert set(files.DOWNLOADS) == {"lpips_alex", "lpips_vgg", "fid"}
+    assert set(files.DOWNLOADS) == {"lpips_alex", "lpips_vgg", "fid", "niqe"}

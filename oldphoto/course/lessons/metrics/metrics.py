@@ -9,6 +9,7 @@ import numpy as np
 from oldphoto.checks import InputError, require_positive
 from oldphoto.metrics.bootstrap import bootstrap
 from oldphoto.metrics.fidelity import require_pair
+from oldphoto.metrics.niqe import normalised_brightness as normalised_brightness
 from oldphoto.metrics.realism import frechet_distance
 
 WINDOW, SIGMA = 11, 1.5  # of SSIM, in pixels
@@ -88,24 +89,6 @@ def _window_mean(values: np.ndarray) -> np.ndarray:
     """Return the weighted mean over each window that lies inside of (H, W, 3)."""
     rim = WINDOW // 2
     return cv2.GaussianBlur(values, (WINDOW, WINDOW), SIGMA)[rim:-rim, rim:-rim]
-
-
-def normalised_brightness(grey: np.ndarray) -> np.ndarray:
-    """Return the normalised brightness of BRISQUE: minus the local mean, over the local spread.
-
-    Args:
-        grey: (H, W) in levels, 0 to 255.
-
-    Returns:
-        float (H, W); in an undamaged photo about normal.
-
-    Source:
-        Mittal et al. 2012, equation 1: a Gaussian window of 7 pixels, sigma 7/6, constant 1.
-    """
-    values = grey.astype(float)
-    mean = cv2.GaussianBlur(values, (7, 7), 7 / 6)
-    spread = np.sqrt(np.abs(cv2.GaussianBlur(values * values, (7, 7), 7 / 6) - mean**2))
-    return (values - mean) / (spread + 1)
 
 
 def frechet_bias(
