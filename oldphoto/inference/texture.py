@@ -4,6 +4,9 @@ A network that has learned to remove noise also removes what looks like it: foli
 small print. In a sharp photo most of what it has lost can be told from noise. Noise lies everywhere
 to about the same amount; texture is more than that in some places.
 
+A faint line in a grainy photo, such as a wire before the sky, is given back without the grain: see
+``thin_lines``.
+
 A network that has learned to remove blur makes edges of a photo that was enlarged jagged and hard.
 So the contrast of detail may grow, but not by more than ``MAX_GROWTH``. Nothing here is learned.
 """
@@ -15,6 +18,7 @@ import numpy as np
 
 from oldphoto.inference.fidelity import in_levels, luminance
 from oldphoto.inference.gate import sharpness
+from oldphoto.inference.thin_lines import LINE_REACH, line_spreads, lost_lines
 
 MAX_GROWTH = 1.4
 """How many times the contrast of detail, its standard deviation around a pixel, may grow."""
@@ -28,8 +32,9 @@ _HOLE_RIM = 13  # pixels; around a hole old and new cannot be compared
 _MEASURED_PIXELS = 2**21
 _STRIP_ROWS = 256
 
-DETAIL_REACH = 4 * 7
-"""Pixels from which ``keep_detail`` can change a pixel: three blurs, four sigmas a side each."""
+DETAIL_REACH = max(4 * 7, 4 * 2 + LINE_REACH)
+"""Pixels from which ``keep_detail`` can change a pixel: three blurs, four sigmas a side each, or
+one and a line."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,14 @@ class Loss:
 
     Attributes:
         noise: variance, in grey levels, of what was lost where nothing but noise was.
-        share: how much of the lost texture is given back, in (0, 1].
+        share: how much of the lost texture is given back, in [0, 1]: 0 if the photo is not sharp,
+            so that a network had more to add than to lose.
+        spreads: of means along lines, see ``line_spreads``.
     """
 
     noise: float
     share: float
+    spreads: np.ndarray
 
 
 def measure_loss(
@@ -56,31 +64,34 @@ def measure_loss(
         damaged: bool (H, W), or None.
 
     Returns:
-        The loss; None if the photo is not sharp, so that a network had more to add than to lose.
+        The loss; None if all of it is damaged.
     """
     height, width = original.shape[:2]
     rows = min(height, _STRIP_ROWS) if height * width > _MEASURED_PIXELS else height
     num = max(1, min(height // rows, _MEASURED_PIXELS // (rows * width)))
     tops = np.linspace(0, height - rows, num).astype(int)
-    losses, sharp = [], []
+    losses, sharp, spreads = [], [], []
     for top in tops:
         part = slice(top, top + rows)
         hole = _near_hole(damaged, part)
         before, after = _greys(original[part], restored[part], damaged, part)
         sharp.append(sharpness(before, None if hole is None else ~hole))
-        lost = _variance(_detail(before)) - _variance(_detail(after))
+        before, after = _detail(before), _detail(after)
+        lost = _variance(before) - _variance(after)
         losses.append(lost.ravel() if hole is None else lost[~hole])
+        spreads.append(line_spreads(before - after))
     share = float(np.clip((np.median(sharp) - _BLURRED) / (_SHARP - _BLURRED), 0, 1))
     all_losses = np.concatenate(losses)
-    if share == 0 or not all_losses.size:
+    if not all_losses.size:
         return None
-    return Loss(max(float(np.quantile(all_losses, _NOISE_QUANTILE)), _LEAST_NOISE), share)
+    noise = max(float(np.quantile(all_losses, _NOISE_QUANTILE)), _LEAST_NOISE)
+    return Loss(noise, share, np.median(spreads, axis=0))
 
 
 def keep_detail(
     original: np.ndarray, restored: np.ndarray, damaged: np.ndarray | None, loss: Loss | None
 ) -> np.ndarray:
-    """Return the restored photo, or some rows of it, with texture given back and edges held back.
+    """Return the restored photo, or some rows of it: texture and lines back, edges held back.
 
     Args:
         original, restored, damaged: as for ``measure_loss``.
@@ -92,7 +103,7 @@ def keep_detail(
     >>> stripes = np.tile(np.float32([80, 80, 160, 160]), (64, 16))
     >>> original = np.repeat(stripes[..., None], 3, axis=2).astype(np.uint8)
     >>> flat = np.full((64, 64, 3), 120, np.float32)
-    >>> kept = keep_detail(original, flat, None, Loss(noise=4.0, share=1.0))
+    >>> kept = keep_detail(original, flat, None, Loss(4.0, share=1.0, spreads=np.ones(16)))
     >>> round(float(np.corrcoef(kept[..., 0].ravel(), stripes.ravel())[0, 1]), 2)
     1.0
     """
@@ -110,6 +121,10 @@ def keep_detail(
         texture = np.clip((lost - _NOISE_FACTOR * loss.noise) / np.maximum(lost, 1e-3), 0, 1)
         back = loss.share * cv2.GaussianBlur(texture, (0, 0), _BLEND_SIGMA)
         change += back * (before - after)
+        lines = lost_lines(before - after, has, loss.spreads)
+        if hole is not None:
+            lines[hole] = 0
+        change += (1 - back) * lines
     return restored + change[..., None]
 
 

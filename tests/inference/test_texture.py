@@ -87,7 +87,8 @@ def test_what_lies_in_a_hole_changes_nothing_around_it():
 def test_a_blurred_photo_gets_nothing_back():
     photo = sample_photo("cat")
     blurred = cv2.GaussianBlur(photo, (0, 0), 2)
-    assert measure_loss(blurred, np.full(photo.shape, 128, np.float32), None) is None
+    loss = measure_loss(blurred, np.full(photo.shape, 128, np.float32), None)
+    assert loss is not None and loss.share == 0
     everything = np.ones(photo.shape[:2], bool)
     assert measure_loss(photo, photo.astype(np.float32), everything) is None
 
@@ -143,5 +144,5 @@ def test_dots_of_a_print_are_no_texture(monkeypatch):
     printed = apply_halftone(sample_photo("cat"), Halftone(4.0, 15.0, 0.5))
     restorer = Restorer.from_pretrained("small", device="cpu", precision="fp32")
     expected = restorer.restore_pixels(printed)
-    monkeypatch.setattr(restorer_module, "measure_loss", lambda *_: Loss(0.1, 1.0))
+    monkeypatch.setattr(restorer_module, "measure_loss", lambda *_: Loss(0.1, 1.0, np.ones(16)))
     np.testing.assert_array_equal(restorer.restore_pixels(printed), expected)
