@@ -44,7 +44,8 @@ def line_spreads(lost: np.ndarray) -> np.ndarray:
     deviation = _deviation(lost)
     spreads = []
     for mean in _means_along_lines(lost):
-        middle, rare = np.quantile(np.abs(mean) / deviation, (0.5, _RARE))
+        some = np.abs(mean[::2, ::2]) / deviation[::2, ::2]  # a quarter of the pixels is enough
+        middle, rare = np.quantile(some, (0.5, _RARE))
         # Of a normal distribution both are the deviation; white noise has the least there is.
         spreads.append(max(middle / 0.6745, rare / 2.326, 1 / math.sqrt(_LENGTH)))
     return np.array(spreads, np.float32)
@@ -70,9 +71,9 @@ def lost_lines(lost: np.ndarray, variance: np.ndarray, spreads: np.ndarray) -> n
     """
     line, height = np.zeros_like(lost), np.zeros_like(lost)  # height: in spreads
     for mean, spread in zip(_means_along_lines(lost), spreads, strict=True):
-        higher = np.abs(mean) > height * spread
-        line[higher] = mean[higher]
-        height[higher] = np.abs(mean[higher]) / spread
+        there = np.abs(mean) / spread
+        np.copyto(line, mean, where=there > height)
+        np.maximum(height, there, out=height)
     height /= _deviation(lost)
     clear = np.square(line) > _STANDS_OUT * variance
     sure = (clear & (height > _SURE)).astype(np.float32)
