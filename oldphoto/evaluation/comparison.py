@@ -154,8 +154,8 @@ def _brisque() -> PairMeasure:
 
 
 def _niqe(folder: Path | None) -> PairMeasure:
-    natural_statistics(find_metric_file("niqe", folder))  # a damaged file is told of at once
-    return lambda output, _: niqe(output, folder)
+    natural = natural_statistics(folder)
+    return lambda output, _: niqe(output, natural)
 
 
 def measure(

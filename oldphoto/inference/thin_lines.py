@@ -21,7 +21,7 @@ _NEEDED, _AROUND = 4, 15  # sure pixels in a square around a likely one
 _STANDS_OUT = 2.0  # times the variance of the detail that the restored photo has there
 _GAIN = 1.3  # the mean runs beside the middle of a line for some of its pixels
 
-LINE_REACH = _LENGTH // 2 + _AROUND // 2 + 4 * 6
+LINE_REACH = _LENGTH // 2 + _AROUND // 2 + int(4 * _AREA_SIGMA)
 """Pixels from which ``lost_lines`` can change a pixel."""
 
 

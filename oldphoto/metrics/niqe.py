@@ -5,7 +5,6 @@ package does not ship, see ``oldphoto.metrics.files``.
 """
 
 import zipfile
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -48,22 +47,40 @@ def normalised_brightness(grey: np.ndarray) -> np.ndarray:
     return (values - mean) / (spread + 1)
 
 
-def niqe(photo: np.ndarray, folder: Path | None) -> float:
-    """Return the NIQE of a photo: about 3 for an undamaged one, more for a distorted one.
+def natural_statistics(folder: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean (36,) and covariance (36, 36) of the features of undamaged photos.
 
     Args:
-        photo: uint8 (H, W, 3), at least two blocks of 96 x 96 pixels.
         folder: folder of ``oldphoto download niqe``.
 
     Raises:
         NotAvailableError: if the file is missing.
-        InputError: if the file is not the published one, or the photo is too small or too even.
+        InputError: if it is not the published file.
+    """
+    path = find_metric_file("niqe", folder)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            mean, covariance = arrays["mu_pris_param"], arrays["cov_pris_param"]
+        return mean.reshape(NUM_FEATURES), covariance.reshape(NUM_FEATURES, NUM_FEATURES)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} does not hold the statistics of NIQE: {error}") from error
+
+
+def niqe(photo: np.ndarray, natural: tuple[np.ndarray, np.ndarray]) -> float:
+    """Return the NIQE of a photo: about 3 for an undamaged one, more for a distorted one.
+
+    Args:
+        photo: uint8 (H, W, 3), at least two blocks of 96 x 96 pixels.
+        natural: from ``natural_statistics``.
+
+    Raises:
+        InputError: if the photo is too small or too even.
 
     Source:
         Mittal, Soundararajan and Bovik 2013 (doi 10.1109/LSP.2012.2227726), eq. 10, with all blocks
         of the photo, as the authors' program does.
     """
-    natural_mean, natural_covariance = natural_statistics(find_metric_file("niqe", folder))
+    natural_mean, natural_covariance = natural
     features = block_features(_brightness(photo))  # (blocks, 36)
     known = features[np.isfinite(features).all(axis=1)]  # a block of one grey has no shape
     if len(known) < 2:
@@ -75,24 +92,6 @@ def niqe(photo: np.ndarray, folder: Path | None) -> float:
     covariance = (np.cov(known, rowvar=False) + natural_covariance) / 2
     # Few blocks do not span all 36 directions, hence the pseudo-inverse.
     return float(np.sqrt(apart @ np.linalg.pinv(covariance) @ apart))  # eq. 10
-
-
-@cache
-def natural_statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean (36,) and covariance (36, 36) of the features of undamaged photos.
-
-    Args:
-        path: the file of ``oldphoto download niqe``.
-
-    Raises:
-        InputError: if it is no such file.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            mean, covariance = arrays["mu_pris_param"], arrays["cov_pris_param"]
-        return mean.reshape(NUM_FEATURES), covariance.reshape(NUM_FEATURES, NUM_FEATURES)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} does not hold the statistics of NIQE: {error}") from error
 
 
 def block_features(grey: np.ndarray) -> np.ndarray:

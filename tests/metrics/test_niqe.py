@@ -74,32 +74,34 @@ def test_undamaged_photos_are_near_and_damage_moves_them_away(folder):
     photo = load_rgb(sample_paths("held_out")[0])
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 25, photo.shape), 0, 255)
     blurred = photo[::3, ::3].repeat(3, axis=0).repeat(3, axis=1)
-    clean = niqe(photo, folder)
-    assert niqe(noisy.astype(np.uint8), folder) > 1.5 * clean
-    assert niqe(blurred, folder) > 1.5 * clean
+    natural = natural_statistics(folder)
+    clean = niqe(photo, natural)
+    assert niqe(noisy.astype(np.uint8), natural) > 1.5 * clean
+    assert niqe(blurred, natural) > 1.5 * clean
 
 
 def test_the_distance_is_that_of_equation_10(folder):
     photo = load_rgb(sample_paths("held_out")[1])
     rows = block_features(module._brightness(photo))
-    mean, covariance = natural_statistics(folder / files.NIQE.path)
+    mean, covariance = natural_statistics(folder)
     both = (np.cov(rows, rowvar=False) + covariance) / 2
     difference = rows.mean(0) - mean
     expected = np.sqrt(difference @ np.linalg.solve(both, difference))
-    assert niqe(photo, folder) == pytest.approx(expected, rel=1e-4)
+    assert niqe(photo, (mean, covariance)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_small_and_even_photos_are_refused(folder):
+    natural = natural_statistics(folder)
     for photo in (np.full((300, 300, 3), 90, np.uint8), np.zeros((95, 400, 3), np.uint8)):
         with pytest.raises(InputError, match="at least two blocks of 96 x 96 pixels"):
-            niqe(photo, folder)
+            niqe(photo, natural)
 
 
 def test_without_its_file_it_is_no_column_and_says_what_to_download(folder, tmp_path):
     assert [m.name for m in metrics(folder)][-2:] == ["BRISQUE", "NIQE"]
     assert "NIQE" not in [metric.name for metric in metrics()]
     with pytest.raises(NotAvailableError, match="oldphoto download niqe --to DIR"):
-        niqe(np.zeros((200, 200, 3), np.uint8), tmp_path / "empty")
+        natural_statistics(tmp_path / "empty")
 
 
 def test_another_file_is_refused(folder, monkeypatch):
