@@ -78,6 +78,7 @@ class MethodResult:
         compared: the method.
         per_photo: values of each metric, one per photo, in the order of the photos.
         of_set: values of the metrics of all photos together.
+        not_measured: metrics that one of the photos does not allow, and why; they have no value.
         seconds: time for each photo.
         restored: uint8 (H, W, 3), one per photo.
     """
@@ -85,6 +86,7 @@ class MethodResult:
     compared: ComparedMethod
     per_photo: dict[str, list[float]] = field(default_factory=dict)
     of_set: dict[str, float] = field(default_factory=dict)
+    not_measured: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     restored: list[np.ndarray] = field(default_factory=list)
 
@@ -179,8 +181,14 @@ def measure(
         row.restored.append(restored)
         cleans.append(photo.clean)
         for metric in columns:
-            if metric.of_pair is not None:
+            if metric.of_pair is None or metric.name in row.not_measured:
+                continue
+            try:
                 value = metric.of_pair(restored, photo.clean)
+            except NotAvailableError as error:  # such as a photo that is too small for it
+                row.not_measured[metric.name] = f"{photo.name}: {error}"
+                row.per_photo.pop(metric.name, None)  # a mean over some photos would mislead
+            else:
                 row.per_photo.setdefault(metric.name, []).append(value)
     for metric in columns:
         if metric.of_set is not None:

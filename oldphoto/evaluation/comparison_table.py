@@ -118,6 +118,11 @@ def trainings(rows: Sequence[MethodResult]) -> list[str]:
 def missing(rows: Sequence[MethodResult], columns: Sequence[Metric]) -> list[str]:
     """Return a sentence for each metric and method that is not available."""
     said = [f"{m.name} is {NOT_AVAILABLE}: {m.missing}" for m in columns if m.missing]
+    said += [
+        f"{name} of {row.name} is {NOT_AVAILABLE}: {reason}"
+        for row in rows
+        for name, reason in row.not_measured.items()
+    ]
     return said + [
         f"{row.name} is {NOT_AVAILABLE}: {row.compared.missing}"
         for row in rows

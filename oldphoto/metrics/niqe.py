@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import gamma
 
 from oldphoto.checks import InputError
-from oldphoto.metrics.files import find_metric_file
+from oldphoto.metrics.files import NotAvailableError, find_metric_file
 
 BLOCK = 96
 """Side of the blocks that are described one by one, in pixels; the authors' choice."""
@@ -74,7 +74,7 @@ def niqe(photo: np.ndarray, natural: tuple[np.ndarray, np.ndarray]) -> float:
         natural: from ``natural_statistics``.
 
     Raises:
-        InputError: if the photo is too small or too even.
+        NotAvailableError: if the photo is too small or too even.
 
     Source:
         Mittal, Soundararajan and Bovik 2013 (doi 10.1109/LSP.2012.2227726), eq. 10, with all blocks
@@ -84,7 +84,7 @@ def niqe(photo: np.ndarray, natural: tuple[np.ndarray, np.ndarray]) -> float:
     features = block_features(_brightness(photo))  # (blocks, 36)
     known = features[np.isfinite(features).all(axis=1)]  # a block of one grey has no shape
     if len(known) < 2:
-        raise InputError(
+        raise NotAvailableError(
             f"NIQE needs at least two blocks of {BLOCK} x {BLOCK} pixels with some texture, got "
             f"{len(known)} in a photo of {photo.shape[1]} x {photo.shape[0]} pixels"
         )

@@ -30,6 +30,7 @@ from oldphoto.evaluation.methods import (
 from oldphoto.evaluation.test_photos import TestPhoto
 from oldphoto.metrics.bootstrap import bootstrap_difference
 from oldphoto.metrics.fidelity import psnr
+from oldphoto.metrics.files import NotAvailableError
 
 
 def _photo(number: int) -> TestPhoto:
@@ -71,6 +72,20 @@ def test_every_photo_is_measured_and_missing_things_stay_empty():
     assert len(ours.seconds) == 4 and min(ours.seconds) >= 0
     assert absent.mean(COLUMNS[0]) is None and not absent.restored
     assert given.mean(COLUMNS[3]) is None
+
+
+def test_a_metric_that_one_photo_does_not_allow_is_said_and_the_others_are_measured():
+    def choosy(output: np.ndarray, clean: np.ndarray) -> float:
+        if output is not photos[0].degraded:
+            raise NotAvailableError("too small for it")
+        return 1.0
+
+    photos = [_photo(0), _photo(1), _photo(2)]
+    columns = [Metric("Choosy", 1, False, of_pair=choosy), Metric("PSNR", 2, True, of_pair=psnr)]
+    row = measure(ComparedMethod("Input", lambda degraded, _: degraded), photos, columns)
+    assert row.mean(columns[0]) is None and len(row.per_photo["PSNR"]) == 3
+    text = as_markdown([row], columns, None)
+    assert f"Choosy of Input is {NOT_AVAILABLE}: {photos[1].name}: too small for it" in text
 
 
 def test_the_best_row_depends_on_the_direction_of_the_column():
